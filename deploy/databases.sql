@@ -1,0 +1,55 @@
+-- Makes the two databases and the roles of an installation; run by the server's superuser with psql.
+--
+-- The postgres image runs it once, on an empty volume. It may be run again at any time: it makes what is
+-- missing and sets the passwords to those of the environment (docs/deploy.md, "Change a password").
+
+\set ON_ERROR_STOP on
+\getenv airflow_password AIRFLOW_DB_PASSWORD
+\getenv owner_password WAREHOUSE_OWNER_PASSWORD
+\getenv etl_password WAREHOUSE_ETL_PASSWORD
+\getenv bi_password WAREHOUSE_BI_PASSWORD
+\getenv watchdog_password WATCHDOG_PASSWORD
+
+-- The statements below hold passwords; none of them may reach the server's log.
+SET log_statement = 'none';
+SET log_min_error_statement = 'panic';
+SET log_min_duration_statement = -1;
+
+SELECT format('CREATE ROLE %I', name)
+FROM unnest(ARRAY['airflow', 'warehouse_owner', 'etl', 'bi_reader', 'watchdog']) AS wanted (name)
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
+\gexec
+
+-- airflow: Airflow's metadata and Celery's results. warehouse_owner: the migrations of the warehouse.
+-- etl: tasks. bi_reader: BI tools. watchdog: sees what others run, and may end it.
+ALTER ROLE airflow WITH LOGIN PASSWORD :'airflow_password';
+ALTER ROLE warehouse_owner WITH LOGIN CREATEROLE PASSWORD :'owner_password';
+ALTER ROLE etl WITH LOGIN PASSWORD :'etl_password';
+ALTER ROLE bi_reader WITH LOGIN PASSWORD :'bi_password';
+ALTER ROLE watchdog WITH LOGIN PASSWORD :'watchdog_password';
+
+-- So that the migrations can set a role's limits (ALTER ROLE ... SET) without being superuser.
+GRANT etl, bi_reader, watchdog TO warehouse_owner WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
+GRANT pg_signal_backend, pg_read_all_stats TO watchdog;
+
+SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''C.UTF-8''', name, owner)
+FROM (VALUES ('airflow', 'airflow'), ('warehouse', 'warehouse_owner')) AS wanted (name, owner)
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name)
+\gexec
+
+-- A role reaches its own database and no other.
+REVOKE ALL ON DATABASE airflow, warehouse, postgres, template1 FROM PUBLIC;
+GRANT CONNECT, TEMPORARY ON DATABASE warehouse TO etl;
+GRANT CONNECT ON DATABASE warehouse TO bi_reader, watchdog;
+
+-- Large objects are open to everybody by default, and only a superuser can close them.
+\connect warehouse
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+SELECT format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', oid::regprocedure)
+FROM pg_proc
+WHERE pronamespace = 'pg_catalog'::regnamespace
+    AND proname IN (
+        'lo_creat', 'lo_create', 'lo_from_bytea', 'lo_import', 'lo_export', 'lo_open', 'lo_put', 'lo_get',
+        'lo_unlink', 'lo_truncate', 'lo_truncate64', 'loread', 'lowrite'
+    )
+\gexec

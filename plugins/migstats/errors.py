@@ -1,0 +1,44 @@
+"""The errors of the project, split first by one question: would trying again help?"""
+
+from __future__ import annotations
+
+
+class MigstatsError(Exception):
+    """Base of all our errors: one sentence on what was found, where, and what to do about it."""
+
+
+class TryAgainError(MigstatsError):
+    """A passing fault: the same call may succeed later (network, time-out, server busy)."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        #: Seconds that the other side asked us to wait, or None where it did not say.
+        self.retry_after = retry_after
+
+
+class PermanentError(MigstatsError):
+    """Trying again gives the same answer: a person, a declaration or the publisher has to change."""
+
+
+class DeclarationError(PermanentError):
+    """A fact of ours is wrong: source.yaml, codes.csv, corrections.csv, a codelist, a suite."""
+
+
+class PublisherError(PermanentError):
+    """The publisher answered, and the answer is an error or is not what its contract says."""
+
+
+class DriftError(PublisherError):
+    """The payload's shape moved: a column, sheet, header, dimension or code list changed."""
+
+
+class DeniedError(PermanentError):
+    """An action that policy forbids: a host that no source declares, a redirect elsewhere."""
+
+
+class ValidationFailedError(PermanentError):
+    """A critical expectation failed, or a suite could not be evaluated."""
+
+
+class ConfigurationError(PermanentError):
+    """A setting, connection or service of this installation is missing or wrong."""

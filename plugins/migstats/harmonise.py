@@ -1,0 +1,723 @@
+"""Harmonise: publisher's columns and codes → our concepts and codes, once per distinct value, never once per row."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b, sha256
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from migstats.codelists import codelist_of, read_codelist, read_csv
+from migstats.errors import DeclarationError, DriftError
+from migstats.observation import (
+    DEFAULTS,
+    SERIES_DIMENSIONS,
+    SHARED_ATTRIBUTES,
+    WITHOUT_VALUE,
+    period_bounds,
+    series_id,
+    time_id,
+)
+from migstats.readers import PLACE, ROW, VALUE, TextTable
+from migstats.source import Column, Dataset, Number
+
+#: Column of a text table that names the snapshot (sha256) of each row; added where a slice has several pages.
+SNAPSHOT: Final = "_snapshot"
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+_STATUS = ("obs_status", "conf_status")
+
+
+@dataclass(frozen=True)
+class Codes:
+    """`codes.csv` of a source: what the publisher's codes mean where no scheme of a codelist says so."""
+
+    #: (dataset or `*`, column, concept) → code → (target, treatment)
+    rows: Mapping[tuple[str, str, str], Mapping[str, tuple[str, str]]]
+    #: sha256 of the file's content, kept with the vintage.
+    digest: str
+
+    def of(self, dataset: str, column: str, concept: str) -> dict[str, tuple[str, str]]:
+        """Code → (target, treatment); a row for this dataset goes before one for all."""
+        general = self.rows.get(("*", column, concept), {})
+        return {**general, **self.rows.get((dataset, column, concept), {})}
+
+    def columns(self, dataset: str, column: str) -> set[str]:
+        """All codes that are listed for a column, whatever the concept."""
+        return {
+            code
+            for (ds, col, _), codes in self.rows.items()
+            if col == column and ds in ("*", dataset)
+            for code in codes
+        }
+
+
+@dataclass(frozen=True)
+class Harmonised:
+    """Observations of one slice, in the narrow shape of the warehouse.
+
+    `series` series_id + SERIES_DIMENSIONS · `attributes` attribute_id + SHARED_ATTRIBUTES · `facts` series_id,
+    time_id, value, obs_status, attribute_id, raw, snapshot, place, row, sorted by series_id and time_id ·
+    `quarantine` snapshot, place, reason, column, code, raw, suggestion · `explained` snapshot, reason, count, example.
+    """
+
+    series: pa.Table
+    attributes: pa.Table
+    facts: pa.Table
+    quarantine: pa.Table
+    explained: pa.Table
+    landed: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def content_hash(self) -> str:
+        """sha256 of what is said, whatever the order of rows, the number format or the place it was said at."""
+        return content_hash(self.facts)
+
+
+def read_codes(folder: Path, concepts: Path) -> Codes:
+    """Read and check `codes.csv` of a source folder; `concepts` is the folder of our codelists.
+
+    DeclarationError gathers every line that names no concept or no code of ours.
+    """
+    path = folder / "codes.csv"
+    if not path.is_file():
+        return Codes({}, sha256(b"").hexdigest())
+    rows: dict[tuple[str, str, str], dict[str, tuple[str, str]]] = {}
+    found: list[str] = []
+    for number, row in enumerate(read_csv(path), start=2):
+        missing = {"dataset", "column", "code", "concept", "target", "treatment"} - set(row)
+        if missing:
+            raise DeclarationError(f"{path}: line 1: the columns {sorted(missing)} are missing")
+        codes = rows.setdefault((row["dataset"], row["column"], row["concept"]), {})
+        if row["treatment"] not in ("map", "ignore", "unknown"):
+            found.append(f"line {number}: treatment {row['treatment']!r} is not map, ignore or unknown")
+        if row["code"] in codes:
+            found.append(f"line {number}: {row['column']} {row['code']!r} stands twice for {row['concept']}")
+        known = codelist_of(concepts, row["concept"])
+        if row["treatment"] == "map" and known is not None and row["target"] not in known:
+            found.append(f"line {number}: target {row['target']!r} is no code of codelist {known.name}")
+        codes[row["code"]] = (row["target"], row["treatment"])
+    if found:
+        raise DeclarationError("\n".join(f"{path}: {f}; mend the line" for f in found))
+    return Codes(rows, sha256(path.read_bytes()).hexdigest())
+
+
+# -- coded columns ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A column as codes into `values`; -1 where the cell is empty."""
+
+    codes: Ints
+    values: Sequence[str]
+
+
+def _coded(column: pa.ChunkedArray) -> Coded:
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    array = column.unify_dictionaries().combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        array = array.chunk(0) if array.num_chunks else pa.array([], column.type)
+    codes = pc.fill_null(array.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+    values = [v if v is not None else "" for v in array.dictionary.to_pylist()]
+    return Coded(codes, values)
+
+
+def _constant(value: str, n: int) -> Coded:
+    return Coded(np.zeros(n, dtype=np.int64), [value])
+
+
+def _take(mapping: Sequence[int], codes: Ints, empty: int) -> Ints:
+    """New codes of the rows, from the new code of each old one; `empty` for empty cells."""
+    table = np.asarray([*mapping, empty], dtype=np.int64)
+    return table[codes]
+
+
+def _dictionary(coded: Coded) -> pa.Array:
+    null = coded.codes < 0
+    return pa.DictionaryArray.from_arrays(
+        pa.array(coded.codes.astype(np.int32), mask=null), pa.array(list(coded.values), pa.string())
+    )
+
+
+# -- problems of rows -------------------------------------------------------------------------------------------
+
+
+class _Problems:
+    """Which rows cannot become observations, and why. The first reason found for a row stands."""
+
+    def __init__(self, n: int) -> None:
+        self.reason = np.zeros(n, dtype=np.int64)  # 0 none, else index into `kinds` + 1
+        self.kinds: list[tuple[str, str, bool]] = []  # reason, column, is it explained (not quarantined)?
+
+    def add(self, rows: Mask, reason: str, column: str, *, explained: bool = False) -> None:
+        self.kinds.append((reason, column, explained))
+        self.reason[rows & (self.reason == 0)] = len(self.kinds)
+
+    @property
+    def fine(self) -> Mask:
+        return np.equal(self.reason, 0)
+
+
+#: reserved new codes while a column is mapped
+_UNKNOWN, _IGNORED, _DECLARED_UNKNOWN, _EMPTY = -2, -3, -4, -1
+
+
+def _resolver(concept: str, column: Column, dataset: Dataset, codes: Codes, concepts: Path) -> Callable[[str], str]:
+    """A function from the publisher's code to ours, or to one of the reserved marks as text."""
+    listed = codes.of(dataset.id, column.column, concept)
+    codelist = codelist_of(concepts, concept)
+    if column.scheme is not None and codelist is None:
+        raise DeclarationError(f"dataset {dataset.id}: {concept}: there is no codelist for scheme {column.scheme!r}")
+    scheme = codelist.scheme(column.scheme) if codelist is not None and column.scheme is not None else {}
+    free = codelist is None and not listed
+    marks = {"ignore": str(_IGNORED), "unknown": str(_DECLARED_UNKNOWN)}
+
+    def resolve(code: str) -> str:
+        text = code.strip()
+        if text in listed:
+            target, treatment = listed[text]
+            return marks.get(treatment, target)
+        if text in scheme:
+            return scheme[text]
+        return text if free else str(_UNKNOWN)
+
+    return resolve
+
+
+def _map(
+    concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes, concepts: Path, problems: _Problems
+) -> Coded:
+    """Map a column to our codes; rows whose code is unknown, ignored or missing are noted in `problems`."""
+    resolve = _resolver(concept, column, dataset, codes, concepts)
+    marks = {str(_UNKNOWN): _UNKNOWN, str(_IGNORED): _IGNORED, str(_DECLARED_UNKNOWN): _DECLARED_UNKNOWN}
+    targets: dict[str, int] = {}
+
+    def number(code: str) -> int:
+        if not code.strip():
+            return empty
+        target = resolve(code)
+        return marks[target] if target in marks else targets.setdefault(target, len(targets))
+
+    empty = targets.setdefault(column.blank, len(targets)) if column.blank is not None else _EMPTY
+    new = _take([number(v) for v in cells.values], cells.codes, empty)
+    problems.add(new == _IGNORED, "declared_ignored", column.column, explained=True)
+    problems.add(new == _UNKNOWN, "unknown_code", column.column)
+    problems.add(new == _DECLARED_UNKNOWN, "declared_unknown", column.column)
+    if concept in DEFAULTS or concept in ("indicator", "ref_area", "unit"):
+        problems.add(new == _EMPTY, "missing_dimension", column.column)
+    return Coded(np.maximum(new, -1), list(targets))
+
+
+def _flags(concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes) -> Coded:
+    """Map status flags. A flag that codes.csv does not list is drift: it may mean that figures changed meaning."""
+    listed = codes.of(dataset.id, column.column, concept)
+    known = codes.columns(dataset.id, column.column)
+    targets: list[str] = []
+    mapping: list[int] = []
+    unknown: set[str] = set()
+    for cell in cells.values:
+        text = cell.strip()
+        tokens = _tokens(text, column) if text else []
+        unknown |= {t for t in tokens if t not in known}
+        hits = [listed[t][0] for t in tokens if t in listed and listed[t][1] == "map"]
+        if not hits:
+            mapping.append(-1)
+            continue
+        if hits[0] not in targets:
+            targets.append(hits[0])
+        mapping.append(targets.index(hits[0]))
+    if unknown:
+        raise DriftError(
+            f"dataset {dataset.id}, column {column.column}: the flags {sorted(unknown)} are not in codes.csv, which "
+            f"has {sorted(known)}; find out what they mean, then add a line for each"
+        )
+    return Coded(_take(mapping, cells.codes, -1), targets)
+
+
+def _tokens(text: str, column: Column) -> list[str]:
+    """The flags of a cell, most important first: what follows a `|` is confidentiality and goes first."""
+    if column.split is None:
+        return [text]
+    letters, bar, confidential = text.partition("|")
+    order = {letter: i for i, letter in enumerate(column.precedence)}
+    ranked = sorted(letters.replace(" ", ""), key=lambda letter: order.get(letter, len(order)))
+    return ([f"|{confidential}"] if bar else []) + ranked
+
+
+# -- values -----------------------------------------------------------------------------------------------------
+
+
+def _numbers(raw: pl.Series, number: Number) -> pl.Series:
+    """Figures as doubles; null where the text is not a finite number in the declared format."""
+    text = raw.str.strip_chars()
+    if number.group:
+        grouped = rf"^[+-]?\d{{1,3}}({_escape(number.group)}\d{{3}})+(?:{_escape(number.decimal)}\d+)?$"
+        stray = text.str.contains(number.group, literal=True) & ~text.str.contains(grouped)
+        text = text.str.replace_all(number.group, "", literal=True)
+        text = pl.select(pl.when(stray).then(None).otherwise(text)).to_series()
+    if number.decimal == ",":
+        english = text.str.contains(".", literal=True)
+        text = pl.select(pl.when(english).then(None).otherwise(text.str.replace(",", ".", literal=True))).to_series()
+    value = text.cast(pl.Float64, strict=False)
+    return pl.select(pl.when(value.is_finite()).then(value)).to_series()
+
+
+def _escape(text: str) -> str:
+    return "\\" + text if text in ".,'" else text
+
+
+@dataclass(frozen=True)
+class _Figures:
+    value: pl.Series
+    obs_status: Coded
+    conf_status: Coded
+    missing_reason: Coded
+
+
+def _figures(
+    raw: pl.Series, dataset: Dataset, codes: Codes, flags: Mapping[str, Coded], problems: _Problems
+) -> _Figures:
+    """Values and statuses. A text that is neither a number nor a declared marker is not guessed at."""
+    value = _numbers(raw, dataset.number)
+    absent = value.is_null().to_numpy()
+    cells = raw.fill_null("").str.strip_chars()
+    texts = cells.filter(pl.Series(absent)).unique().sort().to_list()
+    markers = {c: codes.of(dataset.id, VALUE, c) for c in (*_STATUS, "missing_reason")}
+
+    coded: dict[str, Coded] = {}
+    index = {text: i for i, text in enumerate(texts)}
+    at = np.full(len(raw), -1, dtype=np.int64)
+    if texts:
+        at[absent] = cells.filter(pl.Series(absent)).replace_strict(index, return_dtype=pl.Int64).to_numpy()
+    for concept, listed in markers.items():
+        targets = sorted({target for target, _ in listed.values()})
+        mapping = [targets.index(listed[t][0]) if t in listed else -1 for t in texts]
+        coded[concept] = Coded(_take(mapping, at, -1), targets)
+
+    status = _first(flags.get("obs_status"), coded["obs_status"], only_without_value=absent)
+    says_absent = np.isin(status.codes, [i for i, s in enumerate(status.values) if s in WITHOUT_VALUE])
+    problems.add(absent & ~says_absent, "not_a_number", VALUE)
+    problems.add(~absent & says_absent, "contradiction", VALUE)
+    status = _fill(status, "A", ~absent & (status.codes < 0))
+    conf = _fill(_first(flags.get("conf_status"), coded["conf_status"]), "F", None)
+    if dataset.unit_mult:
+        value = value * 10.0**dataset.unit_mult if dataset.unit_mult > 0 else value / 10.0**-dataset.unit_mult
+    return _Figures(value, status, conf, coded["missing_reason"])
+
+
+def _first(first: Coded | None, second: Coded, only_without_value: Mask | None = None) -> Coded:
+    """`first` where it says something, else `second`. Where a figure is absent, `first` counts only if it says so."""
+    if first is None:
+        return second
+    values = list(dict.fromkeys([*first.values, *second.values]))
+    a = _take([values.index(v) for v in first.values], first.codes, -1)
+    b = _take([values.index(v) for v in second.values], second.codes, -1)
+    use_b = a < 0
+    if only_without_value is not None:
+        says = np.isin(a, [i for i, v in enumerate(values) if v in WITHOUT_VALUE])
+        use_b |= only_without_value & ~says & (b >= 0)
+    return Coded(np.where(use_b, b, a), values)
+
+
+def _fill(coded: Coded, value: str, where: Mask | None) -> Coded:
+    values = list(coded.values) if value in coded.values else [*coded.values, value]
+    rows = coded.codes < 0 if where is None else where
+    return Coded(np.where(rows, values.index(value), coded.codes), values)
+
+
+# -- keys -------------------------------------------------------------------------------------------------------
+
+
+def _combine(columns: Sequence[Coded]) -> tuple[Ints, list[tuple[str | None, ...]]]:
+    """Number the distinct combinations of some columns: (number of each row, the combinations)."""
+    n = len(columns[0].codes)
+    key = np.zeros(n, dtype=np.int64)
+    size = 1
+    for column in columns:
+        width = len(column.values) + 1
+        if size * width >= 2**62:
+            key, distinct = _dense(key)
+            size = len(distinct)
+        key = key * width + (column.codes + 1)
+        size *= width
+    numbers, distinct = _dense(key)
+    first = np.empty(len(distinct), dtype=np.int64)
+    first[numbers[::-1]] = np.arange(n - 1, -1, -1)
+    combinations = zip(
+        *([column.values[c] if c >= 0 else None for c in column.codes[first]] for column in columns), strict=True
+    )
+    return numbers, list(combinations)
+
+
+def _dense(key: Ints) -> tuple[Ints, Ints]:
+    encoded = pa.array(key).dictionary_encode()
+    return (
+        encoded.indices.cast(pa.int64()).to_numpy(zero_copy_only=False),
+        encoded.dictionary.to_numpy(zero_copy_only=False),
+    )
+
+
+def attribute_id(values: Sequence[str | None]) -> int:
+    """Deterministic signed 64-bit id of a combination of shared attributes."""
+    text = "\x1f".join("\x00" if v is None else v for v in values)
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def content_hash(facts: pa.Table) -> str:
+    """sha256 over key, value, status and attributes of facts in the order of their key, whatever their place."""
+    digest = sha256()
+    for name in ("series_id", "time_id", "attribute_id"):
+        digest.update(facts[name].to_numpy().tobytes())
+    digest.update(pc.fill_null(facts["value"], float("nan")).to_numpy().tobytes())
+    status = _coded(facts["obs_status"])
+    letters = np.asarray([*status.values, ""], dtype="U1")
+    digest.update(letters[status.codes].tobytes())
+    return digest.hexdigest()
+
+
+# -- the recipe -------------------------------------------------------------------------------------------------
+
+
+def with_snapshot(table: pa.Table, sha: str) -> pa.Table:
+    """A reader's table with the snapshot that each row stands in."""
+    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(table.num_rows, dtype=np.int32)), pa.array([sha]))
+    return table.append_column(SNAPSHOT, column)
+
+
+def harmonise(
+    pages: Mapping[str, TextTable],
+    source: str,
+    dataset: Dataset,
+    codes: Codes,
+    *,
+    concepts: Path,
+    last_year: int,
+) -> Harmonised:
+    """Turn the text tables of one slice (snapshot → table) into observations.
+
+    `concepts` is the folder of codelists; a period that begins after `last_year` is not believed.
+    Raises DriftError where a declared column is not there or a status flag is new; a row that cannot become an
+    observation goes to `quarantine` with its reason, and is never dropped.
+    """
+    table = pa.concat_tables([with_snapshot(t.data, sha) for sha, t in pages.items()], promote_options="default")
+    n = table.num_rows
+    problems = _Problems(n)
+    _require_columns(table, dataset)
+    snapshot, place = _coded(table[SNAPSHOT]), _coded(table[PLACE])
+    line = table[ROW].combine_chunks().to_numpy(zero_copy_only=False)
+    raw = pl.Series(VALUE, table[VALUE].cast(pa.string()))
+
+    for name, wanted in dataset.only.items():
+        cells = _coded(table[name])
+        keep = _take([v.strip() in wanted for v in cells.values], cells.codes, 0).astype(bool)
+        problems.add(~keep, "not_selected", name, explained=True)
+
+    mapped: dict[str, Coded] = {}
+    flags: dict[str, Coded] = {}
+    for concept, how in dataset.concepts.items():
+        if isinstance(how, str):
+            mapped[concept] = _constant(how, n)
+        elif concept == "time_period":
+            mapped[concept] = _periods(how, _coded(table[how.column]), problems, last_year)
+        elif concept in _STATUS:
+            flags[concept] = _flags(concept, how, _coded(table[how.column]), dataset, codes)
+        else:
+            cells = _coded(table[how.column])
+            mapped[concept] = _map(concept, how, cells, dataset, codes, concepts, problems)
+    figures = _figures(raw, dataset, codes, flags, problems)
+    if "freq" not in mapped:
+        mapped["freq"] = _frequencies(mapped["time_period"])
+    for dimension, default in DEFAULTS.items():
+        mapped.setdefault(dimension, _constant(default, n))
+    mapped["source"] = _constant(source, n)
+    mapped["dataset"] = _constant(dataset.id, n)
+    mapped["unit_mult"] = _constant(str(dataset.unit_mult), n)
+    mapped["reference_point"] = _constant(dataset.reference_point, n)
+    mapped["missing_reason"] = figures.missing_reason
+    mapped["conf_status"] = figures.conf_status
+    for attribute in SHARED_ATTRIBUTES:
+        mapped.setdefault(attribute, Coded(np.full(n, -1, dtype=np.int64), []))
+
+    _bounds(mapped["indicator"], figures.value, problems, concepts)
+    numbers, keys = _combine([mapped[d] for d in SERIES_DIMENSIONS])
+    attributes, combinations = _combine([mapped[a] for a in SHARED_ATTRIBUTES])
+    period = mapped["time_period"]
+    _duplicates(numbers, period, figures, attributes, problems)
+
+    fine = problems.fine
+    series_ids = np.asarray([series_id(tuple(v or "" for v in key)) for key in keys], dtype=np.int64)
+    attribute_ids = np.asarray([attribute_id(c) for c in combinations], dtype=np.int64)
+    facts = pa.table(
+        {
+            "series_id": series_ids[numbers] if n else series_ids,
+            "time_id": _time_ids(period),
+            "value": figures.value.to_arrow(),
+            "obs_status": _dictionary(figures.obs_status),
+            "attribute_id": attribute_ids[attributes] if n else attribute_ids,
+            "raw": raw.to_arrow().cast(pa.string()),
+            "snapshot": _dictionary(snapshot),
+            "place": _dictionary(place),
+            "row": line,
+        }
+    ).filter(pa.array(fine))
+    facts = facts.take(pc.sort_indices(facts, [("series_id", "ascending"), ("time_id", "ascending")]))
+    used = np.zeros(len(keys), dtype=bool)
+    used[numbers[fine]] = True
+    used_attributes = np.zeros(len(combinations), dtype=bool)
+    used_attributes[attributes[fine]] = True
+    return Harmonised(
+        series=_records("series_id", series_ids, SERIES_DIMENSIONS, keys, used),
+        attributes=_records("attribute_id", attribute_ids, SHARED_ATTRIBUTES, combinations, used_attributes),
+        facts=facts,
+        quarantine=_quarantine(table, raw, snapshot, place, line, problems, dataset, concepts),
+        explained=_explained(pages, snapshot, place, line, problems),
+        landed={sha: page.landed for sha, page in pages.items()},
+    )
+
+
+def _require_columns(table: pa.Table, dataset: Dataset) -> None:
+    wanted = {how.column for how in dataset.concepts.values() if isinstance(how, Column)} | set(dataset.only)
+    missing = wanted - set(table.column_names)
+    if missing:
+        there = ", ".join(c for c in table.column_names if not c.startswith("_"))
+        raise DriftError(
+            f"dataset {dataset.id}: the declared columns {sorted(missing)} are not in the payload, which has {there}; "
+            "the publisher renamed or removed them: mend source.yaml"
+        )
+
+
+def _periods(how: Column, cells: Coded, problems: _Problems, last_year: int) -> Coded:
+    bad, future = -2, -3
+    targets: dict[str, int] = {}
+
+    def number(cell: str) -> int:
+        text = cell.strip()
+        if how.period == "year":
+            text = text.removesuffix(".0")
+        try:
+            freq, first, _ = period_bounds(text)
+        except ValueError:
+            return bad
+        if how.period == "year" and freq != "A":
+            return bad
+        return future if first.year > last_year else targets.setdefault(text, len(targets))
+
+    new = _take([number(v) for v in cells.values], cells.codes, bad)
+    problems.add(new == bad, "bad_period", how.column)
+    problems.add(new == future, "future_period", how.column)
+    return Coded(np.maximum(new, -1), list(targets))
+
+
+def _time_ids(period: Coded) -> pa.Array:
+    ids = np.asarray([*(time_id(p) for p in period.values), 0], dtype=np.int32)
+    return pa.array(ids[period.codes])
+
+
+def _frequencies(period: Coded) -> Coded:
+    freqs = [period_bounds(p)[0] for p in period.values]
+    distinct = sorted(set(freqs)) or ["A"]
+    return Coded(_take([distinct.index(f) for f in freqs], period.codes, 0), distinct)
+
+
+def _bounds(indicator: Coded, value: pl.Series, problems: _Problems, concepts: Path) -> None:
+    """A figure outside what its indicator can be (indicator.csv: min_value, max_value) is not believed."""
+    catalogue = read_codelist(concepts, "indicator")
+    unknown = [v for v in indicator.values if v not in catalogue]
+    if unknown:
+        raise DeclarationError(f"the indicators {unknown} are not in include/codelists/indicator.csv; add them")
+    low = [float(catalogue.rows[v]["min_value"] or "-inf") for v in indicator.values]
+    high = [float(catalogue.rows[v]["max_value"] or "inf") for v in indicator.values]
+    figures = value.fill_null(0.0).to_numpy()
+    present = ~value.is_null().to_numpy()
+    least = np.asarray([*low, -np.inf])[indicator.codes]
+    most = np.asarray([*high, np.inf])[indicator.codes]
+    problems.add(present & ((figures < least) | (figures > most)), "out_of_bounds", VALUE)
+
+
+def _duplicates(numbers: Ints, period: Coded, figures: _Figures, attributes: Ints, problems: _Problems) -> None:
+    """The same cell twice: one of equal ones is kept, and none of contradicting ones ("last wins" is a guess)."""
+    fine = np.flatnonzero(problems.fine)
+    if not len(fine):
+        return
+    key = numbers[fine] * (len(period.values) + 1) + period.codes[fine]
+    order = np.argsort(key, kind="stable")
+    same = np.flatnonzero(key[order][1:] == key[order][:-1])
+    if not len(same):
+        return
+    repeated = np.isin(key, key[order][same])
+    frame = pl.DataFrame(
+        {
+            "at": fine[repeated],
+            "key": key[repeated],
+            "value": figures.value.gather(fine[repeated]),
+            "status": figures.obs_status.codes[fine[repeated]],
+            "attribute": attributes[fine[repeated]],
+        }
+    ).with_columns(
+        first=pl.int_range(pl.len()).over("key") == 0,
+        equal=pl.struct("value", "status", "attribute").n_unique().over("key") == 1,
+    )
+    for reason, rows, explained in (
+        ("identical_duplicate", frame.filter(pl.col("equal") & ~pl.col("first")), True),
+        ("conflicting_duplicate", frame.filter(~pl.col("equal")), False),
+    ):
+        mask = np.zeros(len(problems.reason), dtype=bool)
+        mask[rows["at"].to_numpy()] = True
+        problems.add(mask, reason, "", explained=explained)
+
+
+def _records(
+    id_name: str, ids: Ints, names: Sequence[str], rows: Sequence[tuple[str | None, ...]], used: Mask
+) -> pa.Table:
+    columns = {id_name: pa.array(ids, pa.int64())}
+    for i, name in enumerate(names):
+        columns[name] = pa.array([row[i] for row in rows], pa.string())
+    return pa.table(columns).filter(pa.array(used))
+
+
+def _quarantine(
+    table: pa.Table,
+    raw: pl.Series,
+    snapshot: Coded,
+    place: Coded,
+    line: Ints,
+    problems: _Problems,
+    dataset: Dataset,
+    concepts: Path,
+) -> pa.Table:
+    """One row per cell that could not become an observation: where, why, what stands there, what may be meant."""
+    frames = []
+    for number, (reason, column, explained) in enumerate(problems.kinds, start=1):
+        rows = np.flatnonzero(problems.reason == number)
+        if explained or not len(rows):
+            continue
+        has_code = bool(column) and column != VALUE
+        code = pl.Series(table[column].take(rows).cast(pa.string())) if has_code else pl.Series([None] * len(rows))
+        code = code.cast(pl.String)
+        suggestions = _suggestions(code, column, dataset, concepts) if reason == "unknown_code" else {}
+        frames.append(
+            pl.DataFrame(
+                {
+                    "snapshot": [snapshot.values[c] for c in snapshot.codes[rows]],
+                    "place": [
+                        place.values[c].replace("{}", str(r))
+                        for c, r in zip(place.codes[rows], line[rows], strict=True)
+                    ],
+                    "reason": [reason] * len(rows),
+                    "column": [column] * len(rows),
+                    "code": code,
+                    "raw": raw.gather(rows).cast(pl.String),
+                    "suggestion": code.replace_strict(suggestions, default=None, return_dtype=pl.String),
+                }
+            )
+        )
+    schema = dict.fromkeys(("snapshot", "place", "reason", "column", "code", "raw", "suggestion"), pl.String)
+    return (
+        (pl.concat(frames) if frames else pl.DataFrame(schema=schema))
+        .to_arrow()
+        .cast(pa.schema([(c, pa.string()) for c in schema]))
+    )
+
+
+def _suggestions(codes: pl.Series, column: str, dataset: Dataset, concepts: Path) -> dict[str, str]:
+    """Unknown code → the closest known one, for a person to consider; never used by itself."""
+    concept = next((c for c, how in dataset.concepts.items() if isinstance(how, Column) and how.column == column), "")
+    codelist = codelist_of(concepts, concept)
+    if codelist is None:
+        return {}
+    names = {row[c]: code for code, row in codelist.rows.items() for c in row if c.startswith("name_") and row[c]}
+    names |= {code: code for code in codelist.rows}
+    found = {}
+    for code in codes.drop_nulls().unique().sort().head(200).to_list():
+        close = difflib.get_close_matches(code, names, n=1, cutoff=0.8)
+        if close:
+            found[code] = f"{names[close[0]]} ({close[0]})"
+    return found
+
+
+def _explained(
+    pages: Mapping[str, TextTable], snapshot: Coded, place: Coded, line: Ints, problems: _Problems
+) -> pa.Table:
+    """Cells that are counted, but are no figures: by the reader, by declaration, or as repeats."""
+    rows = [
+        {"snapshot": sha, "reason": e.reason, "count": e.count, "example": e.example}
+        for sha, page in pages.items()
+        for e in page.explained
+        if e.count
+    ]
+    for number, (reason, _, explained) in enumerate(problems.kinds, start=1):
+        at = np.flatnonzero(problems.reason == number)
+        if not explained or not len(at):
+            continue
+        for code, sha in enumerate(snapshot.values):
+            here = at[snapshot.codes[at] == code]
+            if len(here):
+                example = place.values[place.codes[here[0]]].replace("{}", str(line[here[0]]))
+                rows.append({"snapshot": sha, "reason": reason, "count": len(here), "example": example})
+    schema = pa.schema(
+        [("snapshot", pa.string()), ("reason", pa.string()), ("count", pa.int64()), ("example", pa.string())]
+    )
+    return (
+        pa.Table.from_pylist(rows, schema=schema)
+        .group_by(["snapshot", "reason"])
+        .aggregate([("count", "sum"), ("example", "min")])
+        .rename_columns(["snapshot", "reason", "count", "example"])
+    )
+
+
+# -- for people and programs --------------------------------------------------------------------------------------
+
+
+def wide(harmonised: Harmonised, slice_id: str) -> pl.DataFrame:
+    """Observations in the columns of observation.COLUMNS, text and numbers, sorted by key."""
+    from migstats.observation import COLUMNS, period_of, point_in_time
+
+    facts = pl.from_arrow(harmonised.facts)
+    series = pl.from_arrow(harmonised.series)
+    attributes = pl.from_arrow(harmonised.attributes)
+    assert isinstance(facts, pl.DataFrame)
+    assert isinstance(series, pl.DataFrame)
+    assert isinstance(attributes, pl.DataFrame)
+    frame = facts.join(series, on="series_id").join(attributes, on="attribute_id")
+    bounds = []
+    for time, reference in frame.select("time_id", "reference_point").unique().iter_rows():
+        period = period_of(time)
+        _, first, last = period_bounds(period)
+        bounds.append((time, reference, period, first, last, point_in_time(reference, first, last)))
+    names = ("time_period", "period_start", "period_end", "point_in_time")
+    dates_of = dict.fromkeys(names[1:], pl.Date)
+    schema = {"time_id": pl.Int32, "reference_point": pl.String, "time_period": pl.String, **dates_of}
+    dates = pl.DataFrame(bounds, schema=schema, orient="row")
+    text = [pl.col(c).cast(pl.String) for c in ("obs_status", "snapshot", "place")]
+    return (
+        frame.with_columns(*text)
+        .join(dates, on=["time_id", "reference_point"], how="left")
+        .with_columns(
+            place=pl.struct("place", "row").map_elements(
+                lambda at: at["place"].replace("{}", str(at["row"])), return_dtype=pl.String
+            )
+            if frame.height
+            else pl.lit(None, pl.String),
+            slice=pl.lit(slice_id),
+        )
+        .select(COLUMNS)
+        .sort(*SERIES_DIMENSIONS, "time_period")
+    )
+
+
+def last_plausible_year(retrieved: dt.date) -> int:
+    """The last year that a figure may be about: the year after it was retrieved (projections come as forecasts)."""
+    return retrieved.year + 1

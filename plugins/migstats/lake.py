@@ -1,0 +1,98 @@
+"""The lake: snapshots as they were served, and the tables between steps. Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from migstats import settings
+from migstats.errors import PermanentError, TryAgainError
+
+
+def _write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """Write a file beside its place, bring it to disk, then rename it: a reader never sees half a file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                fill(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise TryAgainError(f"{path}: the disk is full; free space in {settings.lake()} and run again") from error
+        raise
+
+
+def snapshot_path(sha: str) -> Path:
+    """Where the snapshot with this sha256 lies."""
+    return settings.lake() / "raw" / sha[:2] / sha
+
+
+def store_snapshot(payload: bytes) -> str:
+    """Keep exact bytes under their sha256 (returned). The same bytes are kept once."""
+    sha = sha256(payload).hexdigest()
+    path = snapshot_path(sha)
+    if not path.is_file() or path.stat().st_size != len(payload):
+        _write(path, lambda file: file.write(payload))
+    return sha
+
+
+def read_snapshot(sha: str) -> bytes:
+    """The bytes of a snapshot. PermanentError where they are gone or no longer what they were."""
+    path = snapshot_path(sha)
+    try:
+        payload = path.read_bytes()
+    except FileNotFoundError:
+        raise PermanentError(f"{path}: the snapshot is not in the lake; restore it from a backup") from None
+    found = sha256(payload).hexdigest()
+    if found != sha:
+        raise PermanentError(f"{path}: the bytes changed (sha256 is {found} now); restore the file from a backup")
+    return payload
+
+
+def write_table(table: pa.Table, path: Path) -> str:
+    """Write a table as Parquet; the answer is the sha256 of the file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", compression_level=1)
+    buffer = sink.getvalue()
+    _write(path, lambda file: file.write(buffer))
+    return sha256(buffer).hexdigest()
+
+
+def read_table(path: Path, sha: str | None = None) -> pa.Table:
+    """Read a table; with `sha`, only if the file still has that hash (PermanentError where not)."""
+    try:
+        payload = path.read_bytes()
+    except FileNotFoundError:
+        raise PermanentError(f"{path}: the table is not in the lake; run the step before again") from None
+    if sha is not None and sha256(payload).hexdigest() != sha:
+        raise PermanentError(f"{path}: the file changed since it was written; run the step before again")
+    return pq.read_table(pa.BufferReader(payload))
+
+
+def relative(path: Path) -> str:
+    """A path of the lake as it travels between tasks, which may run on other machines."""
+    return path.relative_to(settings.lake()).as_posix()
+
+
+def absolute(path: str) -> Path:
+    """The place of a path that travelled; PermanentError for one that leads out of the lake."""
+    root = settings.lake().resolve()
+    found = (root / path).resolve()
+    if not found.is_relative_to(root):
+        raise PermanentError(f"{path!r} leads out of the lake {root}")
+    return found

@@ -1,0 +1,77 @@
+"""Readers: pure functions from a publisher's bytes to a table of text cells with their places.
+
+A reader is named for a *format*. Each module here offers two functions:
+
+`inspect(payload, layout) -> Envelope`
+    a cheap look at one payload as it was served: is it what was asked for, how many pages are there?
+    Raises TryAgainError where the body is not the format at all (a maintenance page), PublisherError where it
+    is the publisher's own error message.
+
+`read(payload, layout) -> TextTable`
+    every cell that could hold a figure, as text, with its place; or counted in `explained`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+import pyarrow as pa
+
+from migstats.source import Layout
+
+#: Reserved columns of a text table; every other column is the publisher's and is dictionary<int32, string>.
+VALUE = "_value"  # string: the raw text of the figure, null where the payload has a flag but no value
+PLACE = "_place"  # dictionary<int32, string>: template with one hole for the row, `Table 1!F{}`, `/1/{}/value`
+ROW = "_row"  # int32: what goes into the hole
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Cells that could have held a figure and do not: `reason` is one of observation.EXPLAINED."""
+
+    reason: str
+    count: int
+    example: str  # a place such as `Table 1!F40`
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What a payload says about itself before it is read."""
+
+    page: int = 1
+    pages: int = 1
+    #: Rows over all pages as the publisher counts them; None where it does not say.
+    total: int | None = None
+    #: The publisher's own stamp of the last update, ISO 8601 date or time; None where it does not say.
+    updated: str | None = None
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A payload as text. `landed` = rows + explained cells: every place that could hold a figure."""
+
+    data: pa.Table
+    explained: tuple[Explained, ...] = ()
+    envelope: Envelope = field(default_factory=Envelope)
+
+    @property
+    def landed(self) -> int:
+        """Number of cells that could hold a figure."""
+        return int(self.data.num_rows) + sum(e.count for e in self.explained)
+
+
+class Reader(Protocol):
+    """The two functions of a reader module."""
+
+    def inspect(self, payload: bytes, layout: Any) -> Envelope:
+        """Look at one payload as served."""
+
+    def read(self, payload: bytes, layout: Any) -> TextTable:
+        """Turn one payload into text cells with places."""
+
+
+def reader_for(layout: Layout) -> Reader:
+    """The reader module of a layout; imported when first used, since formats need heavy libraries."""
+    return cast(Reader, importlib.import_module(f"migstats.readers.{layout.format}"))

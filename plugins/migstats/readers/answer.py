@@ -1,0 +1,97 @@
+"""What a publisher answers instead of data: pages of a web server, error bodies, tickets, nothing at all."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from migstats.errors import PublisherError, TryAgainError
+
+BOM: Final = b"\xef\xbb\xbf"
+#: Words by which OECD and other SDMX services say, as plain text, that nothing matched.
+_NOTHING: Final = ("norecordsfound", "noresultsfound")
+_START: Final = 4096
+
+JsonObject = dict[str, msgspec.Raw]
+JsonArray = list[msgspec.Raw]
+
+
+def body(payload: bytes, expected: str) -> bytes:
+    """The payload without byte order mark, once it is neither empty, nor a page, nor an XML error.
+
+    `expected` names the format for the message. TryAgainError: a page, or XML that says come back later.
+    PublisherError: nothing at all, or the publisher's own error.
+    """
+    start = payload[:_START].removeprefix(BOM).lstrip()
+    if not start:
+        raise PublisherError(f"the answer is empty, {expected} with rows was expected; no rows are not zero rows")
+    if start.startswith(b"<"):
+        _refuse_markup(payload[: 16 * _START], expected)
+    text = start[:64].decode("utf-8", "replace").strip().lower().replace(" ", "")
+    if text.startswith(_NOTHING):
+        raise PublisherError(
+            f"the publisher answers {short(start)!r}: no rows; check the codes and years that were asked for"
+        )
+    return payload[len(BOM) :] if payload.startswith(BOM) else payload
+
+
+def json_document(payload: bytes, expected: str) -> JsonObject | JsonArray:
+    """The outermost object or array, its members still raw JSON; the whole payload is checked to be JSON.
+
+    TryAgainError: not JSON, or cut off. PublisherError: `{}`, `[]`, or an error body of Eurostat's kind.
+    """
+    document = body(payload, expected)
+    try:
+        document.decode()  # a raw member is not checked for UTF-8
+        found: JsonObject | JsonArray = msgspec.json.decode(document, type=JsonObject | JsonArray)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise TryAgainError(
+            f"the answer is not whole {expected}: {error}; it begins with {short(document)!r} and ends with "
+            f"{short(document[-60:].lstrip())!r}; it may have been cut off, or a server page stood in for it"
+        ) from error
+    if not found:
+        raise PublisherError(f"the answer is {short(document)!r}, {expected} with rows was expected: no rows")
+    if isinstance(found, dict):
+        for name in ("error", "errors", "warning"):
+            if name in found and not {"value", "items", "dataset"} & set(found):
+                refuse_error(msgspec.json.decode(found[name]))
+    return found
+
+
+def refuse_error(error: Any) -> None:
+    """Raise what an error body says: TryAgainError for a ticket, PublisherError with its id and label."""
+    entries = error if isinstance(error, list) else [error]
+    said = "; ".join(
+        ", ".join(f"{k} {v}" for k, v in entry.items()) if isinstance(entry, dict) else str(entry)
+        for entry in entries
+    )
+    _refuse_text(said)
+
+
+def _refuse_text(said: str) -> None:
+    if "EXTRACTION_TOO_BIG" in said:
+        raise PublisherError(f"the publisher says that the extraction is too big: {said}; cut the slice into smaller ones")
+    if "ASYNCHRONOUS" in said.upper() or "syncResponse" in said:
+        raise TryAgainError(f"the publisher prepares the answer and asks to come back later: {said}")
+    raise PublisherError(f"the publisher answers with an error: {said or '(without a text)'}; mend what is asked for")
+
+
+def _refuse_markup(start: bytes, expected: str) -> None:
+    text = start.decode("utf-8", "replace")
+    if re.search(r"<(!doctype\s+html|html|head|body)\b", text, re.IGNORECASE):
+        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        what = f", titled {title[1].strip()!r}" if title else ""
+        raise TryAgainError(f"the answer is a web page{what}, {expected} was expected; the server may be busy")
+    fault = re.search(r"<(?:\w+:)?faultstring[^>]*>(.*?)</", text, re.DOTALL)
+    if fault:
+        _refuse_text(fault[1].strip())
+    if re.search(r"<(?:\w+:)?(syncResponse|queued)\b", text):
+        _refuse_text(f"syncResponse {short(start)}")
+    raise TryAgainError(f"the answer is XML, {expected} was expected; it begins with {short(start)!r}")
+
+
+def short(raw: bytes) -> str:
+    """The first 60 characters as text, for a message."""
+    return raw[:240].decode("utf-8", "replace").strip()[:60]

@@ -1,0 +1,172 @@
+"""Cells as coded columns: how every reader turns what it found into a text table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from migstats.errors import DriftError, PublisherError
+from migstats.readers import PLACE, ROW, VALUE, Envelope, Explained, TextTable
+
+Indices = npt.NDArray[np.integer[Any]]
+
+#: Dictionary type of every publisher's column.
+CODED: Final = pa.dictionary(pa.int32(), pa.string())
+#: Decodes JSON so that a number with a fraction or an exponent keeps its text.
+SCALARS: Final = msgspec.json.Decoder(float_hook=str)
+_FURTHER_FIELDS: Final = 200
+
+
+def text_table(
+    columns: Mapping[str, pa.DictionaryArray],
+    value: pa.Array,
+    templates: Sequence[str],
+    row: Indices,
+    *,
+    template: Indices | None = None,
+    explained: Iterable[Explained] = (),
+    envelope: Envelope | None = None,
+) -> TextTable:
+    """Put the columns together; `template` says per row which of the place templates holds (None: the first).
+
+    DriftError where a publisher's column has the name of a reserved one, or a place cannot be a template.
+    """
+    for name in (VALUE, PLACE, ROW):
+        if name in columns:
+            raise DriftError(f"the payload has a column {name!r}, a name that the text table keeps for itself")
+    for text in templates:
+        if text.count("{") != 1 or text.count("}") != 1:
+            raise DriftError(f"the place {text!r} cannot be a template, since a name in it holds a brace")
+    where = np.zeros(len(row), dtype=np.int32) if template is None else template
+    data = pa.table(
+        {**columns, VALUE: value, PLACE: indexed(where, templates), ROW: pa.array(row.astype(np.int32))}
+    )
+    return TextTable(data, tuple(e for e in explained if e.count), envelope or Envelope())
+
+
+def indexed(indices: Indices, texts: Sequence[str | None]) -> pa.DictionaryArray:
+    """Column of texts from indices into them."""
+    return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32)), pa.array(texts, pa.string()))
+
+
+def coded(values: list[Any]) -> pa.DictionaryArray:
+    """Coded column of JSON scalars, None stays null."""
+    return text_array(values).dictionary_encode()
+
+
+def text_array(values: list[Any]) -> pa.Array:
+    """JSON scalars as their text: strings as they are, numbers and true/false as JSON writes them."""
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds <= {str}:
+        return pa.array(values, pa.string())
+    if kinds == {int}:
+        try:
+            return pa.array(values, pa.int64()).cast(pa.string())
+        except OverflowError:
+            return pa.array([_text(v) for v in values], pa.string())
+    return pa.array([v if type(v) is str else _text(v) for v in values], pa.string())
+
+
+def _text(value: Any) -> str | None:
+    if value is None or value is msgspec.UNSET:
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def scalar(raw: bytes) -> str | None:
+    """Text of one raw JSON value, as `text_array` would give it."""
+    return _text(SCALARS.decode(raw))
+
+
+def pointer(*tokens: str) -> str:
+    """JSON pointer (RFC 6901) of these tokens."""
+    return "".join("/" + token.replace("~", "~0").replace("/", "~1") for token in tokens)
+
+
+def tokens_of(place: str) -> list[str]:
+    """Tokens of a JSON pointer."""
+    if not place.startswith("/"):
+        raise PublisherError(f"{place!r} is no JSON pointer such as /1/57/value")
+    return [token.replace("~1", "/").replace("~0", "~") for token in place[1:].split("/")]
+
+
+def at_pointer(document: bytes, place: str) -> str | None:
+    """Text of the scalar at a JSON pointer; None for null and for a member that an object does not have.
+
+    PublisherError where the way to it is not there.
+    """
+    raw: bytes = document
+    for token in tokens_of(place):
+        node: Any = msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | list[msgspec.Raw] | None)
+        if isinstance(node, dict):
+            if token not in node:
+                return None
+            raw = bytes(node[token])
+        elif isinstance(node, list) and token.isdecimal() and int(token) < len(node):
+            raw = bytes(node[int(token)])
+        else:
+            raise PublisherError(f"the payload has no place {place}: nothing is at {token!r}")
+    return scalar(raw)
+
+
+def records(raw: bytes, where: str, pairs: Iterable[str] = ()) -> dict[str, list[Any]]:
+    """Rows of a raw JSON array of objects, as one list per field; a field that a row lacks is msgspec.UNSET.
+
+    The fields named in `pairs` hold an object `{id, value}` and become `<field>.id` and `<field>.value`.
+    DriftError names the place where the array does not hold such objects.
+    """
+    nested = {name: _PAIR for name in pairs}
+    fields: list[str] = list(nested)
+    while True:  # a row with a field not seen before stops the decoder, mostly at the first row
+        row_type = msgspec.defstruct(
+            "Row",
+            [
+                (f"f{i}", nested.get(name, Any), msgspec.field(name=name, default=msgspec.UNSET))
+                for i, name in enumerate(fields)
+            ],
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        try:
+            rows = msgspec.json.Decoder(list[row_type], float_hook=str).decode(raw)  # type: ignore[valid-type]
+            break
+        except msgspec.ValidationError as error:
+            further = _unknown_field(str(error))
+            if further is None or further in fields or len(fields) > _FURTHER_FIELDS:
+                raise DriftError(f"{where}: the rows are not what they were: {error}") from error
+            fields.append(further)
+    columns: dict[str, list[Any]] = {}
+    for i, name in enumerate(fields):
+        cells = list(map(attrgetter(f"f{i}"), rows))
+        if name in nested:
+            holders = [_NO_PAIR if cell is None or cell is msgspec.UNSET else cell for cell in cells]
+            columns[f"{name}.id"] = list(map(attrgetter("id"), holders))
+            columns[f"{name}.value"] = list(map(attrgetter("value"), holders))
+        else:
+            columns[name] = cells
+    return columns
+
+
+class _Pair(msgspec.Struct, gc=False):
+    id: Any = msgspec.UNSET
+    value: Any = msgspec.UNSET
+
+
+_PAIR: Final = _Pair | None
+_NO_PAIR: Final = _Pair()
+
+
+def _unknown_field(message: str) -> str | None:
+    found = message.split("unknown field `", 1)
+    return found[1].split("` - at", 1)[0].rstrip("`") if len(found) == 2 else None

@@ -1,0 +1,302 @@
+"""Reader of JSON-stat 1.x and 2.0: a cube whose figures stand at flat positions, row by row."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as pc
+
+from migstats.errors import DriftError, PublisherError
+from migstats.readers import Envelope, Explained, TextTable, answer, cells
+from migstats.source import JsonStatLayout
+
+_EXPECTED: Final = "a JSON-stat dataset"
+_STATUS: Final = "_status"
+_SPACE: Final = b" \t\r\n"
+
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Cube:
+    """A dataset whose shape has been checked; `at` is the JSON pointer of its `value`."""
+
+    at: str
+    codes: dict[str, list[str]]
+    value: bytes
+    status: Any
+    updated: str | None
+
+    @property
+    def cells(self) -> int:
+        return math.prod(len(codes) for codes in self.codes.values())
+
+
+def inspect(payload: bytes, layout: JsonStatLayout) -> Envelope:
+    """The update stamp; JSON-stat has no pages.
+
+    TryAgainError: not JSON, or a ticket of Eurostat's. PublisherError: an error body, a collection, a 0 in
+    `size` (a code asked for is unknown), or no rows.
+    """
+    return Envelope(updated=_open(payload).updated)
+
+
+def read(payload: bytes, layout: JsonStatLayout) -> TextTable:
+    """One row per position with a figure or a status, by position; columns are the dimension ids and `_status`.
+
+    `_value` is null where there is a status and no figure; positions with neither are counted as absent.
+    DriftError where a position, a category or a length does not fit `size`.
+    """
+    cube = _open(payload)
+    positions, values = _values(cube)
+    marked, statuses = _statuses(cube, positions)
+    null = values.is_null().to_numpy(zero_copy_only=False)
+    where = _either(positions[~null], marked)
+    if not len(where):
+        raise PublisherError(f"{cube.at}: no position holds a figure or a status: no rows")
+    value = values.take(pa.array(_found(positions, where), pa.int64()))
+    status = statuses.take(pa.array(_found(marked, where), pa.int64()))
+    columns: dict[str, pa.DictionaryArray] = {}
+    stride = cube.cells
+    for name, codes in cube.codes.items():
+        stride //= len(codes)
+        columns[name] = cells.indexed(where // stride % len(codes), codes)
+    columns[_STATUS] = status.dictionary_encode()
+    absent = cube.cells - len(where)
+    explained = [Explained("absent_position", absent, f"{cube.at}/{_first_gap(where)}")] if absent else []
+    return cells.text_table(
+        columns,
+        value,
+        [cube.at + "/{}"],
+        where,
+        explained=explained,
+        envelope=Envelope(updated=cube.updated),
+    )
+
+
+def locate(payload: bytes, place: str) -> str | None:
+    """The figure at a place such as `/value/260`, as `read` gives it; None where there is only a status."""
+    return cells.at_pointer(answer.body(payload, _EXPECTED), place)
+
+
+def _open(payload: bytes) -> _Cube:
+    document = answer.json_document(payload, _EXPECTED)
+    if isinstance(document, list):
+        raise PublisherError(f"the answer is a JSON array, {_EXPECTED} was expected: {answer.short(payload)!r}")
+    kind = msgspec.json.decode(document.get("class", b'"dataset"'))
+    if kind != "dataset":
+        raise PublisherError(
+            f"/class is {kind!r}, {_EXPECTED} was expected; ask for one of the datasets that a {kind} lists"
+        )
+    at: list[str] = []
+    if "dimension" not in document:
+        document, at = _only_dataset(document)
+    where = cells.pointer(*at) or "/"
+    lacking = [name for name in ("dimension", "value") if name not in document]
+    if lacking:
+        raise PublisherError(f"{where}: {_EXPECTED} has `dimension` and `value`; missing: {', '.join(lacking)}")
+    codes = _codes(document, where)
+    status = msgspec.json.decode(document["status"]) if "status" in document else None
+    if isinstance(status, dict) and isinstance(status.get("value"), list | dict):
+        status = status["value"]  # Eurostat's first JSON-stat put the labels of the flags beside them
+    value = bytes(document["value"])
+    if not value.translate(None, _SPACE + b"[]{}") and not status:
+        raise PublisherError(f"{cells.pointer(*at, 'value')} is empty and there is no status: no rows")
+    updated = msgspec.json.decode(document["updated"]) if "updated" in document else None
+    return _Cube(cells.pointer(*at, "value"), codes, value, status, _stamp(updated))
+
+
+def _only_dataset(bundle: answer.JsonObject) -> tuple[answer.JsonObject, list[str]]:
+    """JSON-stat 1.x: an object whose members are datasets, by name."""
+    found: dict[str, answer.JsonObject] = {}
+    for name, raw in bundle.items():
+        if bytes(raw).startswith(b"{"):
+            member = msgspec.json.decode(raw, type=answer.JsonObject)
+            if "dimension" in member and "value" in member:
+                found[name] = member
+    if len(found) != 1:
+        raise PublisherError(
+            f"{_EXPECTED} was expected; the object has {', '.join(list(bundle)[:12])}, among them "
+            f"{len(found)} datasets ({', '.join(found) or 'none'}); ask for one at a time"
+        )
+    name, dataset = found.popitem()
+    return dataset, [name]
+
+
+def _codes(document: answer.JsonObject, where: str) -> dict[str, list[str]]:
+    """Dimension id → its codes in the order of their positions."""
+    dimension = msgspec.json.decode(document["dimension"], type=answer.JsonObject)
+    shape = {}
+    for name in ("id", "size"):
+        raw = document.get(name, dimension.get(name))
+        if raw is None:
+            raise DriftError(f"{where}: `{name}` is missing, at the top (2.0) and in `dimension` (1.x)")
+        shape[name] = msgspec.json.decode(raw)
+    ids, sizes = shape["id"], shape["size"]
+    if not ids or not isinstance(ids, list) or not isinstance(sizes, list) or len(ids) != len(sizes):
+        raise DriftError(f"{where}: `id` {ids} and `size` {sizes} are not lists of one length")
+    if len(set(ids)) != len(ids):
+        raise DriftError(f"{where}: `id` names a dimension twice: {ids}")
+    unknown = [name for name, size in zip(ids, sizes, strict=True) if size == 0]
+    if unknown:
+        raise PublisherError(
+            f"{where}: `size` is 0 for {', '.join(unknown)}: none of the codes asked for exists there"
+        )
+    return {name: _category(dimension, name, size) for name, size in zip(ids, sizes, strict=True)}
+
+
+def _category(dimension: answer.JsonObject, name: str, size: int) -> list[str]:
+    if name not in dimension:
+        raise DriftError(f"dimension {name!r} stands in `id`, but not in `dimension`: {', '.join(dimension)}")
+    category = msgspec.json.decode(dimension[name]).get("category", {})
+    index = category.get("index")
+    codes: list[str]
+    if index is None:  # a single category needs no index
+        codes = list(category.get("label", {}))
+    elif isinstance(index, dict):
+        codes = sorted(index, key=lambda code: index[code])
+        if sorted(index.values()) != list(range(len(index))):
+            raise DriftError(f"dimension {name!r}: the positions of its categories have gaps or stand twice")
+    else:
+        codes = [str(code) for code in index]
+    if len(codes) != size or len(set(codes)) != size:
+        raise DriftError(f"dimension {name!r}: {len(set(codes))} different categories, `size` says {size}")
+    return codes
+
+
+def _values(cube: _Cube) -> tuple[Positions, pa.Array]:
+    """Positions that `value` names, rising, and the text of each; null where it says null."""
+    compact = cube.value.translate(None, _SPACE)
+    sliced = None if any(mark in compact for mark in (b"\\", b':"', b":[", b":{")) else _sliced(compact)
+    positions, values = sliced or _decoded(cube)
+    if cube.value.startswith(b"["):
+        if len(positions) != cube.cells:
+            raise DriftError(f"{cube.at}: {len(positions)} values, the product of `size` is {cube.cells}")
+    else:
+        positions, order = _rising(cube, positions)
+        values = values if order is None else values.take(pa.array(order))
+    return positions, values
+
+
+def _sliced(compact: bytes) -> tuple[Positions, pa.Array] | None:
+    """Read the text of `value` as CSV, many times faster than JSON; None where it is not plain numbers.
+
+    `compact` is valid JSON without white space, and no value of an object in it is a string or nested.
+    """
+    keyed = compact.startswith(b"{")
+    inner = compact[1:-1]
+    if not inner or (not keyed and any(mark in inner for mark in (b'"', b"[", b"{"))):
+        return None
+    text = inner.translate(bytes.maketrans(b",", b"\n"), b'"' if keyed else b"")
+    names = ["position", "value"] if keyed else ["value"]
+    try:
+        table = pc.read_csv(
+            pa.BufferReader(text),
+            read_options=pc.ReadOptions(column_names=names, block_size=1 << 24),
+            parse_options=pc.ParseOptions(delimiter=":", quote_char=False),
+            convert_options=pc.ConvertOptions(
+                column_types={"position": pa.int64(), "value": pa.string()},
+                null_values=["null"],
+                strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    values = _one(table["value"])
+    if keyed:
+        return _one(table["position"]).to_numpy(), values
+    return np.arange(len(values), dtype=np.int64), values
+
+
+def _decoded(cube: _Cube) -> tuple[Positions, pa.Array]:
+    found = cells.SCALARS.decode(cube.value)
+    if isinstance(found, list):
+        return np.arange(len(found), dtype=np.int64), cells.text_array(found)
+    if not isinstance(found, dict):
+        raise DriftError(f"{cube.at}: an object or an array is expected, found {type(found).__name__}")
+    return _integers(cube, list(found)), cells.text_array(list(found.values()))
+
+
+def _statuses(cube: _Cube, positions: Positions) -> tuple[Positions, pa.Array]:
+    """Positions that have a status, rising, and their statuses."""
+    status = cube.status
+    if isinstance(status, list) and len(status) == 1 and cube.cells > 1:
+        status = status[0]
+    if status is None or isinstance(status, str):
+        marks: list[Any] = [status] * len(positions) if status else []
+        where = positions[: len(marks)]
+    elif isinstance(status, list):
+        if len(status) != cube.cells:
+            raise DriftError(f"`status` has {len(status)} entries, the product of `size` is {cube.cells}")
+        where, marks = np.arange(len(status), dtype=np.int64), status
+    elif isinstance(status, dict):
+        where, order = _rising(cube, _integers(cube, list(status)))
+        marks = list(status.values())
+        marks = marks if order is None else [marks[i] for i in order]
+    else:
+        raise DriftError(f"`status` is {type(status).__name__}; an object, an array or a text is expected")
+    texts = cells.text_array(marks)
+    said = np.array([bool(mark) for mark in marks], dtype=bool)
+    return where[said], texts.filter(pa.array(said))
+
+
+def _integers(cube: _Cube, keys: list[str]) -> Positions:
+    try:
+        return pa.array(keys, pa.string()).cast(pa.int64()).to_numpy()
+    except pa.ArrowInvalid as error:
+        raise DriftError(f"{cube.at}: a key is not a position: {error}") from error
+
+
+def _rising(cube: _Cube, positions: Positions) -> tuple[Positions, Positions | None]:
+    """Positions in rising order, and the order that makes them so (None: they were)."""
+    order = None
+    if len(positions) > 1 and not (positions[1:] > positions[:-1]).all():
+        order = np.argsort(positions, kind="stable")
+        positions = positions[order]
+        twice = positions[1:][positions[1:] == positions[:-1]]
+        if len(twice):
+            raise DriftError(f"{cube.at}/{twice[0]}: the position stands twice")
+    if len(positions) and not 0 <= positions[0] <= positions[-1] < cube.cells:
+        beyond = positions[0] if positions[0] < 0 else positions[-1]
+        raise DriftError(f"{cube.at}/{beyond}: the product of `size` is {cube.cells}; the cube was cut or changed")
+    return positions, order
+
+
+def _found(positions: Positions, where: Positions) -> npt.NDArray[Any]:
+    """For each of `where` its index in the rising `positions`, masked where it is not among them."""
+    index = np.searchsorted(positions, where)
+    inside = np.minimum(index, max(len(positions) - 1, 0))
+    missing = positions[inside] != where if len(positions) else np.ones(len(where), dtype=bool)
+    return np.ma.masked_array(index, mask=missing)
+
+
+def _either(one: Positions, other: Positions) -> Positions:
+    """The union of two rising runs, rising. A stable sort merges runs; numpy's own union hashes, slowly."""
+    if not len(other):
+        return one
+    both = np.sort(np.concatenate([one, other]), kind="stable")
+    return both[np.concatenate([[True], both[1:] != both[:-1]])]
+
+
+def _first_gap(where: Positions) -> int:
+    """The lowest position that is not among these rising ones."""
+    off = np.flatnonzero(where != np.arange(len(where)))
+    return int(off[0]) if len(off) else len(where)
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def _stamp(updated: object) -> str | None:
+    try:
+        return dt.datetime.fromisoformat(updated).isoformat() if isinstance(updated, str) else None
+    except ValueError:  # ONS writes 14/09/2016: which of the two is the month is not said
+        return None

@@ -1,0 +1,239 @@
+"""Reader of SDMX-CSV 1.0 and 2.0, one observation per record."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import re
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.readers import Envelope, TextTable, answer, cells
+from migstats.source import SdmxCsvLayout
+
+_EXPECTED: Final = "SDMX-CSV"
+_OBS_VALUE: Final = "OBS_VALUE"
+_UPDATED: Final = "LAST UPDATE"
+#: Actions of SDMX-CSV 2.0 that tell of figures: information, append, replace, merge.
+_ACTIONS: Final = frozenset({"I", "A", "R", "M"})
+_BLOCK: Final = 1 << 24
+_PLACE: Final = re.compile(r"line (\d+) column (.+)", re.DOTALL)
+
+Lines = npt.NDArray[np.int64]
+
+
+def inspect(payload: bytes, layout: SdmxCsvLayout) -> Envelope:
+    """The update stamp of the first record; SDMX-CSV has no pages.
+
+    TryAgainError: a web page, or not CSV at all. PublisherError: an error body, `NoRecordsFound`, or a header
+    without records. DriftError: a header without OBS_VALUE, with a name twice, or with another delimiter.
+    """
+    text = answer.body(payload, _EXPECTED)
+    header, first = _first_records(text)
+    _value_column(header)
+    if first is None:
+        raise PublisherError("line 2: the header is followed by no record; no rows are not zero rows")
+    stamp = first[header.index(_UPDATED)] if _UPDATED in header and len(first) == len(header) else ""
+    return Envelope(updated=_iso(stamp))
+
+
+def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
+    """One row per record, columns as in the header, each as text; `_value` is null where OBS_VALUE is empty.
+
+    PublisherError names the line with a field too many or too few, or that is not UTF-8. DriftError: records
+    that delete (ACTION D), an action that SDMX does not have, ids and labels within one cell.
+    """
+    envelope = inspect(payload, layout)
+    text = answer.body(payload, _EXPECTED)
+    header, _ = _first_records(text)
+    figure = _value_column(header)
+    table = _table(text, header, figure)
+    lines = _lines(text, table.num_rows)
+    columns = {name: _coded(table[name]) for name in header if name != figure}
+    if "ACTION" in columns:
+        _refuse_actions(columns["ACTION"], lines)
+    if _UPDATED in columns:
+        stamps = sorted(filter(None, map(_iso, columns[_UPDATED].dictionary.to_pylist())))
+        envelope = Envelope(updated=stamps[-1] if stamps else None)
+    value = _one(table[figure])
+    value = pc.if_else(pc.equal(value, ""), pa.scalar(None, pa.string()), value)
+    return cells.text_table(columns, value, [f"line {{}} column {figure}"], lines, envelope=envelope)
+
+
+def locate(payload: bytes, place: str) -> str | None:
+    """The figure at a place such as `line 17 column OBS_VALUE`, as `read` gives it; None where it is empty.
+
+    PublisherError where no record begins on that line.
+    """
+    match = _PLACE.fullmatch(place)
+    if not match:
+        raise PublisherError(f"{place!r} is no place such as `line 17 column {_OBS_VALUE}`")
+    records = csv.reader(io.StringIO(answer.body(payload, _EXPECTED).decode(), newline=""))
+    header, line = next(records), int(match[1])
+    begins = records.line_num + 1
+    for record in records:
+        if begins == line and record and match[2] in header:
+            return record[header.index(match[2])] or None
+        if begins > line:
+            break
+        begins = records.line_num + 1
+    raise PublisherError(f"the payload has no place {place}")
+
+
+def _first_records(text: bytes) -> tuple[list[str], list[str] | None]:
+    """Header and first record; a payload that starts with anything but a header of CSV is refused."""
+    start = text[:_BLOCK]
+    if start.lstrip()[:1] in (b"{", b"["):
+        answer.json_document(text, _EXPECTED)
+        raise TryAgainError(f"the answer is JSON, {_EXPECTED} was expected: {answer.short(start)!r}")
+    if b"\0" in start[:4096]:
+        raise TryAgainError(f"the answer is not text, {_EXPECTED} was expected: {answer.short(start)!r}")
+    records = csv.reader(io.StringIO(start.decode("utf-8", "replace"), newline=""))
+    try:
+        found = [record for _, record in zip(range(2), filter(None, records), strict=False)]
+    except csv.Error as error:
+        raise PublisherError(f"line {records.line_num}: is not CSV: {error}") from error
+    return found[0], found[1] if len(found) > 1 else None
+
+
+def _value_column(header: list[str]) -> str:
+    """The name of the column with the figures, once the header is one that we can read."""
+    if len(header) == 1:
+        other = next((mark for mark in ";\t|" if mark in header[0] and _OBS_VALUE in header[0].upper()), None)
+        if other:
+            raise DriftError(f"line 1: the delimiter is {other!r}, a comma was expected; ask with `Accept: text/csv`")
+        raise TryAgainError(f"line 1: {_EXPECTED} was expected, the answer begins with {header[0][:60]!r}")
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DriftError(f"line 1: the header has {', '.join(map(repr, twice))} twice")
+    both = [name for name in header if re.match(r"[A-Za-z]\w*: ?\S", name)]
+    if both:
+        raise DriftError(
+            f"line 1: ids and labels stand in one cell ({both[0]!r}); ask for the codes alone (labels=id), "
+            "or for ids and names in columns of their own (labels=name)"
+        )
+    for name in header:
+        if name.upper() == _OBS_VALUE:
+            return name
+    raise DriftError(f"line 1: there is no column {_OBS_VALUE}; there are {', '.join(map(repr, header))}")
+
+
+def _table(text: bytes, header: list[str], figure: str) -> pa.Table:
+    """All records as text. A figure is plain text, every other column is coded while it is read."""
+    types = {name: pa.string() if name == figure else cells.CODED for name in header}
+    try:
+        table = pa_csv.read_csv(
+            pa.BufferReader(text),
+            read_options=pa_csv.ReadOptions(block_size=_BLOCK),
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=False),
+        )
+    except pa.ArrowInvalid as error:
+        _diagnose(text, len(header))
+        raise PublisherError(f"the answer is no {_EXPECTED} that we can read: {error}") from error
+    if text.count(b'"') % 2:
+        _diagnose(text, len(header))
+    return table
+
+
+def _diagnose(text: bytes, width: int) -> None:
+    """Raise the error of the first line that is not as it has to be; return where there is none."""
+    try:
+        whole = text.decode()
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise PublisherError(
+            f"line {line}: byte {text[error.start]:#x} is not UTF-8, in which {_EXPECTED} is written; "
+            "the publisher changed the encoding"
+        ) from error
+    records = csv.reader(io.StringIO(whole, newline=""), strict=True)
+    begins = 1
+    try:
+        for record in records:
+            if record and len(record) != width:
+                cut = records.line_num * 2 > begins * 2 and not whole.endswith(("\n", "\r"))
+                last = begins + 1 > whole.count("\n")
+                kind = TryAgainError if cut and last and len(record) < width else PublisherError
+                raise kind(
+                    f"line {begins}: {len(record)} fields, {width} expected; the file may have been cut off, "
+                    "or a comma stands unquoted in a field"
+                )
+            begins = records.line_num + 1
+    except csv.Error as error:
+        raise PublisherError(f"line {begins}: is not CSV: {error}; the file may have been cut off") from error
+
+
+def _lines(text: bytes, count: int) -> Lines:
+    """The physical line on which each of the `count` records begins, from 1; the header is not among them."""
+    quick = _lines_by_quotes(text, count)
+    if quick is not None:
+        return quick
+    records = csv.reader(io.StringIO(text.decode(), newline=""))
+    found, begins = [], 1
+    for record in records:
+        if record:
+            found.append(begins)
+        begins = records.line_num + 1
+    if len(found) != count + 1:
+        raise PublisherError(
+            f"{len(found) - 1} or {count} records, depending on how the quotes are read; a quote stands within "
+            "a field, or after it"
+        )
+    return np.array(found[1:], dtype=np.int64)
+
+
+def _lines_by_quotes(text: bytes, count: int) -> Lines | None:
+    """Lines from the places of line breaks and quotes; None where that does not give `count` records."""
+    returns = text.count(b"\r")
+    if returns and text.count(b"\r\n") != returns:
+        return None  # a lone carriage return breaks lines too
+    raw = np.frombuffer(text, dtype=np.uint8)
+    breaks = np.flatnonzero(raw == ord("\n"))
+    if not len(breaks) or breaks[-1] != len(raw) - 1:
+        breaks = np.append(breaks, len(raw))
+    starts = np.concatenate([[0], breaks[:-1] + 1])
+    blank = breaks - starts == (1 if returns else 0)
+    begins = ~blank
+    if b'"' in text:
+        quotes = np.flatnonzero(raw == ord('"'))
+        begins = ~blank & (np.searchsorted(quotes, starts) % 2 == 0)
+    lines = np.flatnonzero(begins) + 1
+    return lines[1:] if len(lines) == count + 1 else None
+
+
+def _coded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    unified = pa.chunked_array(column.chunks, column.type).unify_dictionaries()
+    return _one(unified) if unified.num_chunks else pa.array([], cells.CODED)
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def _refuse_actions(actions: pa.DictionaryArray, lines: Lines) -> None:
+    codes = actions.dictionary.to_pylist()
+    indices = actions.indices.to_numpy(zero_copy_only=False)
+    for index, code in enumerate(codes):
+        if code not in _ACTIONS:
+            line = lines[np.flatnonzero(indices == index)[0]]
+            if code == "D":
+                raise DriftError(
+                    f"line {line} column ACTION: D deletes; deletions are not supported by this reader, "
+                    "ask for the whole slice instead"
+                )
+            raise DriftError(f"line {line} column ACTION: found {code!r}, expected one of I, A, R, M")
+
+
+def _iso(stamp: str) -> str | None:
+    """Eurostat's `dd/mm/yy hh:mm:ss` as ISO 8601; None for anything else."""
+    try:
+        return dt.datetime.strptime(stamp, "%d/%m/%y %H:%M:%S").isoformat()
+    except ValueError:
+        return None

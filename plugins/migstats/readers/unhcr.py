@@ -1,0 +1,87 @@
+"""Reader of UNHCR's Population Statistics API, JSON: items with identity fields and several measures."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from migstats.errors import DriftError, PublisherError
+from migstats.readers import Envelope, TextTable, answer, cells
+from migstats.source import UnhcrLayout
+
+_EXPECTED: Final = "UNHCR JSON with `items`"
+_MEASURE: Final = "measure"
+
+
+def inspect(payload: bytes, layout: UnhcrLayout) -> Envelope:
+    """Page and pages. TryAgainError: not JSON. PublisherError: an error body, or no items."""
+    return _open(payload)[0]
+
+
+def read(payload: bytes, layout: UnhcrLayout) -> TextTable:
+    """One row per item and declared measure, measure after measure; the other fields stay columns of text.
+
+    `"-"` and `"0"` stay text. DriftError where an item lacks a declared measure.
+    """
+    envelope, items = _open(payload)
+    columns = cells.records(items, "/items")
+    lacking = []
+    for name in layout.measures:
+        values = columns.get(name)
+        if values is None:
+            lacking.append(f"{name!r} in all of them")
+        elif msgspec.UNSET in values:
+            lacking.append(f"{name!r} in /items/{values.index(msgspec.UNSET)}")
+    if lacking:
+        others = ", ".join(name for name in columns if name not in layout.measures)
+        raise DriftError(
+            f"/items: declared measures are missing: {'; '.join(lacking)}; undeclared fields there: {others}"
+        )
+    if _MEASURE in columns and _MEASURE not in layout.measures:
+        raise DriftError("/items: a field `measure` would stand in the way of the column of that name")
+    count = len(columns[layout.measures[0]])
+    figures = [cells.text_array(columns.pop(name)) for name in layout.measures]
+    which = np.repeat(np.arange(len(figures)), count)
+    data = {name: _repeated(cells.coded(values), len(figures)) for name, values in columns.items()}
+    data[_MEASURE] = cells.indexed(which, layout.measures)
+    return cells.text_table(
+        data,
+        pa.concat_arrays(figures),
+        [cells.pointer("items", "{}", name) for name in layout.measures],
+        np.tile(np.arange(count), len(figures)),
+        template=which,
+        envelope=envelope,
+    )
+
+
+def locate(payload: bytes, place: str) -> str | None:
+    """The figure at a place such as `/items/57/refugees`, as `read` gives it; None for null."""
+    return cells.at_pointer(answer.body(payload, _EXPECTED), place)
+
+
+def _open(payload: bytes) -> tuple[Envelope, bytes]:
+    document = answer.json_document(payload, _EXPECTED)
+    if not isinstance(document, dict) or "items" not in document:
+        raise PublisherError(f"the answer is not {_EXPECTED}; it begins with {answer.short(payload)!r}")
+    page, pages = (_count(document, name) for name in ("page", "maxPages"))
+    items = msgspec.json.decode(document["items"], type=list[msgspec.Raw] | None)
+    if not items:
+        raise PublisherError(
+            f"UNHCR answers with no items (page {page} of {pages}); no rows are not zero rows: "
+            "check the codes, the years and the page asked for"
+        )
+    return Envelope(page=page, pages=pages), bytes(document["items"])
+
+
+def _count(document: dict[str, Any], name: str) -> int:
+    found = msgspec.json.decode(document[name]) if name in document else None
+    if type(found) is not int:
+        raise DriftError(f"/{name}: a count is expected, found {found!r}")
+    return found
+
+
+def _repeated(column: pa.DictionaryArray, times: int) -> pa.DictionaryArray:
+    return pa.concat_arrays([column] * times) if times > 1 else column

@@ -1,0 +1,409 @@
+"""Source declarations: the facts of `include/sources/<id>/source.yaml`, typed and checked when they are read.
+
+Imported by the DAG files at parse time, so nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import os
+import string
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlencode, urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from migstats import settings
+from migstats.errors import DeclarationError
+from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES
+
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,47}$")]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Declared(BaseModel):
+    """A frozen fact; an unknown field is an error, since it is nearly always a misspelt one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Licence(Declared):
+    """Under which terms the publisher's figures may be used and passed on."""
+
+    id: Text = Field(description="SPDX id, or a short name where there is none, such as CC-BY-4.0")
+    url: Text
+    redistribution: Literal["allowed", "forbidden", "unclear"]
+    note: str = ""
+
+
+class Release(Declared):
+    """One edition that the publisher put out. Editions are ordered by `released`, not by when we loaded them."""
+
+    id: Text
+    released: dt.date
+    note: str = ""
+
+
+class Years(Declared):
+    """A run of years. Without `end` it goes to the year of the run less `lag`."""
+
+    start: int = Field(ge=1900, le=2100)
+    end: int | None = Field(default=None, ge=1900, le=2100)
+    lag: int = Field(default=0, ge=0, le=10)
+
+    def values(self, today: dt.date) -> list[str]:
+        """The years as text, oldest first."""
+        return [str(y) for y in range(self.start, (self.end or today.year - self.lag) + 1)]
+
+
+class WorkbookTable(Declared):
+    """One table of a workbook sheet, found by its header texts and never by its position."""
+
+    sheet: Text
+    #: Name of the text table's column → the header texts by which publishers' editions call it.
+    columns: dict[str, tuple[str, ...]] = Field(min_length=1)
+    #: A row belongs to the table while this column holds something.
+    key: Text
+    #: Regular expression of the headers over figures (years); each becomes the column `period`.
+    periods: Text = r"(19|20)[0-9]{2}"
+    #: The text that stands in a row above the header, over each group of figure columns, becomes `block`.
+    blocks: bool = True
+
+
+class WorkbookLayout(Declared):
+    """Tables of an Excel workbook (.xlsx)."""
+
+    format: Literal["workbook"]
+    tables: tuple[WorkbookTable, ...] = Field(min_length=1)
+
+
+class JsonStatLayout(Declared):
+    """JSON-stat 1.x or 2.0 dataset. Columns: one per dimension id, and `_status`."""
+
+    format: Literal["jsonstat"]
+
+
+class SdmxCsvLayout(Declared):
+    """SDMX-CSV 1.0 or 2.0. Columns: as in the file's header."""
+
+    format: Literal["sdmx_csv"]
+
+
+class WorldBankLayout(Declared):
+    """World Bank Indicators API v2, JSON. Columns: `indicator.id`, `country.id`, `countryiso3code`, `date` ..."""
+
+    format: Literal["worldbank"]
+
+
+class UnhcrLayout(Declared):
+    """UNHCR Population Statistics API, JSON. Columns: `year`, `coo`, `coa` ..., and `measure`."""
+
+    format: Literal["unhcr"]
+    measures: tuple[Text, ...] = Field(min_length=1, description="fields that hold figures")
+
+
+Layout = Annotated[
+    WorkbookLayout | JsonStatLayout | SdmxCsvLayout | WorldBankLayout | UnhcrLayout, Field(discriminator="format")
+]
+
+
+class Column(Declared):
+    """How a publisher's column becomes a concept of ours: by codes.csv first, then by `scheme`."""
+
+    column: Text
+    #: Column of the codelist (`include/codelists/<concept>.csv`) in which the publisher's codes stand.
+    scheme: str | None = None
+    #: `sdmx`: an SDMX period. `year`: the first four digits are a year. Only for time_period.
+    period: Literal["sdmx", "year"] | None = None
+    #: `letters`: several one-letter flags in one cell (Eurostat `be`); the first in `precedence` is the status.
+    split: Literal["letters"] | None = None
+    precedence: str = ""
+    #: What an empty cell means, in our codes; without it an empty cell goes to quarantine.
+    blank: str | None = None
+
+
+class Number(Declared):
+    """How the publisher writes numbers."""
+
+    decimal: Literal[".", ","] = "."
+    group: Literal["", " ", ",", ".", "'"] = ""
+
+
+_CONCEPTS = (
+    frozenset(SERIES_DIMENSIONS) - {"source"}
+    | {"time_period", "obs_status", "conf_status"}
+    | (frozenset(SHARED_ATTRIBUTES) - {"dataset", "unit_mult", "reference_point", "missing_reason"})
+)
+
+
+class Dataset(Declared):
+    """One table of a source: where it is, how it is read, and what its columns mean."""
+
+    id: Id
+    title: Text
+    url: Text = Field(description="may hold {release} and the axes of `slices`")
+    query: dict[str, str | tuple[str, ...]] = Field(default={}, description="parameters; a list is repeated")
+    page_parameter: str | None = Field(default=None, description="the parameter that asks for page n, from 1")
+    #: Axes along which the dataset is asked for, each value (or year) one request or series of pages.
+    slices: dict[str, Years | tuple[str, ...]] = {}
+    reader: Layout
+    #: Keep only rows with these codes; the others are counted as explained (`not_selected`).
+    only: dict[str, tuple[str, ...]] = {}
+    #: Our concept → a constant code, or the publisher's column.
+    concepts: dict[str, str | Column]
+    number: Number = Number()
+    unit_mult: int = Field(default=0, ge=-6, le=12, description="value = figure as published × 10^unit_mult")
+    stock_or_flow: Literal["stock", "flow"]
+    #: Of stocks: `start`, `end` or `MM-DD` of the period. Of flows: `period`.
+    reference_point: str = Field(pattern=r"^(start|end|period|(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))$")
+
+    @field_validator("concepts")
+    @classmethod
+    def _known_concepts(cls, value: dict[str, str | Column]) -> dict[str, str | Column]:
+        for name in value:
+            if name not in _CONCEPTS:
+                raise ValueError(f"{name!r} is no concept of ours; they are {', '.join(sorted(_CONCEPTS))}")
+        for name in ("indicator", "ref_area", "time_period", "unit"):
+            if name not in value:
+                raise ValueError(f"the concept {name!r} has to be declared, as a constant or as a column")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.stock_or_flow == "flow") != (self.reference_point == "period"):
+            raise ValueError("a flow has reference_point `period`, a stock a point within its period")
+        texts = [self.url, *itertools.chain.from_iterable(_texts(v) for v in self.query.values())]
+        holes = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name}
+        unknown = holes - set(self.slices) - {"release"}
+        if unknown:
+            raise ValueError(f"url or query asks for {sorted(unknown)}, which is no axis of `slices`")
+        unused = set(self.slices) - holes
+        if unused:
+            raise ValueError(f"the axes {sorted(unused)} of `slices` stand nowhere in url or query")
+        return self
+
+    @property
+    def dated_by(self) -> str | None:
+        """The axis that is a run of years, or None; it is what backfills go by."""
+        return next((axis for axis, values in self.slices.items() if isinstance(values, Years)), None)
+
+
+class Source(Declared):
+    """What we take in from one publisher as one thing."""
+
+    id: Id
+    title: Text
+    publisher: Text
+    homepage: Text
+    description: Text
+    owner: Text = Field(description="who is asked when its figures look wrong")
+    licence: Licence
+    citation: Text
+    hosts: tuple[Text, ...] = Field(min_length=1, description="the only hosts that are asked, redirects included")
+    requests_per_second: float = Field(default=1.0, gt=0, le=50)
+    concurrency: int = Field(default=2, ge=1, le=16, description="slots of the pool of this host")
+    max_bytes: int = Field(default=256 * 2**20, gt=0, description="cap of one payload, after decompression")
+    deadline_seconds: float = Field(default=300, gt=0, description="total time for one request")
+    user_agent: str | None = Field(default=None, description="where the publisher refuses the usual one")
+    schedule: str | None = Field(default=None, description="cron, UTC; null: only by hand")
+    releases: tuple[Release, ...] = ()
+    datasets: tuple[Dataset, ...] = Field(min_length=1)
+    quarantine_bound: float = Field(default=0.05, ge=0, le=1, description="share above which a load is refused")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        ids = [d.id for d in self.datasets]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"dataset ids repeat: {ids}")
+        for dataset in self.datasets:
+            parts = urlsplit(dataset.url)
+            if parts.hostname not in self.hosts:
+                raise ValueError(f"dataset {dataset.id!r}: host {parts.hostname!r} is not in `hosts`")
+            if parts.scheme not in ("https", "http"):
+                raise ValueError(f"dataset {dataset.id!r}: {parts.scheme!r} is not http or https")
+            if "{release}" in dataset.url and not self.releases:
+                raise ValueError(f"dataset {dataset.id!r}: url has {{release}}, but `releases` is empty")
+        if self.schedule is not None and len(self.schedule.split()) != 5:
+            raise ValueError(f"schedule {self.schedule!r} is no cron expression of five fields")
+        return self
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """The dataset with this id; DeclarationError names those that there are."""
+        for dataset in self.datasets:
+            if dataset.id == dataset_id:
+                return dataset
+        known = ", ".join(d.id for d in self.datasets)
+        raise DeclarationError(f"source {self.id} has no dataset {dataset_id!r}; it has {known}")
+
+    def release(self, release_id: str | None) -> Release | None:
+        """The release with this id, the newest one for None; None where the source declares no releases."""
+        if not self.releases:
+            if release_id:
+                raise DeclarationError(f"source {self.id} declares no releases, {release_id!r} was asked for")
+            return None
+        if release_id is None:
+            return max(self.releases, key=lambda r: r.released)
+        for release in self.releases:
+            if release.id == release_id:
+                return release
+        known = ", ".join(r.id for r in self.releases)
+        raise DeclarationError(f"source {self.id} has no release {release_id!r}; it has {known}")
+
+
+class Slice(Declared):
+    """The part of a dataset that one request (or one series of pages) covers."""
+
+    source: str
+    dataset: str
+    slice: str = Field(description="such as `pairs/year=2023`; the same over all releases")
+    release: str = ""
+    released: dt.date | None = None
+    url: str
+    year: int | None = None
+
+
+def _texts(value: str | Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def plan(
+    source: Source,
+    *,
+    today: dt.date,
+    release: str | None = None,
+    datasets: Iterable[str] = (),
+    years: Iterable[int] = (),
+    slices: Iterable[str] = (),
+) -> list[Slice]:
+    """The slices of a run, in declared order; empty arguments mean all. `today` closes open runs of years.
+
+    `years` narrows dated datasets and leaves undated ones out. `slices` names slices by their id.
+    Raises DeclarationError where nothing is left, or a name is unknown.
+    """
+    edition = source.release(release)
+    wanted_datasets, wanted_years, wanted = set(datasets), {str(y) for y in years}, set(slices)
+    for dataset_id in wanted_datasets:
+        source.dataset(dataset_id)
+    planned: list[Slice] = []
+    for dataset in source.datasets:
+        if wanted_datasets and dataset.id not in wanted_datasets:
+            continue
+        dated = dataset.dated_by
+        if wanted_years and dated is None:
+            continue
+        axes = {
+            axis: values.values(today) if isinstance(values, Years) else list(values)
+            for axis, values in dataset.slices.items()
+        }
+        for combination in itertools.product(*axes.values()):
+            at = dict(zip(axes, combination, strict=True))
+            if dated and wanted_years and at[dated] not in wanted_years:
+                continue
+            name = "/".join([dataset.id, *(f"{axis}={value}" for axis, value in at.items())])
+            holes = {**at, "release": edition.id if edition else ""}
+            query = [(k, t.format(**holes)) for k, v in dataset.query.items() for t in _texts(v)]
+            url = dataset.url.format(**holes) + ("?" + urlencode(query, safe=";:,") if query else "")
+            planned.append(
+                Slice(
+                    source=source.id,
+                    dataset=dataset.id,
+                    slice=name,
+                    release=edition.id if edition else "",
+                    released=edition.released if edition else None,
+                    url=url,
+                    year=int(at[dated]) if dated else None,
+                )
+            )
+    if wanted:
+        unknown = wanted - {s.slice for s in planned}
+        if unknown:
+            raise DeclarationError(f"source {source.id} has no slice {sorted(unknown)} among those selected")
+        planned = [s for s in planned if s.slice in wanted]
+    if not planned:
+        raise DeclarationError(
+            f"source {source.id}: no slice is left for release={release!r}, datasets={sorted(wanted_datasets)}, "
+            f"years={sorted(wanted_years)}; `migstats sources` shows what there is"
+        )
+    return planned
+
+
+class _Loader(yaml.CSafeLoader):
+    """Safe YAML in which a repeated key is an error, not a silent overwrite."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    "while reading a mapping", node.start_mark, f"the key {key!r} stands twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_source(path: Path) -> Source:
+    """Read one source.yaml. DeclarationError says the file, each wrong field, what was found and what to do."""
+    try:
+        facts = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a CSafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise DeclarationError(f"{path}: cannot be read as YAML: {error}; mend the line named") from error
+    try:
+        source = Source.model_validate(facts)
+    except ValidationError as error:
+        lines = [
+            f"{path}: {'.'.join(str(part) for part in e['loc']) or '(the whole file)'}: {e['msg']} "
+            f"(found {_short(e['input'])})"
+            for e in error.errors()
+        ]
+        remedy = "see docs/source.schema.json for every field and what it may hold"
+        raise DeclarationError("\n".join(lines) + f"\n{remedy}") from None
+    if source.id != path.parent.name:
+        raise DeclarationError(
+            f"{path}: id: found {source.id!r} in folder {path.parent.name!r}; name the folder after the id"
+        )
+    return source
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def source_folders(further: Iterable[Path] = ()) -> Iterator[Path]:
+    """Folders that hold a source.yaml: the project's, those of MIGSTATS_SOURCES, and `further`; by name."""
+    listed = [Path(p) for p in os.environ.get("MIGSTATS_SOURCES", "").split(os.pathsep) if p]
+    for root in (settings.include() / "sources", *listed, *further):
+        if not root.is_dir():
+            raise DeclarationError(f"{root}: is no folder of source declarations; each source is a folder in it")
+        yield from sorted(p.parent for p in root.glob("*/source.yaml"))
+
+
+def read_sources(further: Iterable[Path] = ()) -> Mapping[str, Source]:
+    """All declared sources by id. DeclarationError gathers the findings of all files."""
+    sources: dict[str, Source] = {}
+    found: list[str] = []
+    for folder in source_folders(further):
+        try:
+            source = read_source(folder / "source.yaml")
+        except DeclarationError as error:
+            found.append(str(error))
+            continue
+        if source.id in sources:
+            found.append(f"{folder}: the id {source.id!r} is declared twice; rename one")
+        sources[source.id] = source
+    if found:
+        raise DeclarationError("\n".join(found))
+    return sources
+
+
+def folder_of(source_id: str, further: Iterable[Path] = ()) -> Path:
+    """The folder of a source's facts."""
+    for folder in source_folders(further):
+        if folder.name == source_id:
+            return folder
+    raise DeclarationError(f"no source {source_id!r} is declared; `migstats sources` lists those that are")
