@@ -16,21 +16,21 @@ SET log_min_error_statement = 'panic';
 SET log_min_duration_statement = -1;
 
 SELECT format('CREATE ROLE %I', name)
-FROM unnest(ARRAY['airflow', 'warehouse_owner', 'etl', 'bi_reader', 'watchdog']) AS wanted (name)
+FROM unnest(ARRAY['airflow', 'warehouse_owner', 'migstats_etl', 'bi_reader', 'migstats_watchdog']) AS wanted (name)
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 \gexec
 
 -- airflow: Airflow's metadata and Celery's results. warehouse_owner: the migrations of the warehouse.
--- etl: tasks. bi_reader: BI tools. watchdog: sees what others run, and may end it.
+-- migstats_etl: tasks. bi_reader: BI tools. migstats_watchdog: sees what others run, and may end it.
 ALTER ROLE airflow WITH LOGIN PASSWORD :'airflow_password';
 ALTER ROLE warehouse_owner WITH LOGIN CREATEROLE PASSWORD :'owner_password';
-ALTER ROLE etl WITH LOGIN PASSWORD :'etl_password';
-ALTER ROLE bi_reader WITH LOGIN PASSWORD :'bi_password';
-ALTER ROLE watchdog WITH LOGIN PASSWORD :'watchdog_password';
+ALTER ROLE migstats_etl WITH LOGIN NOINHERIT PASSWORD :'etl_password';
+ALTER ROLE bi_reader WITH LOGIN NOINHERIT PASSWORD :'bi_password';
+ALTER ROLE migstats_watchdog WITH LOGIN NOINHERIT PASSWORD :'watchdog_password';
 
--- So that the migrations can set a role's limits (ALTER ROLE ... SET) without being superuser.
-GRANT etl, bi_reader, watchdog TO warehouse_owner WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
-GRANT pg_signal_backend, pg_read_all_stats TO watchdog;
+-- So that the migrations can set limits and rights of these roles without being superuser.
+GRANT migstats_etl, bi_reader, migstats_watchdog, pg_signal_backend, pg_read_all_stats
+TO warehouse_owner WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
 
 SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''C.UTF-8''', name, owner)
 FROM (VALUES ('airflow', 'airflow'), ('warehouse', 'warehouse_owner')) AS wanted (name, owner)
@@ -39,17 +39,19 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name)
 
 -- A role reaches its own database and no other.
 REVOKE ALL ON DATABASE airflow, warehouse, postgres, template1 FROM PUBLIC;
-GRANT CONNECT, TEMPORARY ON DATABASE warehouse TO etl;
-GRANT CONNECT ON DATABASE warehouse TO bi_reader, watchdog;
 
--- Large objects are open to everybody by default, and only a superuser can close them.
+-- Open to everybody by default, and only a superuser can close them: large objects, locks that others wait for,
+-- messages to others. The migrations close them too where they run as superuser (include/sql/schema/*_hardening.sql);
+-- here their owner gets the right to hand them on to tasks.
 \connect warehouse
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-SELECT format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', oid::regprocedure)
+SELECT
+    format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure),
+    format('GRANT EXECUTE ON FUNCTION %s TO warehouse_owner WITH GRANT OPTION', oid::regprocedure)
 FROM pg_proc
 WHERE pronamespace = 'pg_catalog'::regnamespace
-    AND proname IN (
-        'lo_creat', 'lo_create', 'lo_from_bytea', 'lo_import', 'lo_export', 'lo_open', 'lo_put', 'lo_get',
-        'lo_unlink', 'lo_truncate', 'lo_truncate64', 'loread', 'lowrite'
+    AND (
+        proname ~ '^(lo_|pg_advisory|pg_try_advisory)'
+        OR proname IN ('loread', 'lowrite', 'pg_logical_emit_message', 'pg_export_snapshot', 'pg_notify')
     )
 \gexec

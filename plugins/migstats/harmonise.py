@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
 from pathlib import Path
@@ -288,7 +288,7 @@ class _Figures:
 
 
 def _figures(
-    raw: pl.Series, dataset: Dataset, codes: Codes, flags: Mapping[str, Coded], problems: _Problems
+    raw: pl.Series, dataset: Dataset, codes: Codes, flags: Mapping[str, Coded], problems: _Problems, concepts: Path
 ) -> _Figures:
     """Values and statuses. A text that is neither a number nor a declared marker is not guessed at."""
     value = _numbers(raw, dataset.number)
@@ -308,14 +308,37 @@ def _figures(
         coded[concept] = Coded(_take(mapping, at, -1), targets)
 
     status = _first(flags.get("obs_status"), coded["obs_status"], only_without_value=absent)
-    says_absent = np.isin(status.codes, [i for i, s in enumerate(status.values) if s in WITHOUT_VALUE])
+    conf = _fill(_first(flags.get("conf_status"), coded["conf_status"]), "F", None)
+    told = _says(status, WITHOUT_VALUE) & (flags["obs_status"].codes >= 0 if "obs_status" in flags else False)
+    # an absent figure that is marked confidential is suppressed, whatever an empty cell means elsewhere
+    status = _fill(status, "Q", absent & ~told & ~_says(conf, {"F"}))
+    says_absent = _says(status, WITHOUT_VALUE)
     problems.add(absent & ~says_absent, "not_a_number", VALUE)
     problems.add(~absent & says_absent, "contradiction", VALUE)
     status = _fill(status, "A", ~absent & (status.codes < 0))
-    conf = _fill(_first(flags.get("conf_status"), coded["conf_status"]), "F", None)
+    reason = _reason(status, coded["obs_status"], coded["missing_reason"], absent, concepts)
     if dataset.unit_mult:
         value = value * 10.0**dataset.unit_mult if dataset.unit_mult > 0 else value / 10.0**-dataset.unit_mult
-    return _Figures(value, status, conf, coded["missing_reason"])
+    return _Figures(value, status, conf, reason)
+
+
+def _says(coded: Coded, codes: Container[str]) -> Mask:
+    return np.isin(coded.codes, [i for i, value in enumerate(coded.values) if value in codes])
+
+
+def _reason(status: Coded, marked: Coded, reason: Coded, absent: Mask, concepts: Path) -> Coded:
+    """Why a figure is missing: as its marker says, or where a flag says otherwise, as that status says."""
+    usual = {
+        cell: code for code, cell in reversed(read_codelist(concepts, "missing_reason").column("obs_status").items())
+    }
+    values = list(dict.fromkeys([*reason.values, *usual.values()]))
+    by_status = _take([values.index(usual[s]) if s in usual else -1 for s in status.values], status.codes, -1)
+    both = list(dict.fromkeys([*status.values, *marked.values]))
+    agree = _take([both.index(s) for s in status.values], status.codes, -1) == _take(
+        [both.index(s) for s in marked.values], marked.codes, -2
+    )
+    codes = np.where(agree & (reason.codes >= 0), reason.codes, by_status)
+    return Coded(np.where(absent, codes, -1), values)
 
 
 def _first(first: Coded | None, second: Coded, only_without_value: Mask | None = None) -> Coded:
@@ -437,7 +460,7 @@ def harmonise(
         else:
             cells = _coded(table[how.column])
             mapped[concept] = _map(concept, how, cells, dataset, codes, concepts, problems)
-    figures = _figures(raw, dataset, codes, flags, problems)
+    figures = _figures(raw, dataset, codes, flags, problems, concepts)
     if "freq" not in mapped:
         mapped["freq"] = _frequencies(mapped["time_period"])
     for dimension, default in DEFAULTS.items():

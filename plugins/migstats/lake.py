@@ -96,3 +96,8 @@ def absolute(path: str) -> Path:
     if not found.is_relative_to(root):
         raise PermanentError(f"{path!r} leads out of the lake {root}")
     return found
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a small text file; it appears whole or not at all."""
+    _write(path, lambda file: file.write(text.encode()))

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -120,7 +120,12 @@ def port_of(data: Path) -> int | None:
     except (FileNotFoundError, NotADirectoryError, IndexError, ValueError):
         return None
     # PostgreSQL's working directory is its data folder; another process that has the number now is elsewhere
-    return port if pid in process.in_folder(str(data.resolve())) else None
+    return port if pid in _serving(data) else None
+
+
+def _serving(data: Path) -> list[int]:
+    """Numbers of the server's processes, orphans included: their working directory is the data folder."""
+    return process.in_folder(str(data.resolve()), "postgres")
 
 
 def log_file(data: Path) -> Path:
@@ -183,16 +188,22 @@ def _system_user() -> pwd.struct_passwd | None:
     made = subprocess.run(
         [*command, "--shell", "/usr/sbin/nologin", SYSTEM_USER], capture_output=True, text=True, check=False
     )
+    if (user := _user(SYSTEM_USER)) is not None:  # also where another run of ours made it at the same moment
+        return user
+    raise ConfigurationError(
+        f"PostgreSQL refuses to run as root, and `useradd` failed: {made.stderr.strip()}; {remedy}"
+    )
+
+
+def _user(name: str) -> pwd.struct_passwd | None:
     try:
-        return pwd.getpwnam(SYSTEM_USER)  # also where another run of ours made it at the same moment
+        return pwd.getpwnam(name)
     except KeyError:
-        raise ConfigurationError(
-            f"PostgreSQL refuses to run as root, and `useradd` failed: {made.stderr.strip()}; {remedy}"
-        ) from None
+        return None
 
 
 def _run(
-    command: list[str | Path], owner: pwd.struct_passwd | None, given: str = ""
+    command: Sequence[str | Path], owner: pwd.struct_passwd | None, given: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run one of PostgreSQL's programs as its user, in an environment in which no PG* variable leads it astray."""
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
@@ -307,9 +318,9 @@ def _initialise(data: Path, password: str, programs: Path, owner: pwd.struct_pas
             if owner:
                 os.chown(fresh, owner.pw_uid, owner.pw_gid)
                 os.chown(secret.name, owner.pw_uid, owner.pw_gid)
-            command = [programs / "initdb", "-D", fresh, "-U", SUPERUSER, f"--pwfile={secret.name}"]
-            options = ["--auth=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"]
-            made = _run([*command, *options, *([] if durable else ["--no-sync"])], owner)
+            options = ["--auth=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", f"--pwfile={secret.name}"]
+            options += [] if durable else ["--no-sync"]
+            made = _run([programs / "initdb", "-D", fresh, "-U", SUPERUSER, *options], owner)
         if made.returncode != 0:
             shutil.rmtree(fresh, ignore_errors=True)
             raise _failed("initdb", f"{made.stdout}\n{made.stderr}", data)
@@ -362,11 +373,10 @@ def _clear_leftovers(data: Path) -> None:
     """
     if not data.is_dir():
         return
-    folder = str(data.resolve())
     for number, seconds in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 10.0)):
-        left = [pid for pid in process.in_folder(folder) if pid != os.getpid()]
+        left = _serving(data)
         process.send(left, number)
-        if not process.wait_until_gone(left, seconds):
+        if process.wait_until_gone(left, seconds):
             break
     (data / "postmaster.pid").unlink(missing_ok=True)
 
@@ -374,7 +384,7 @@ def _clear_leftovers(data: Path) -> None:
 def _set_password(data: Path, password: str, programs: Path, owner: pwd.struct_passwd | None) -> None:
     """Set the superuser's password without knowing the old one: the owner of the files may, while none serves."""
     deadline = time.monotonic() + 5
-    while process.in_folder(str(data.resolve())) and time.monotonic() < deadline:
+    while _serving(data) and time.monotonic() < deadline:
         time.sleep(0.05)
     statement = f"ALTER ROLE {SUPERUSER} PASSWORD '{password.replace(chr(39), chr(39) * 2)}'\n"
     done = _run([programs / "postgres", "--single", "-D", data, "postgres"], owner, given=statement)

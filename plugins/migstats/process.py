@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import psutil
@@ -80,12 +80,12 @@ def carrying(variable: str, value: str) -> list[Identity]:
     return found
 
 
-def in_folder(folder: str) -> list[int]:
-    """Numbers of the living processes whose working directory is `folder` (absolute, links resolved)."""
+def in_folder(folder: str, name: str) -> list[int]:
+    """Numbers of the living processes called `name` whose working directory is `folder` (absolute, links resolved)."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.cwd() == folder and process.status() != psutil.STATUS_ZOMBIE:
+            if process.name() == name and process.cwd() == folder and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
         except (psutil.Error, OSError):
             continue
@@ -108,33 +108,39 @@ def end_sessions(leaders: Iterable[Identity], patience: float = 15.0) -> None:
     """
     leaders = list(leaders)
     send([leader.pid for leader in leaders if is_alive(leader)], signal.SIGTERM)
-    _wait_until_gone(leaders, patience)
-    left = [pid for leader in leaders for pid in session_of(leader)]
-    send(left, signal.SIGKILL)
-    left = _wait_until_gone(leaders, 10.0)
-    if left:
-        raise ConfigurationError(
-            f"processes {left} do not end, not even by SIGKILL; they wait for a device: see `ps -o pid,stat,wchan,cmd`"
-        )
+    _kill_the_rest(lambda: [pid for leader in leaders for pid in session_of(leader)], patience)
 
 
-def _wait_until_gone(leaders: Iterable[Identity], seconds: float) -> list[int]:
+def end(processes: Iterable[Identity], patience: float = 15.0) -> None:
+    """End these processes and no other ones, as `end_sessions` does."""
+    processes = list(processes)
+    send([one.pid for one in processes if is_alive(one)], signal.SIGTERM)
+    _kill_the_rest(lambda: [one.pid for one in processes if is_alive(one)], patience)
+
+
+def _kill_the_rest(left: Callable[[], list[int]], patience: float) -> None:
+    if not _wait_until_none(left, patience):
+        send(left(), signal.SIGKILL)
+        if not _wait_until_none(left, 10.0):
+            raise ConfigurationError(
+                f"processes {left()} do not end, not even by SIGKILL; they wait for a device: "
+                "see `ps -o pid,stat,wchan,cmd`"
+            )
+
+
+def _wait_until_none(left: Callable[[], list[int]], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while True:
-        left = [pid for leader in leaders for pid in session_of(leader)]
-        if not left or time.monotonic() > deadline:
-            return left
+    while left():
+        if time.monotonic() >= deadline:
+            return False
         time.sleep(0.1)
+    return True
 
 
-def wait_until_gone(pids: Iterable[int], seconds: float) -> list[int]:
-    """Wait for these numbers to vanish; those that are left after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        left = [pid for pid in pids if identify(pid) is not None]
-        if not left or time.monotonic() > deadline:
-            return left
-        time.sleep(0.05)
+def wait_until_gone(pids: Iterable[int], seconds: float) -> bool:
+    """Wait for these numbers to vanish; False where some are left after `seconds`."""
+    wanted = list(pids)
+    return _wait_until_none(lambda: [pid for pid in wanted if identify(pid) is not None], seconds)
 
 
 def free_port() -> int:
@@ -196,6 +202,6 @@ def _holder(port: int) -> str:
 def chosen_port(environment: Mapping[str, str], variable: str, default: int) -> int:
     """The port that an environment variable names, else `default`; ConfigurationError where it is no port."""
     text = environment.get(variable) or str(default)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+    if not text.isascii() or not text.isdigit() or not 1024 <= int(text) <= 65535:
         raise ConfigurationError(f"{variable}={text!r} is no port; give a number from 1024 to 65535")
     return int(text)

@@ -89,6 +89,12 @@ _TRANSPORT: Final = (
     http.client.HTTPException,
     OSError,
 )
+_NO_URL: Final = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    urllib3.exceptions.LocationValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -148,15 +154,18 @@ def back_off(attempt: int) -> float:
 
 # --- secrets -------------------------------------------------------------------------------------------------
 
-_SECRET_PARTS: Final = frozenset(
-    ["key", "apikey", "token", "secret", "password", "passwd", "passphrase", "pwd", "pass"]
-    + ["signature", "sig", "credential", "credentials", "auth", "authorization", "session", "sessionid", "jwt"]
-)
+# fmt: off
+_SECRET_PARTS: Final = frozenset({
+    "key", "apikey", "token", "secret", "password", "passwd", "passphrase", "pwd", "pass", "signature", "sig",
+    "credential", "credentials", "auth", "authorization", "session", "sessionid", "jwt",
+})
+# fmt: on
 _SECRET_NAMES: Final = frozenset({"clientid", "appidentifier", "appid", "accesskeyid"})
 _NAME_PART: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_QUERY_PAIR: Final = re.compile(r"([?&#])([^=&#]+)=([^&#]*)")
+# These run over what strangers send, so each one takes time in proportion to the text.
+_QUERY_NAME: Final = re.compile(r"[?&#]([^=&#?]+)=")
 _USERINFO: Final = re.compile(r"(?<=://)[^/?#\s]*@")
-_TEXT_PAIR: Final = re.compile(r"""([\w.-]+)(=|%3D|["']?\s*:\s*["'])([^&\s"'<>]+)""", re.IGNORECASE)
+_TEXT_PAIR: Final = re.compile(r"""(?<![\w.-])([\w.-]++)(=|%3D|["']?\s*+:\s*+["'])([^&\s"'<>]+)""", re.IGNORECASE)
 
 
 def _is_secret(name: str) -> bool:
@@ -164,18 +173,27 @@ def _is_secret(name: str) -> bool:
     return "".join(parts) in _SECRET_NAMES or not _SECRET_PARTS.isdisjoint(parts)
 
 
+def _secret_values(url: str) -> Iterator[tuple[int, int]]:
+    """Where the values of secret parameters begin and end."""
+    end = 0
+    for name in _QUERY_NAME.finditer(url):
+        if name.start() >= end and _is_secret(name[1]):
+            stops = (url.find(mark, name.end()) for mark in "&#")
+            end = min((stop for stop in stops if stop >= 0), default=len(url))
+            yield name.end(), end
+
+
 def redact(url: str) -> str:
     """The URL with user, password and the values of secret parameters (key, token, client_id ...) as `***`."""
-
-    def hide(pair: re.Match[str]) -> str:
-        return f"{pair[1]}{pair[2]}=***" if _is_secret(pair[2]) else pair[0]
-
-    return _QUERY_PAIR.sub(hide, _USERINFO.sub("***@", url))
+    shown, done = "", 0
+    for start, end in _secret_values(url):
+        shown, done = f"{shown}{url[done:start]}***", end
+    return _USERINFO.sub("***@", shown + url[done:])
 
 
 def _secrets(url: str) -> set[str]:
     """The secret texts in a URL, in each spelling in which they may be given back; shorter than 3 are none."""
-    raw = {pair[3] for pair in _QUERY_PAIR.finditer(url) if _is_secret(pair[2])}
+    raw = {url[start:end] for start, end in _secret_values(url)}
     userinfo = _USERINFO.search(url)
     if userinfo:
         raw |= set(userinfo[0][:-1].split(":", 1))
@@ -219,7 +237,11 @@ class _Socket(socket.socket):
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         self.settimeout(_seconds_left())
-        return super().recv_into(buffer, nbytes, flags)
+        try:
+            return super().recv_into(buffer, nbytes, flags)
+        except TimeoutError:
+            _seconds_left()  # says so where the deadline was the reason, and not the silence
+            raise
 
 
 class _TlsSocket(ssl.SSLSocket):
@@ -227,7 +249,11 @@ class _TlsSocket(ssl.SSLSocket):
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         self.settimeout(_seconds_left())
-        return super().recv_into(buffer, nbytes, flags)
+        try:
+            return super().recv_into(buffer, nbytes, flags)
+        except TimeoutError:
+            _seconds_left()  # says so where the deadline was the reason, and not the silence
+            raise
 
 
 def _addresses(host: str, port: int, until: float) -> list[tuple[Any, ...]]:
@@ -333,7 +359,7 @@ def user_agent() -> str:
     except metadata.PackageNotFoundError:
         return "migstats"
     urls = dict(line.split(", ", 1) for line in facts.get_all("Project-URL") or [] if ", " in line)
-    homepage = urls.get("Homepage") or facts.get("Home-page")
+    homepage = urls.get("Homepage")
     return f"migstats/{facts['Version']}" + (f" (+{homepage})" if homepage else "")
 
 
@@ -723,10 +749,9 @@ class Client:
         replay = self.manners.replay
         if replay and location.startswith(replay.rstrip("/") + "/"):
             return f"{urlsplit(trip.at).scheme}://{location[len(replay.rstrip('/')) + 1 :]}"
-        try:
+        with contextlib.suppress(ValueError):
             return urldefrag(urljoin(trip.at, location.replace(" ", "%20"))).url
-        except ValueError:
-            raise DeniedError(f"{trip.where}: redirects to what is no URL: {trip.text(location)[:200]}") from None
+        raise DeniedError(f"{trip.where}: redirects to what is no URL: {trip.text(location)[:200]}")
 
     def _turns_name(self, url: str) -> str:
         host = re.sub(r"[^a-z0-9.-]", "_", (urlsplit(url).hostname or "").lower())
@@ -756,7 +781,9 @@ class Client:
         began = time.monotonic()
         token = _until.set(began + seconds)
         trip.asked += 1
-        status, size, reply, failure = "failed", 0, None, None
+        status, size = "failed", 0
+        reply: _Reply | None = None
+        failure: MigstatsError | None = None
         try:
             reply = self._exchange(target, headers)
             status, size = str(reply.status), len(reply.body)
@@ -820,7 +847,7 @@ class Client:
                 f"{trip.where}: the certificate of {host} is not valid: {certificate.verify_message}; tell the "
                 "publisher, or, where your network has its own authority, name its bundle in REQUESTS_CA_BUNDLE"
             )
-        if isinstance(error, ValueError):
+        if isinstance(error, _NO_URL):
             return ConfigurationError(
                 f"{trip.where}: cannot be asked: {trip.text(str(error))}; check the URL and the proxy settings"
             )
@@ -838,10 +865,11 @@ class Client:
             seconds = min(SILENCE, manners.deadline_seconds)
             return TryAgainError(f"{host} was silent until time was up (at most {seconds:g} s)")
         if find(ConnectionResetError, BrokenPipeError):
-            return TryAgainError(f"{host} cut the connection in the middle")
+            return TryAgainError(f"{host} cut the connection before its answer was whole")
         short = find(http.client.IncompleteRead)  # urllib3's is one too
         if isinstance(short, http.client.IncompleteRead):
-            size = short.partial if isinstance(short.partial, int) else len(short.partial)
+            partial = cast(object, short.partial)  # a number where urllib3 made it
+            size = len(partial) if isinstance(partial, bytes) else partial
             return TryAgainError(f"the body of {host} ended too early, after {size} bytes ({short.expected} more said)")
         return TryAgainError(f"the exchange with {host} failed: {trip.text(str(chain[-1]) or repr(chain[-1]))[:300]}")
 
@@ -849,9 +877,9 @@ class Client:
         """The Answer in a reply, or the error that its status means."""
         status = reply.status
         if status in (200, 203) and reply.body:
-            return self._answer(trip, reply, not_modified=False)
+            return _answer(trip, reply, not_modified=False)
         if status == 304 and conditional:
-            return self._answer(replace(trip), replace(reply, body=b""), not_modified=True)
+            return _answer(trip, replace(reply, body=b""), not_modified=True)
         said = trip.text(reply.body.decode("utf-8", "replace"))[:_EXCERPT]
         found = f"status {status}" + (f": {said}" if said else "")
         if status in _BUSY or status >= 500:
@@ -872,17 +900,18 @@ class Client:
             raise PublisherError(f"{found}; the slice is too big for the publisher, declare smaller slices")
         raise PublisherError(f"{found}; status 200 was expected, look at the URL and its parameters")
 
-    def _answer(self, trip: _Trip, reply: _Reply, *, not_modified: bool) -> Answer:
-        return Answer(
-            url=redact(trip.url),
-            status=reply.status,
-            body=reply.body,
-            etag=reply.headers.get("ETag"),
-            last_modified=reply.headers.get("Last-Modified"),
-            content_type=reply.headers.get("Content-Type"),
-            retrieved_at=reply.retrieved_at,
-            not_modified=not_modified,
-        )
+
+def _answer(trip: _Trip, reply: _Reply, *, not_modified: bool) -> Answer:
+    return Answer(
+        url=redact(trip.url),
+        status=reply.status,
+        body=reply.body,
+        etag=reply.headers.get("ETag"),
+        last_modified=reply.headers.get("Last-Modified"),
+        content_type=reply.headers.get("Content-Type"),
+        retrieved_at=reply.retrieved_at,
+        not_modified=not_modified,
+    )
 
 
 def _proxies(target: str) -> dict[str, str]:

@@ -5,8 +5,10 @@ Not part of `make test`; run by `make test-celery`, which needs `redis-server` (
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,23 +17,23 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import psutil
 import psycopg
 import pytest
 from test_compose import SERVICES, fill, free_port, make_databases, make_secrets, postgres_server
 
 pytestmark = [pytest.mark.celery, pytest.mark.timeout(600)]
 
-BIN = Path(sys.executable).parent
-ROOT = Path(__file__).resolve().parents[2]
-TASKS = 6
+WORKERS = ("worker-1", "worker-2")
 
-#: Each task waits until tasks ran on two workers or 20 seconds are over, so that one worker cannot do all.
-DAG = '''
+#: Each task waits until tasks ran on two workers or 20 seconds are over, so that a fast worker cannot do all of them.
+DAG = """
 import os
 import time
 from pathlib import Path
@@ -47,11 +49,9 @@ def spread():
     def work(number: int) -> str:
         worker = os.environ["TRIAL_WORKER"]
         SEEN.mkdir(exist_ok=True)
-        (SEEN / f"{number}").write_text(f"{worker} {os.getpid()}")
+        (SEEN / f"{worker}_{number}_{os.getppid()}").touch()
         until = time.monotonic() + 20
-        while time.monotonic() < until:
-            if len({path.read_text().split()[0] for path in SEEN.iterdir()} - {""}) > 1:
-                break
+        while len({path.name.split("_")[0] for path in SEEN.iterdir()}) < 2 and time.monotonic() < until:
             time.sleep(0.1)
         return worker
 
@@ -59,54 +59,58 @@ def spread():
 
 
 spread()
-'''
+"""
+
+#: Permission bits do not bind root. Without capabilities they do, so that a read-only folder is one (O13).
+UNPRIVILEGED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"] if os.geteuid() == 0 else []
 
 
 @dataclass
 class Installation:
-    """The services of docker-compose.yml as processes of this machine."""
+    """The services of docker-compose.yml as processes of this machine, in one folder."""
 
     folder: Path
     secrets: dict[str, str]
     ports: dict[str, int]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def environment(self, service: str) -> dict[str, str]:
-        """The environment of a service, with this machine's addresses and folders in place of the containers'."""
-        here = {
+    def here(self, text: str) -> str:
+        """A text of docker-compose.yml with this machine's addresses and folders in place of the containers'."""
+        addresses = {
             "@postgres:5432": f"@127.0.0.1:{self.ports['postgres']}",
             "@redis:6379": f"@127.0.0.1:{self.ports['redis']}",
             "//api-server:8080": f"//127.0.0.1:{self.ports['api']}",
-            "/opt/airflow": str(self.folder / "home"),
-            "/var/lib/migstats": str(self.folder / "state"),
+            "127.0.0.1:8080": f"127.0.0.1:{self.ports['api']}",
+            "127.0.0.1:8974": f"127.0.0.1:{self.ports['scheduler']}",
+            "/opt/airflow": f"{self.folder}/home",
+            "/var/lib/migstats": f"{self.folder}/state",
+            "/tmp/": f"{self.folder}/tmp/",
+            "dir /data": f"dir {self.folder}/redis\nbind 127.0.0.1\nport {self.ports['redis']}",
         }
-        values = {}
-        for name, text in SERVICES[service]["environment"].items():
-            value = fill(str(text), self.secrets)
-            for there, address in here.items():
-                value = value.replace(there, address)
-            values[name] = value
-        values["AIRFLOW__LOGGING__BASE_LOG_FOLDER"] = str(self.folder / "logs")
-        inherited = {name: os.environ[name] for name in ("LANG", "TZ") if name in os.environ}
+        # In one pass: an address may hold what another one is for.
+        return re.sub("|".join(map(re.escape, addresses)), lambda match: addresses[match[0]], text)
+
+    def environment(self, service: str) -> dict[str, str]:
+        """The environment that the service's container would have."""
+        declared = SERVICES[service]["environment"]
         return {
-            **inherited,
-            "PATH": f"{BIN}:/usr/bin:/bin",
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
             "HOME": str(self.folder / "tmp"),
             "TMPDIR": str(self.folder / "tmp"),
             "AIRFLOW_HOME": str(self.folder / "home"),
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.ports["api"]),
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(self.ports["scheduler"]),
-            "AIRFLOW__TRIGGERER__TRIGGER_LOG_SERVER_PORT": str(self.ports["triggerer"]),
-            **values,
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.ports["triggerer"]),
+            **{name: self.here(fill(str(text), self.secrets)) for name, text in declared.items()},
         }
 
-    def start(self, name: str, service: str, *further: str, **environment: str) -> None:
+    def start(self, name: str, service: str, *command: str, **environment: str) -> None:
         """Start a service under a name; its output goes to `<folder>/<name>.txt`."""
-        command = [str(word) for word in SERVICES[service]["command"]]
         with (self.folder / f"{name}.txt").open("wb") as output:
             self.running[name] = subprocess.Popen(
-                [*WITHOUT_PRIVILEGES, *command, *further],
+                [*UNPRIVILEGED, *command],
                 env={**self.environment(service), **environment},
                 cwd=self.folder / "tmp",
                 stdin=subprocess.DEVNULL,
@@ -115,10 +119,10 @@ class Installation:
                 start_new_session=True,
             )
 
-    def run(self, service: str, *command: str, text: str | None = None, **environment: str) -> str:
-        """Run one command of a service to its end and return what it printed."""
-        result = subprocess.run(
-            [*WITHOUT_PRIVILEGES, *command],
+    def run(self, service: str, *command: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run one command in the environment of a service, to its end."""
+        return subprocess.run(
+            [*UNPRIVILEGED, *command],
             env={**self.environment(service), **environment},
             cwd=self.folder / "tmp",
             input=text,
@@ -127,138 +131,198 @@ class Installation:
             check=False,
             start_new_session=True,
         )
-        assert result.returncode == 0, f"{command}: {result.stdout[-2000:]} {result.stderr[-3000:]}"
-        return result.stdout
+
+    def health(self, service: str, **environment: str) -> int:
+        """Exit status of the service's own health check."""
+        kind, *words = (self.here(fill(word, {})) for word in SERVICES[service]["healthcheck"]["test"])
+        return self.run(service, *(words if kind == "CMD" else ["sh", "-c", *words]), **environment).returncode
+
+    def output(self, name: str) -> str:
+        """The end of what a service printed."""
+        return f"--- {name}\n" + (self.folder / f"{name}.txt").read_text(errors="replace")[-2000:]
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process of this installation, found by its environment; PostgreSQL has another one."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if str(self.folder) in process.environ().get("HOME", ""):
+                    found.append(process)
+        return found
 
     def stop(self) -> None:
-        """End every process of every service that was started, and wait until they are gone."""
-        for wanted in (signal.SIGTERM, signal.SIGKILL):
-            for process in self.running.values():
-                # The group has members after its leader has ended: Airflow's own children.
-                if wanted is signal.SIGKILL or process.poll() is None:
-                    signal_group(process.pid, wanted)
-            until = time.monotonic() + 40
-            while time.monotonic() < until and any(process.poll() is None for process in self.running.values()):
-                time.sleep(0.2)
-        self.running.clear()
+        """End every process of every service, politely first, and wait until they are gone."""
+        for process in self.running.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        psutil.wait_procs(self.processes(), timeout=40)
+        for left in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                left.kill()
+        psutil.wait_procs(self.processes(), timeout=10)
+        for process in self.running.values():
+            process.wait(timeout=10)
 
-    def check_alive(self) -> None:
-        """Fail with the last lines of a service that has ended."""
-        for name, process in self.running.items():
-            if process.poll() is not None:
-                tail = (self.folder / f"{name}.txt").read_text(errors="replace")[-3000:]
-                pytest.fail(f"{name} ended with {process.returncode}:\n{tail}")
+    def ask(self, path: str, token: str = "", body: object = None, method: str | None = None) -> Any:
+        """Ask the API; the answer as JSON. urllib.error.URLError where nobody answers, or with an error."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.ports['api']}{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
 
+    def wait_until(self, what: str, seconds: float, done: Callable[[], bool]) -> float:
+        """Wait until `done`; the seconds that it took. Fails with what the services printed."""
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            ended = [name for name, process in self.running.items() if process.poll() is not None]
+            if ended:
+                pytest.fail(f"{what}: {ended} ended\n" + "\n".join(map(self.output, ended)))
+            # Connections are refused until the API server listens.
+            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+                if done():
+                    return time.monotonic() - began
+            time.sleep(0.3)
+        pytest.fail(f"{what}: not within {seconds} s\n" + "\n".join(map(self.output, self.running)))
 
-def signal_group(pid: int, wanted: signal.Signals) -> None:
-    """Send a signal to a process group that may be gone already."""
-    try:
-        os.killpg(pid, wanted)
-    except ProcessLookupError:
-        return
-
-
-#: Permission bits do not bind root; without capabilities they do, and a read-only folder is one (O13).
-WITHOUT_PRIVILEGES = (
-    ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"] if os.geteuid() == 0 else []
-)
-
-
-def get(url: str, token: str = "", body: object = None, method: str | None = None) -> Any:
-    """Ask the API; the answer as JSON. urllib.error.URLError where nobody answers."""
-    request = urllib.request.Request(
-        url,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})},
-        method=method,
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
-
-
-def wait_for(what: str, installation: Installation, seconds: float, done: Any) -> float:
-    """Wait until `done()` is true; the seconds it took. Fails with the output of a service that ended."""
-    start = time.monotonic()
-    while time.monotonic() - start < seconds:
-        installation.check_alive()
-        try:
-            if done():
-                return time.monotonic() - start
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            pass  # not there yet
-        time.sleep(0.3)
-    tails = {n: (installation.folder / f"{n}.txt").read_text(errors="replace")[-1500:] for n in installation.running}
-    pytest.fail(f"{what}: not after {seconds} s\n" + "\n".join(f"--- {n}\n{t}" for n, t in tails.items()))
-
-
-def start_redis(installation: Installation) -> None:
-    """Redis by the very script of docker-compose.yml, in a folder and on a port of its own."""
-    (installation.folder / "redis").mkdir()
-    script = fill(SERVICES["redis"]["command"][0], installation.secrets)
-    script = script.replace("dir /data", f"dir {installation.folder}/redis\nbind 127.0.0.1\nport {installation.ports['redis']}")
-    with (installation.folder / "redis.txt").open("wb") as output:
-        installation.running["redis"] = subprocess.Popen(
-            [*SERVICES["redis"]["entrypoint"], script],
-            env={"PATH": "/usr/bin:/bin", "REDIS_PASSWORD": installation.secrets["REDIS_PASSWORD"]},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+    def components_are_healthy(self) -> bool:
+        """What Airflow says of its own components."""
+        said = self.ask("/api/v2/monitor/health")
+        return all(
+            said[name]["status"] == "healthy" for name in ("metadatabase", "scheduler", "dag_processor", "triggerer")
         )
 
 
-def redis_says(installation: Installation, password: str) -> str:
-    """The answer to PING."""
-    return subprocess.run(
-        ["redis-cli", "-p", str(installation.ports["redis"]), "ping"],
-        env={"PATH": "/usr/bin:/bin", "REDISCLI_AUTH": password},
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
+def results(installation: Installation) -> dict[str, int]:
+    """How many tasks have which state in Celery's result backend."""
+    with psycopg.connect(
+        host="127.0.0.1",
+        port=installation.ports["postgres"],
+        dbname="airflow",
+        user="airflow",
+        password=installation.secrets["AIRFLOW_DB_PASSWORD"],
+    ) as metadata:
+        return dict(metadata.execute("SELECT status, count(*) FROM celery_taskmeta GROUP BY status").fetchall())
+
+
+def code_below(home: Path) -> set[Path]:
+    """Everything in the folder of code but the logs, which are a volume."""
+    return {path for path in home.rglob("*") if home / "logs" not in path.parents}
 
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
-    """Every service of docker-compose.yml but the watchdog, healthy, with two workers."""
+    """Every service of docker-compose.yml but the watchdog, with two workers; not yet healthy."""
     if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed (Debian: apt-get install redis-server): CELERY WAS NOT TRIED")
+        pytest.skip("CELERY WAS NOT TRIED: redis-server is not installed (Debian: apt-get install redis-server)")
     folder = Path(tempfile.mkdtemp(prefix="migstats-celery-"))
-    folder.chmod(0o755)
-    for name in ("home", "home/dags", "home/plugins", "state", "logs", "tmp"):
+    for name in ("home", "home/dags", "home/plugins", "home/logs", "state", "tmp", "redis"):
         (folder / name).mkdir()
-    (folder / "home" / "airflow.cfg").write_text("# as in the image\n")
-    (folder / "home" / "dags" / "spread.py").write_text(DAG)
-    for path in (folder / "home" / "dags", folder / "home" / "plugins", folder / "home"):
-        path.chmod(0o555)
-    names = ("postgres", "redis", "api", "scheduler", "triggerer", "worker-1", "worker-2")
-    with postgres_server_with_secrets(folder) as (port, secrets):
-        here = Installation(folder, secrets, {**{name: free_port() for name in names}, "postgres": port})
+    (folder / "home" / "airflow.cfg").write_text("# as in the image\n", encoding="utf-8")
+    (folder / "home" / "dags" / "spread.py").write_text(DAG, encoding="utf-8")
+    code = [folder / "home" / "dags", folder / "home" / "plugins", folder / "home"]
+    for part in code:
+        part.chmod(0o555)
+    secrets = make_secrets(folder / ".env")
+    ports = {name: free_port() for name in ("redis", "api", "scheduler", "triggerer", *WORKERS)}
+    with postgres_server(secrets["POSTGRES_PASSWORD"]) as ports["postgres"]:
+        make_databases(ports["postgres"], secrets["POSTGRES_PASSWORD"], secrets)
+        services = Installation(folder, secrets, ports)
         try:
-            start_redis(here)
-            here.run("airflow-init", "airflow", "db", "migrate")
-            password = secrets["ADMIN_PASSWORD"]
-            for _ in range(2):  # as at each `up`
-                here.run(
-                    "airflow-init", "airflow", "users", "create", "--role", "Admin", "--username", "admin",
-                    "--firstname", "Admin", "--lastname", "Admin", "--email", "admin@localhost",
-                    text=f"{password}\n{password}\n",
-                )  # fmt: skip
-            began = time.monotonic()
-            for service in ("api-server", "scheduler", "dag-processor", "triggerer"):
-                here.start(service, service)
-            for worker in ("worker-1", "worker-2"):
-                (folder / "tmp" / worker).mkdir()
-                here.start(
-                    worker, "worker", "--celery-hostname", worker, "--pid", str(folder / "tmp" / f"{worker}.pid"),
-                    TRIAL_WORKER=worker,
-                    AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT=str(here.ports[worker]),
+            redis = SERVICES["redis"]
+            services.start("redis", "redis", *redis["entrypoint"], services.here(fill(redis["command"][0], {})))
+            migrated = services.run("airflow-init", "airflow", "db", "migrate")
+            assert migrated.returncode == 0, migrated.stderr[-3000:]
+            for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
+                services.start(name, name, *SERVICES[name]["command"])
+            for name in WORKERS:
+                words = [services.here(word) for word in SERVICES["worker"]["command"]]
+                services.start(
+                    name,
+                    "worker",
+                    # Two workers on one host: another name, pid file and log port; containers have their own.
+                    *(word.replace("worker.pid", f"{name}.pid") for word in words),
+                    "--celery-hostname",
+                    name,
+                    TRIAL_WORKER=name,
+                    AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT=str(ports[name]),
                     AIRFLOW__CELERY__WORKER_CONCURRENCY="2",
-                )  # fmt: skip
-            wait_for("all services healthy", here, 180, lambda: healthy(here))
-            print(f"\nhealthy after {time.monotonic() - began:.1f} s; {memory(here)} MiB (PSS)")
-            yield here
+                )
+            yield services
         finally:
-            here.stop()
-            (folder / "home").chmod(0o755)
-            if os.environ.get("KEEP") != "1":
-                shutil.rmtree(folder)
+            services.stop()
+            left = services.processes()
+            for part in reversed(code):
+                part.chmod(0o755)
+            shutil.rmtree(folder)
+            assert left == [], left
+
+
+def test_a_run_succeeds_and_both_workers_do_work(installation: Installation) -> None:
+    before = code_below(installation.folder / "home")
+    healthy = installation.wait_until("healthy services", 180, installation.components_are_healthy)
+
+    password = installation.secrets["ADMIN_PASSWORD"]
+    create = SERVICES["airflow-init"]["command"][0].split("|")[1].split()
+    for _ in range(2):  # airflow-init runs at each `up`
+        made = installation.run("airflow-init", *create, text=f"{password}\n{password}\n")
+        assert made.returncode == 0, made.stderr[-2000:]
+    token = installation.ask("/auth/token", body={"username": "admin", "password": password})["access_token"]
+
+    installation.wait_until("the DAG", 90, lambda: installation.ask("/api/v2/dags", token)["total_entries"] == 1)
+    installation.ask("/api/v2/dags/spread", token, {"is_paused": False}, "PATCH")
+    seconds = []
+    for number in range(2):
+        run = installation.ask("/api/v2/dags/spread/dagRuns", token, {"logical_date": None})["dag_run_id"]
+        address = f"/api/v2/dags/spread/dagRuns/{quote(run)}"
+        states: list[str] = []
+
+        def ended(address: str = address, states: list[str] = states) -> bool:
+            states.append(installation.ask(address, token)["state"])
+            return states[-1] in ("success", "failed")
+
+        seconds.append(installation.wait_until(f"run {number}", 180, ended))
+        tasks = installation.ask(f"{address}/taskInstances", token)["task_instances"]
+        assert states[-1] == "success", [(task["map_index"], task["state"]) for task in tasks]
+        assert sorted((task["map_index"], task["state"]) for task in tasks) == [(n, "success") for n in range(6)]
+        if number == 0:
+            seen = [path.name.split("_") for path in (installation.folder / "state" / "seen").iterdir()]
+            split = {worker: sum(name == worker for name, _, _ in seen) for worker in WORKERS}
+
+    assert sorted(int(number) for _, number, _ in seen) == list(range(6))
+    assert min(split.values()) >= 1, split
+    # The result backend knows all of them; a worker tells it just after Airflow.
+    installation.wait_until("results of 12 tasks", 30, lambda: results(installation) == {"SUCCESS": 12})
+    # O13: read-only code, and none of the services has privileges.
+    assert code_below(installation.folder / "home") == before
+
+    pss = sum(process.memory_full_info().pss for process in installation.processes())
+    print(
+        f"\nhealthy after {healthy:.1f} s; runs {', '.join(f'{s:.1f} s' for s in seconds)}; tasks {split}; "
+        f"{pss / 2**20:.0f} MiB (PSS)"
+    )
+
+
+@pytest.mark.parametrize("service", ["api-server", "scheduler", "dag-processor", "triggerer"])
+def test_the_health_check_of_a_healthy_service_says_so(installation: Installation, service: str) -> None:
+    installation.wait_until("healthy services", 180, installation.components_are_healthy)
+    assert installation.health(service) == 0
+
+
+def test_the_health_check_of_a_worker_asks_that_worker(installation: Installation) -> None:
+    installation.wait_until("healthy services", 180, installation.components_are_healthy)
+    assert installation.health("worker", HOSTNAME="worker-1") == 0
+    assert installation.health("worker", HOSTNAME="worker-9") != 0
+
+
+def test_the_queue_is_closed_to_those_without_its_password(installation: Installation) -> None:
+    ping = ["redis-cli", "-p", str(installation.ports["redis"]), "ping"]
+    asked = {
+        password: installation.run("redis", *ping, REDISCLI_AUTH=password).stdout.strip()
+        for password in (installation.secrets["REDIS_PASSWORD"], "wrong")
+    }
+    assert asked[installation.secrets["REDIS_PASSWORD"]] == "PONG"
+    assert "NOAUTH" in asked["wrong"] or "WRONGPASS" in asked["wrong"]

@@ -1,7 +1,7 @@
 CREATE OR REPLACE VIEW bi.dim_status AS
 SELECT
     code AS obs_status,
-    has_value = 'yes' AS has_value,
+    has_value <> 'no' AS has_value,
     name_en,
     name_fr,
     name_es,

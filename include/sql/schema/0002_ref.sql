@@ -173,7 +173,7 @@ CREATE TABLE ref.unit (
 
 CREATE TABLE ref.obs_status (
     code text PRIMARY KEY,
-    has_value text NOT NULL CHECK (has_value IN ('yes', 'no')),
+    has_value text NOT NULL CHECK (has_value IN ('yes', 'no', 'either')),
     name_en text NOT NULL,
     name_fr text,
     name_es text,

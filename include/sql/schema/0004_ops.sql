@@ -1,6 +1,8 @@
 -- What was done, when, with what outcome.
+CREATE SEQUENCE ops.vintage_number AS integer;
+
 CREATE TABLE ops.vintage (
-    vintage_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    vintage_id integer PRIMARY KEY,
     source text NOT NULL REFERENCES ref.source,
     release text NOT NULL,
     released_at timestamptz NOT NULL,

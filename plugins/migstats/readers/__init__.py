@@ -1,6 +1,6 @@
 """Readers: pure functions from a publisher's bytes to a table of text cells with their places.
 
-A reader is named for a *format*. Each module here offers two functions:
+A reader is named for a *format*. Each module here offers three functions:
 
 `inspect(payload, layout) -> Envelope`
     a cheap look at one payload as it was served: is it what was asked for, how many pages are there?
@@ -9,6 +9,9 @@ A reader is named for a *format*. Each module here offers two functions:
 
 `read(payload, layout) -> TextTable`
     every cell that could hold a figure, as text, with its place; or counted in `explained`.
+
+`locate(payload, place) -> str | None`
+    the text at one place, as `read` gave it; lineage reads figures again with it.
 """
 
 from __future__ import annotations
@@ -63,13 +66,16 @@ class TextTable:
 
 
 class Reader(Protocol):
-    """The two functions of a reader module."""
+    """The functions of a reader module."""
 
     def inspect(self, payload: bytes, layout: Any) -> Envelope:
         """Look at one payload as served."""
 
     def read(self, payload: bytes, layout: Any) -> TextTable:
         """Turn one payload into text cells with places."""
+
+    def locate(self, payload: bytes, place: str) -> str | None:
+        """Read one place again: the text that `read` gave for it."""
 
 
 def reader_for(layout: Layout) -> Reader:

@@ -64,15 +64,14 @@ def refuse_error(error: Any) -> None:
     """Raise what an error body says: TryAgainError for a ticket, PublisherError with its id and label."""
     entries = error if isinstance(error, list) else [error]
     said = "; ".join(
-        ", ".join(f"{k} {v}" for k, v in entry.items()) if isinstance(entry, dict) else str(entry)
-        for entry in entries
+        ", ".join(f"{k} {v}" for k, v in entry.items()) if isinstance(entry, dict) else str(entry) for entry in entries
     )
     _refuse_text(said)
 
 
 def _refuse_text(said: str) -> None:
     if "EXTRACTION_TOO_BIG" in said:
-        raise PublisherError(f"the publisher says that the extraction is too big: {said}; cut the slice into smaller ones")
+        raise PublisherError(f"the publisher says that the extraction is too big: {said}; cut the slice smaller")
     if "ASYNCHRONOUS" in said.upper() or "syncResponse" in said:
         raise TryAgainError(f"the publisher prepares the answer and asks to come back later: {said}")
     raise PublisherError(f"the publisher answers with an error: {said or '(without a text)'}; mend what is asked for")

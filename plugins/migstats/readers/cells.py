@@ -45,9 +45,7 @@ def text_table(
         if text.count("{") != 1 or text.count("}") != 1:
             raise DriftError(f"the place {text!r} cannot be a template, since a name in it holds a brace")
     where = np.zeros(len(row), dtype=np.int32) if template is None else template
-    data = pa.table(
-        {**columns, VALUE: value, PLACE: indexed(where, templates), ROW: pa.array(row.astype(np.int32))}
-    )
+    data = pa.table({**columns, VALUE: value, PLACE: indexed(where, templates), ROW: pa.array(row.astype(np.int32))})
     return TextTable(data, tuple(e for e in explained if e.count), envelope or Envelope())
 
 
@@ -108,7 +106,10 @@ def at_pointer(document: bytes, place: str) -> str | None:
     """
     raw: bytes = document
     for token in tokens_of(place):
-        node: Any = msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | list[msgspec.Raw] | None)
+        try:
+            node: Any = msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
+        except msgspec.DecodeError:
+            node = None
         if isinstance(node, dict):
             if token not in node:
                 return None
@@ -126,7 +127,7 @@ def records(raw: bytes, where: str, pairs: Iterable[str] = ()) -> dict[str, list
     The fields named in `pairs` hold an object `{id, value}` and become `<field>.id` and `<field>.value`.
     DriftError names the place where the array does not hold such objects.
     """
-    nested = {name: _PAIR for name in pairs}
+    nested = dict.fromkeys(pairs, _PAIR)
     fields: list[str] = list(nested)
     while True:  # a row with a field not seen before stops the decoder, mostly at the first row
         row_type = msgspec.defstruct(

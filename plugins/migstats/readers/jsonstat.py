@@ -130,38 +130,42 @@ def _only_dataset(bundle: answer.JsonObject) -> tuple[answer.JsonObject, list[st
     return dataset, [name]
 
 
+class _Category(msgspec.Struct):
+    index: dict[str, int] | list[str | int] | None = None
+    label: dict[str, str | None] | None = None
+
+
+class _Dimension(msgspec.Struct):
+    category: _Category = msgspec.field(default_factory=_Category)
+
+
 def _codes(document: answer.JsonObject, where: str) -> dict[str, list[str]]:
     """Dimension id → its codes in the order of their positions."""
-    dimension = msgspec.json.decode(document["dimension"], type=answer.JsonObject)
-    shape = {}
-    for name in ("id", "size"):
-        raw = document.get(name, dimension.get(name))
-        if raw is None:
-            raise DriftError(f"{where}: `{name}` is missing, at the top (2.0) and in `dimension` (1.x)")
-        shape[name] = msgspec.json.decode(raw)
-    ids, sizes = shape["id"], shape["size"]
-    if not ids or not isinstance(ids, list) or not isinstance(sizes, list) or len(ids) != len(sizes):
-        raise DriftError(f"{where}: `id` {ids} and `size` {sizes} are not lists of one length")
-    if len(set(ids)) != len(ids):
-        raise DriftError(f"{where}: `id` names a dimension twice: {ids}")
-    unknown = [name for name, size in zip(ids, sizes, strict=True) if size == 0]
-    if unknown:
-        raise PublisherError(
-            f"{where}: `size` is 0 for {', '.join(unknown)}: none of the codes asked for exists there"
-        )
-    return {name: _category(dimension, name, size) for name, size in zip(ids, sizes, strict=True)}
+    try:
+        dimension = msgspec.json.decode(document["dimension"], type=answer.JsonObject)
+        ids = msgspec.json.decode(document.get("id", dimension.get("id", b"[]")), type=list[str])
+        sizes = msgspec.json.decode(document.get("size", dimension.get("size", b"[]")), type=list[int])
+        if not ids or len(ids) != len(sizes) or len(set(ids)) != len(ids):
+            raise DriftError(f"{where}: `id` {ids} and `size` {sizes} are not lists of one length, each name once")
+        unknown = [name for name, size in zip(ids, sizes, strict=True) if size == 0]
+        if unknown:
+            raise PublisherError(
+                f"{where}: `size` is 0 for {', '.join(unknown)}: none of the codes asked for exists there"
+            )
+        return {name: _category(dimension, name, size) for name, size in zip(ids, sizes, strict=True)}
+    except msgspec.ValidationError as error:
+        raise DriftError(f"{where}: `id`, `size` or `dimension` is not as JSON-stat says: {error}") from error
 
 
 def _category(dimension: answer.JsonObject, name: str, size: int) -> list[str]:
     if name not in dimension:
         raise DriftError(f"dimension {name!r} stands in `id`, but not in `dimension`: {', '.join(dimension)}")
-    category = msgspec.json.decode(dimension[name]).get("category", {})
-    index = category.get("index")
-    codes: list[str]
+    category = msgspec.json.decode(dimension[name], type=_Dimension).category
+    index = category.index
     if index is None:  # a single category needs no index
-        codes = list(category.get("label", {}))
+        codes = list(category.label or {})
     elif isinstance(index, dict):
-        codes = sorted(index, key=lambda code: index[code])
+        codes = sorted(index, key=index.__getitem__)
         if sorted(index.values()) != list(range(len(index))):
             raise DriftError(f"dimension {name!r}: the positions of its categories have gaps or stand twice")
     else:
@@ -249,7 +253,8 @@ def _statuses(cube: _Cube, positions: Positions) -> tuple[Positions, pa.Array]:
 
 def _integers(cube: _Cube, keys: list[str]) -> Positions:
     try:
-        return pa.array(keys, pa.string()).cast(pa.int64()).to_numpy()
+        found: Positions = pa.array(keys, pa.string()).cast(pa.int64()).to_numpy()
+        return found
     except pa.ArrowInvalid as error:
         raise DriftError(f"{cube.at}: a key is not a position: {error}") from error
 
@@ -282,7 +287,8 @@ def _either(one: Positions, other: Positions) -> Positions:
     if not len(other):
         return one
     both = np.sort(np.concatenate([one, other]), kind="stable")
-    return both[np.concatenate([[True], both[1:] != both[:-1]])]
+    union: Positions = both[np.concatenate([[True], both[1:] != both[:-1]])]
+    return union
 
 
 def _first_gap(where: Positions) -> int:

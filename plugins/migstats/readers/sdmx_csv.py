@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,7 @@ _UPDATED: Final = "LAST UPDATE"
 #: Actions of SDMX-CSV 2.0 that tell of figures: information, append, replace, merge.
 _ACTIONS: Final = frozenset({"I", "A", "R", "M"})
 _BLOCK: Final = 1 << 24
+_START: Final = 1 << 18
 _PLACE: Final = re.compile(r"line (\d+) column (.+)", re.DOTALL)
 
 Lines = npt.NDArray[np.int64]
@@ -75,21 +77,17 @@ def locate(payload: bytes, place: str) -> str | None:
     match = _PLACE.fullmatch(place)
     if not match:
         raise PublisherError(f"{place!r} is no place such as `line 17 column {_OBS_VALUE}`")
-    records = csv.reader(io.StringIO(answer.body(payload, _EXPECTED).decode(), newline=""))
-    header, line = next(records), int(match[1])
-    begins = records.line_num + 1
-    for record in records:
-        if begins == line and record and match[2] in header:
+    records = _records(answer.body(payload, _EXPECTED))
+    _, header = next(records)
+    for begins, record in records:
+        if begins == int(match[1]) and match[2] in header:
             return record[header.index(match[2])] or None
-        if begins > line:
-            break
-        begins = records.line_num + 1
     raise PublisherError(f"the payload has no place {place}")
 
 
 def _first_records(text: bytes) -> tuple[list[str], list[str] | None]:
     """Header and first record; a payload that starts with anything but a header of CSV is refused."""
-    start = text[:_BLOCK]
+    start = text[:_START]
     if start.lstrip()[:1] in (b"{", b"["):
         answer.json_document(text, _EXPECTED)
         raise TryAgainError(f"the answer is JSON, {_EXPECTED} was expected: {answer.short(start)!r}")
@@ -113,12 +111,12 @@ def _value_column(header: list[str]) -> str:
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise DriftError(f"line 1: the header has {', '.join(map(repr, twice))} twice")
-    both = [name for name in header if re.match(r"[A-Za-z]\w*: ?\S", name)]
-    if both:
-        raise DriftError(
-            f"line 1: ids and labels stand in one cell ({both[0]!r}); ask for the codes alone (labels=id), "
-            "or for ids and names in columns of their own (labels=name)"
-        )
+    for name in header:
+        if name.upper().startswith(_OBS_VALUE + ":"):
+            raise DriftError(
+                f"line 1: ids and labels stand in one cell ({name!r}); ask for the codes alone (labels=id), "
+                "or for ids and names in columns of their own (labels=name)"
+            )
     for name in header:
         if name.upper() == _OBS_VALUE:
             return name
@@ -145,6 +143,19 @@ def _table(text: bytes, header: list[str], figure: str) -> pa.Table:
 
 def _diagnose(text: bytes, width: int) -> None:
     """Raise the error of the first line that is not as it has to be; return where there is none."""
+    ends = text.endswith((b"\n", b"\r"))
+    records = _records(text)
+    for line, record in records:
+        if len(record) != width:
+            cut = not ends and len(record) < width and next(records, None) is None
+            raise (TryAgainError if cut else PublisherError)(
+                f"line {line}: {len(record)} fields, {width} expected; "
+                + ("the file was cut off there" if cut else "a comma stands unquoted in a field, or a field is gone")
+            )
+
+
+def _records(text: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each record begins, and its fields: slow, and exact about lines and errors."""
     try:
         whole = text.decode()
     except UnicodeDecodeError as error:
@@ -157,14 +168,8 @@ def _diagnose(text: bytes, width: int) -> None:
     begins = 1
     try:
         for record in records:
-            if record and len(record) != width:
-                cut = records.line_num * 2 > begins * 2 and not whole.endswith(("\n", "\r"))
-                last = begins + 1 > whole.count("\n")
-                kind = TryAgainError if cut and last and len(record) < width else PublisherError
-                raise kind(
-                    f"line {begins}: {len(record)} fields, {width} expected; the file may have been cut off, "
-                    "or a comma stands unquoted in a field"
-                )
+            if record:
+                yield begins, record
             begins = records.line_num + 1
     except csv.Error as error:
         raise PublisherError(f"line {begins}: is not CSV: {error}; the file may have been cut off") from error
@@ -175,12 +180,7 @@ def _lines(text: bytes, count: int) -> Lines:
     quick = _lines_by_quotes(text, count)
     if quick is not None:
         return quick
-    records = csv.reader(io.StringIO(text.decode(), newline=""))
-    found, begins = [], 1
-    for record in records:
-        if record:
-            found.append(begins)
-        begins = records.line_num + 1
+    found = [line for line, _ in _records(text)]
     if len(found) != count + 1:
         raise PublisherError(
             f"{len(found) - 1} or {count} records, depending on how the quotes are read; a quote stands within "

@@ -55,7 +55,7 @@ def locate(payload: bytes, place: str) -> str | None:
 def _open(payload: bytes) -> tuple[Envelope, bytes]:
     document = answer.json_document(payload, _EXPECTED)
     header = msgspec.json.decode(document[0]) if isinstance(document, list) else None
-    if not isinstance(header, dict):
+    if not isinstance(document, list) or not isinstance(header, dict):
         raise PublisherError(f"the answer is not {_EXPECTED}; it begins with {answer.short(payload)!r}")
     if "message" in header:
         raise PublisherError(f"the World Bank answers with an error: {_said(header['message'])}")
@@ -92,4 +92,3 @@ def _said(message: Any) -> str:
         f"id {e.get('id')}, key {e.get('key')!r}, value {e.get('value')!r}" if isinstance(e, dict) else str(e)
         for e in entries
     )
-

@@ -1,0 +1,15 @@
+INSERT INTO core.observation (
+    source, series_id, time_id, value, obs_status, attribute_id, place_id, place_row, raw, vintage_from
+)
+SELECT
+    %(source)s,
+    series_id,
+    time_id,
+    value,
+    obs_status,
+    attribute_id,
+    place_id,
+    place_row,
+    raw,
+    %(vintage)s
+FROM stage_facts

@@ -1,0 +1,110 @@
+-- What the suite `warehouse` judges, for one source.
+WITH facts AS (
+    SELECT
+        o.*,
+        s.indicator,
+        s.ref_area,
+        s.counterpart_area,
+        s.series_id IS NULL AS no_series,
+        p.snapshot_id
+    FROM core.observation AS o
+    LEFT JOIN core.series AS s ON o.source = s.source AND o.series_id = s.series_id
+    LEFT JOIN core.place AS p ON o.place_id = p.place_id
+    WHERE o.source = %(source)s
+),
+
+current_facts AS (
+    SELECT * FROM facts
+    WHERE vintage_to IS NULL
+),
+
+repeated AS (
+    SELECT 1 FROM current_facts
+    GROUP BY series_id, time_id
+    HAVING count(*) > 1
+),
+
+ranges AS (
+    SELECT
+        f.series_id,
+        f.time_id,
+        v.released_at AS known_from,
+        w.released_at AS known_to,
+        lead(v.released_at) OVER key_in_order AS next_from
+    FROM facts AS f
+    INNER JOIN ops.vintage AS v ON f.vintage_from = v.vintage_id
+    LEFT JOIN ops.vintage AS w ON f.vintage_to = w.vintage_id
+    WINDOW key_in_order AS (PARTITION BY f.series_id, f.time_id ORDER BY v.released_at, f.vintage_from)
+),
+
+last_load AS (
+    SELECT load_id FROM ops.load
+    WHERE source = %(source)s
+    ORDER BY finished_at DESC
+    LIMIT 1
+),
+
+measured (measure, value) AS (
+    SELECT 'facts_current', count(*)::float8 FROM current_facts
+    UNION ALL
+    SELECT 'orphan_series', count(*)::float8 FROM facts WHERE no_series
+    UNION ALL
+    SELECT 'orphan_area', count(*)::float8 FROM facts AS f
+    WHERE NOT f.no_series AND NOT exists(SELECT 1 FROM ref.area AS a WHERE f.ref_area = a.code)
+    UNION ALL
+    SELECT 'orphan_counterpart_area', count(*)::float8 FROM facts AS f
+    WHERE NOT f.no_series AND NOT exists(SELECT 1 FROM ref.area AS a WHERE f.counterpart_area = a.code)
+    UNION ALL
+    SELECT 'orphan_indicator', count(*)::float8 FROM facts AS f
+    WHERE NOT f.no_series AND NOT exists(SELECT 1 FROM ref.indicator AS i WHERE f.indicator = i.code)
+    UNION ALL
+    SELECT 'orphan_attributes', count(*)::float8 FROM facts AS f
+    WHERE NOT exists(SELECT 1 FROM core.attributes AS a WHERE f.attribute_id = a.attribute_id)
+    UNION ALL
+    SELECT 'duplicate_current_keys', count(*)::float8 FROM repeated
+    UNION ALL
+    SELECT 'known_ranges_overlap', count(*)::float8 FROM ranges
+    WHERE next_from IS NOT NULL AND (known_to IS NULL OR known_to > next_from)
+    UNION ALL
+    SELECT 'known_ranges_reversed', count(*)::float8 FROM ranges
+    WHERE known_to < known_from
+    UNION ALL
+    SELECT 'null_status_mismatch', count(*)::float8 FROM facts AS f
+    INNER JOIN ref.obs_status AS s ON f.obs_status = s.code
+    WHERE (f.value IS NULL AND s.has_value = 'yes') OR (f.value IS NOT NULL AND s.has_value = 'no')
+    UNION ALL
+    SELECT 'nonfinite_values', count(*)::float8 FROM facts
+    WHERE value IN ('NaN', 'Infinity', '-Infinity')
+    UNION ALL
+    SELECT 'facts_without_snapshot', count(*)::float8 FROM facts AS f
+    WHERE NOT exists(SELECT 1 FROM raw.snapshot AS s WHERE f.snapshot_id = s.snapshot_id)
+    UNION ALL
+    SELECT 'facts_without_place', count(*)::float8 FROM facts
+    WHERE snapshot_id IS NULL
+    UNION ALL
+    SELECT 'balance_difference', coalesce(sum(abs(difference)), 0)::float8 FROM ops.balance
+    WHERE source = %(source)s
+    UNION ALL
+    SELECT
+        'candidate_minus_current',
+        (
+            coalesce((SELECT sum(b.loaded + b.unchanged) FROM ops.load_snapshot AS b
+            INNER JOIN last_load AS l ON b.load_id = l.load_id), 0)
+            - (SELECT count(*) FROM current_facts AS f
+            WHERE f.snapshot_id IS NOT NULL AND exists(
+                SELECT 1 FROM raw.snapshot AS s
+                INNER JOIN raw.snapshot AS landed ON s.slice = landed.slice AND s.source = landed.source
+                INNER JOIN ops.load_snapshot AS b ON landed.snapshot_id = b.snapshot_id
+                INNER JOIN last_load AS l ON b.load_id = l.load_id
+                WHERE f.snapshot_id = s.snapshot_id
+            ))
+        )::float8
+    UNION ALL
+    SELECT 'published_minus_current', 0::float8
+)
+
+SELECT
+    measure,
+    value,
+    'core.observation of ' || %(source)s AS place
+FROM measured

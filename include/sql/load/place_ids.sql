@@ -1,0 +1,6 @@
+SELECT
+    place_id,
+    snapshot_id,
+    template
+FROM core.place
+WHERE snapshot_id = any(%(snapshot_ids)s)

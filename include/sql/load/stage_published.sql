@@ -1,0 +1,61 @@
+-- The figures that stand now, of every source, for the indicators of the sources to be published: which of them can be
+-- added up is a question of all of them together.
+CREATE TEMPORARY TABLE published ON COMMIT DROP AS
+WITH indicators AS (
+    SELECT DISTINCT indicator FROM core.series
+    WHERE source = any(%(sources)s)
+)
+
+SELECT
+    o.source || '-' || lpad(to_hex(o.series_id), 16, '0') || '-' || t.time_period AS observation_id,
+    o.source,
+    a.dataset,
+    s.indicator,
+    s.freq,
+    s.ref_area,
+    s.subdivision,
+    s.counterpart_area,
+    s.counterpart_basis,
+    s.sex,
+    s.age,
+    s.migration_status,
+    s.education,
+    s.labour_status,
+    s.occupation,
+    s.activity,
+    s.reason,
+    s.urbanisation,
+    s.disability,
+    s.breakdown,
+    t.time_period,
+    extract(YEAR FROM t.period_start)::integer AS year,
+    NULL::double precision AS value,
+    o.value AS published_value,
+    TRUE AS is_total,
+    a.unit,
+    o.obs_status,
+    a.conf_status,
+    a.missing_reason,
+    a.nature,
+    a.concept_basis,
+    a.coverage,
+    a.residence_criterion,
+    a.reference_point,
+    CASE a.reference_point
+        WHEN 'period' THEN NULL
+        WHEN 'start' THEN t.period_start
+        WHEN 'end' THEN t.period_end
+        ELSE (extract(YEAR FROM t.period_start)::text || '-' || a.reference_point)::date
+    END AS point_in_time,
+    a.note,
+    v.release,
+    o.vintage_from AS vintage
+FROM core.observation AS o
+INNER JOIN core.series AS s ON o.source = s.source AND o.series_id = s.series_id
+INNER JOIN indicators AS i ON s.indicator = i.indicator
+INNER JOIN core.attributes AS a ON o.attribute_id = a.attribute_id
+INNER JOIN ref.period AS t ON o.time_id = t.time_id
+INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
+WHERE
+    o.vintage_to IS NULL
+    AND (o.source = any(%(sources)s) OR o.source IN (SELECT p.source FROM ops.publication AS p))

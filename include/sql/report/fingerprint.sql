@@ -1,0 +1,58 @@
+-- Content of core and bi, whatever the order of rows, the numbers that the database gave, or the time of loading.
+WITH contents (name, content) AS (
+    SELECT
+        'core.series',
+        s::text
+    FROM core.series AS s
+    UNION ALL
+    SELECT
+        'core.attributes',
+        a::text
+    FROM core.attributes AS a
+    UNION ALL
+    SELECT
+        'core.observation',
+        row(
+            o.source, o.series_id, o.time_id, o.value, o.obs_status, o.attribute_id, n.sha256, p.template,
+            o.place_row, o.raw, v.release, w.release, o.end_reason
+        )::text
+    FROM core.observation AS o
+    INNER JOIN core.place AS p ON o.place_id = p.place_id
+    INNER JOIN raw.snapshot AS n ON p.snapshot_id = n.snapshot_id
+    INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
+    LEFT JOIN ops.vintage AS w ON o.vintage_to = w.vintage_id
+    UNION ALL
+    SELECT
+        'bi.fact_observation',
+        (to_jsonb(f) - 'vintage')::text
+    FROM bi.fact_observation AS f
+    UNION ALL
+    SELECT
+        'bi.dim_area',
+        a::text
+    FROM bi.dim_area AS a
+    UNION ALL
+    SELECT
+        'bi.dim_indicator',
+        i::text
+    FROM bi.dim_indicator AS i
+    UNION ALL
+    SELECT
+        'bi.dim_source',
+        row(s.source, s.title, s.publisher, s.licence, s.citation, s.release)::text
+    FROM bi.dim_source AS s
+)
+
+SELECT
+    t.name AS "table",
+    count(c.content) AS "rows",
+    md5(coalesce(sum(hashtextextended(c.content, 0)::numeric), 0)::text
+    || coalesce(sum(hashtextextended(c.content, 1)::numeric), 0)::text) AS hash
+FROM (
+    VALUES
+    ('core.series'), ('core.attributes'), ('core.observation'), ('bi.fact_observation'), ('bi.dim_area'),
+    ('bi.dim_indicator'), ('bi.dim_source')
+) AS t (name)
+LEFT JOIN contents AS c ON t.name = c.name
+GROUP BY t.name
+ORDER BY t.name

@@ -1,0 +1,92 @@
+"""Checks of declarations: everything that can be known wrong before a byte is fetched."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from migstats import settings
+from migstats.codelists import codelist_of, read_codelist
+from migstats.corrections import read_corrections
+from migstats.errors import DeclarationError
+from migstats.harmonise import read_codes
+from migstats.source import Column, Dataset, Source, folder_of, plan, read_sources
+from migstats.validate import read_suites
+
+
+def source_schema() -> str:
+    """The JSON Schema of source.yaml as text."""
+    schema = Source.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def findings(further: Iterable[Path] = ()) -> tuple[list[str], str]:
+    """What is wrong with the declarations, one line each, and a summary of what was looked at."""
+    further = tuple(further)
+    try:
+        sources = read_sources(further)
+    except DeclarationError as error:
+        return str(error).splitlines(), ""
+    found: list[str] = []
+    for source in sources.values():
+        folder = folder_of(source.id, further)
+        found += _of_source(source, folder)
+    try:
+        suites = read_suites(settings.expectations())
+    except DeclarationError as error:
+        found += str(error).splitlines()
+        suites = {}
+    datasets = sum(len(s.datasets) for s in sources.values())
+    rules = sum(len(s.rules) for s in suites.values())
+    return (
+        found,
+        f"{len(sources)} sources with {datasets} datasets, {len(suites)} suites with {rules} rules: no finding",
+    )
+
+
+def _of_source(source: Source, folder: Path) -> Iterator[str]:
+    concepts = settings.include() / "codelists"
+    try:
+        codes = read_codes(folder, concepts)
+        read_corrections(folder)
+        plan(source, today=dt.date(2026, 1, 1))
+    except DeclarationError as error:
+        yield from str(error).splitlines()
+        return
+    known = {(d.id, c.column) for d in source.datasets for c in d.concepts.values() if isinstance(c, Column)}
+    for dataset_id, column, concept in codes.rows:
+        used = [d for d in source.datasets if dataset_id in ("*", d.id)]
+        if not used:
+            yield f"{folder}/codes.csv: dataset {dataset_id!r} is not declared in source.yaml"
+        elif column != "_value" and not any((d.id, column) in known for d in used):
+            yield f"{folder}/codes.csv: no concept is mapped from column {column!r} (for {concept})"
+    for dataset in source.datasets:
+        for finding in _of_dataset(dataset, concepts):
+            yield f"{folder}/source.yaml: dataset {dataset.id}: {finding}"
+
+
+def _of_dataset(dataset: Dataset, concepts: Path) -> Iterator[str]:
+    catalogue = read_codelist(concepts, "indicator")
+    for concept, how in dataset.concepts.items():
+        codelist = codelist_of(concepts, concept)
+        if isinstance(how, str):
+            if codelist is not None and how not in codelist:
+                yield f"{concept}: {how!r} is no code of codelist {codelist.name}"
+            continue
+        if how.scheme is not None and codelist is not None:
+            try:
+                codelist.scheme(how.scheme)
+            except DeclarationError as error:
+                yield f"{concept}: {error}"
+        if how.blank is not None and codelist is not None and how.blank not in codelist:
+            yield f"{concept}: blank {how.blank!r} is no code of codelist {codelist.name}"
+    indicator, unit = dataset.concepts["indicator"], dataset.concepts["unit"]
+    if isinstance(indicator, str) and indicator in catalogue:
+        row = catalogue.rows[indicator]
+        if isinstance(unit, str) and row["unit"] != unit:
+            yield f"unit {unit!r}, but indicator {indicator} is in {row['unit']!r}"
+        if row["stock_or_flow"] != dataset.stock_or_flow:
+            yield f"stock_or_flow {dataset.stock_or_flow!r}, but indicator {indicator} is a {row['stock_or_flow']}"

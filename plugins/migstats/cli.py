@@ -1,0 +1,336 @@
+"""`migstats ...`: the functions of the pipeline for people and scripts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import typer
+
+from migstats import settings
+from migstats.errors import ConfigurationError, DeclarationError, MigstatsError, PermanentError
+from migstats.source import folder_of, read_source, read_sources
+
+app = typer.Typer(
+    help="Harmonised migration statistics: declarations, local reads, lineage, state of the warehouse.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Json = Annotated[bool, typer.Option("--json", help="print JSON, for a program to read")]
+Sources = Annotated[
+    list[Path] | None, typer.Option("--sources", help="a further folder of source declarations (or MIGSTATS_SOURCES)")
+]
+
+
+def _plainly(function: Callable[P, R]) -> Callable[P, R]:
+    """Errors of ours are one message with its remedy and exit status 1, not a stack trace."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except MigstatsError as error:
+            print(f"migstats: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+
+    return run
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    console.print(table)
+
+
+@app.command()
+@_plainly
+def sources(as_json: Json = False, further: Sources = None) -> None:
+    """List the declared sources."""
+    declared = read_sources(further or ())
+    facts = [
+        {
+            "id": s.id,
+            "publisher": s.publisher,
+            "title": s.title,
+            "datasets": [d.id for d in s.datasets],
+            "readers": sorted({d.reader.format for d in s.datasets}),
+            "slices": sorted({axis for d in s.datasets for axis in d.slices}),
+            "releases": [r.id for r in s.releases],
+            "schedule": s.schedule,
+            "licence": s.licence.id,
+            "redistribution": s.licence.redistribution,
+            "hosts": list(s.hosts),
+            "owner": s.owner,
+        }
+        for s in declared.values()
+    ]
+    if as_json:
+        _print_json(facts)
+        return
+    columns = ("id", "publisher", "datasets", "readers", "slices", "releases", "schedule", "licence", "redistribution")
+
+    def text(cell: object) -> object:
+        return ", ".join(map(str, cell)) if isinstance(cell, list) else cell
+
+    _print_table(columns, ([text(fact[c]) for c in columns] for fact in facts))
+
+
+@app.command()
+@_plainly
+def check(further: Sources = None) -> None:
+    """Check every declaration: sources, codes, corrections, suites. All findings, not the first."""
+    from migstats.checks import findings
+
+    found, summary = findings(further or ())
+    for finding in found:
+        print(finding, file=sys.stderr)
+    if found:
+        raise DeclarationError(f"{len(found)} findings in the declarations; mend the lines named above")
+    print(summary)
+
+
+@app.command()
+@_plainly
+def read(
+    source: Annotated[str, typer.Argument(help="id of a declared source, or the folder of its source.yaml")],
+    files: Annotated[list[Path], typer.Argument(help="local payloads")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV of observations; quarantine goes beside it")],
+    dataset: Annotated[str | None, typer.Option(help="which dataset the files are of")] = None,
+    further: Sources = None,
+    as_json: Json = False,
+) -> None:
+    """Read local files with a source's reader and harmonise them: no Airflow, no database."""
+    import polars as pl
+
+    from migstats import pipeline
+    from migstats.harmonise import wide
+
+    folder = Path(source) if (Path(source) / "source.yaml").is_file() else folder_of(source, further or ())
+    declared = read_source(folder / "source.yaml")
+    observations, quarantine, report = [], [], []
+    for file in files:
+        if not file.is_file():
+            raise PermanentError(f"{file}: there is no such file")
+        done = pipeline.read_file(file, declared, dataset, folder, today=dt.datetime.now(dt.UTC).date())
+        observations.append(wide(done, file.name))
+        held = pl.from_arrow(done.quarantine)
+        told = pl.from_arrow(done.explained)
+        assert isinstance(held, pl.DataFrame)
+        assert isinstance(told, pl.DataFrame)
+        quarantine.append(held.with_columns(file=pl.lit(str(file))))
+        report.append(
+            {
+                "file": str(file),
+                "landed": sum(done.landed.values()),
+                "observations": done.facts.num_rows,
+                "quarantined": held.height,
+                "explained": int(told["count"].sum()),
+                "quarantine_reasons": dict(held.group_by("reason").len().sort("reason").iter_rows()),
+                "explained_reasons": dict(
+                    told.group_by("reason").agg(pl.col("count").sum()).sort("reason").iter_rows()
+                ),
+            }
+        )
+    beside = output.with_name(f"{output.stem}.quarantine.csv")
+    pl.concat(observations).write_csv(output)
+    pl.concat(quarantine).write_csv(beside)
+    if as_json:
+        _print_json(report)
+    else:
+        for fact in report:
+            print(
+                f"{fact['file']}: landed {fact['landed']} = observations {fact['observations']} + quarantined "
+                f"{fact['quarantined']} {fact['quarantine_reasons']} + explained {fact['explained']} "
+                f"{fact['explained_reasons']}"
+            )
+        print(f"observations in {output}, quarantine in {beside}")
+    if not any(part.height for part in observations):
+        raise PermanentError("no observation came of it; the reasons stand above")
+
+
+@app.command()
+@_plainly
+def trace(
+    observation: Annotated[str, typer.Argument(help="observation_id of any view in bi")], as_json: Json = False
+) -> None:
+    """Lead a published figure back to the cell that it came from, and read that cell again."""
+    from migstats.lineage import trace as lead_back
+
+    facts = lead_back(settings.warehouse_url(), observation)
+    if as_json:
+        _print_json(facts)
+    else:
+        for name, value in facts.items():
+            print(f"{name:18} {value}")
+    if not facts["agrees"]:
+        raise PermanentError(
+            f"the place {facts['place']} reads {facts['reread']!r}, stored is {facts['raw']!r}"
+        )
+
+
+@app.command()
+@_plainly
+def status(as_json: Json = False) -> None:
+    """Show what the warehouse holds: the last load of each source."""
+    from migstats import warehouse
+
+    with warehouse.connect(settings.warehouse_url()) as connection:
+        loads = warehouse.rows(connection, "report/load_summary")
+    if as_json:
+        _print_json(loads)
+        return
+    columns = (
+        "source",
+        "outcome",
+        "snapshots",
+        "landed",
+        "loaded",
+        "unchanged",
+        "quarantined",
+        "vintage",
+        "release",
+        "at",
+    )
+    _print_table(columns, ([load[c] for c in columns] for load in loads))
+
+
+@app.command()
+@_plainly
+def url(role: Annotated[str | None, typer.Option(help="bi_reader for BI tools")] = None) -> None:
+    """Print the connection URL of the running warehouse, as psql and BI tools take it."""
+    print(role_url(settings.warehouse_url(), role))
+
+
+def role_url(base: str, role: str | None) -> str:
+    """The URL of the warehouse for a role; its password from the environment or `<state>/roles.json`."""
+    parts = urlsplit(base.replace("postgresql+psycopg://", "postgresql://", 1))
+    if role is None:
+        return urlunsplit(parts)
+    password = passwords().get(role)
+    if password is None:
+        raise ConfigurationError(
+            f"no password is known for role {role!r}; known are {', '.join(sorted(passwords())) or 'none'} "
+            f"({_roles_file()}); run `migstats setup`"
+        )
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{role}:{quote(password)}@{host}"))
+
+
+def _roles_file() -> Path:
+    return settings.state() / "roles.json"
+
+
+def passwords() -> dict[str, str]:
+    """Passwords of the warehouse's roles: MIGSTATS_<ROLE>_PASSWORD, else those that `migstats setup` made."""
+    from migstats.warehouse import ROLES
+
+    known: Mapping[str, Any] = json.loads(_roles_file().read_text("utf-8")) if _roles_file().is_file() else {}
+    given = {role: os.environ.get(f"MIGSTATS_{role.upper().removeprefix('MIGSTATS_')}_PASSWORD") for role in ROLES}
+    return {role: str(p) for role in ROLES if (p := given[role] or known.get(role))}
+
+
+@app.command()
+@_plainly
+def setup(
+    admin: Annotated[str | None, typer.Option(help="URL of the database's owner (or MIGSTATS_ADMIN)")] = None,
+) -> None:
+    """Bring the warehouse to the state of this version: roles, migrations, codelists, sources, views of bi."""
+    from migstats import warehouse
+
+    owner = admin or os.environ.get("MIGSTATS_ADMIN") or settings.warehouse_url()
+    known = passwords()
+    made = {role: known.get(role) or secrets.token_urlsafe(24) for role in warehouse.ROLES}
+    applied = warehouse.setup(owner, read_sources().values(), made)
+    if made != known:
+        _roles_file().parent.mkdir(parents=True, exist_ok=True)
+        _roles_file().touch(mode=0o600)
+        _roles_file().write_text(json.dumps(made), encoding="utf-8")
+    print(f"warehouse is set up; migrations applied: {', '.join(applied) or 'none, it was up to date'}")
+
+
+@app.command()
+@_plainly
+def fingerprint(as_json: Json = False) -> None:
+    """Print a content hash per table of core and bi, independent of order, locale and time of load."""
+    from migstats import warehouse
+
+    with warehouse.connect(settings.warehouse_url()) as connection:
+        found = warehouse.rows(connection, "report/fingerprint")
+    if as_json:
+        _print_json(found)
+        return
+    for row in found:
+        print(f"{row['hash']}  {row['rows']:>10}  {row['table']}")
+
+
+@app.command()
+@_plainly
+def watchdog(
+    seconds: Annotated[int, typer.Option(min=1, help="a query of bi_reader may run so long")] = 120,
+    every: Annotated[float, typer.Option(min=0.1, help="seconds between looks")] = 5,
+    once: Annotated[bool, typer.Option(help="look once and stop")] = False,
+) -> None:
+    """End queries of the BI role that run too long: a role can undo its own time limits, not this one."""
+    from migstats import warehouse
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log = logging.getLogger("migstats.watchdog")
+    mine = role_url(settings.warehouse_url(), "migstats_watchdog")
+    while True:
+        try:
+            with warehouse.connect(mine, autocommit=True) as connection:
+                for row in warehouse.rows(connection, "report/long_queries", {"seconds": seconds}):
+                    log.warning(
+                        "ended a query of %s after %s s (backend %s)", row["usename"], row["seconds"], row["pid"]
+                    )
+        except MigstatsError as error:
+            if once:
+                raise
+            log.error("%s", error)
+        if once:
+            return
+        time.sleep(every)
+
+
+@app.command(name="schema")
+@_plainly
+def json_schema(output: Annotated[Path | None, typer.Option("--output", "-o")] = None) -> None:
+    """Print the JSON Schema of source.yaml (docs/source.schema.json)."""
+    from migstats.checks import source_schema
+
+    text = source_schema()
+    if output is None:
+        print(text, end="")
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,122 @@
+"""Corrections: figures that we publish otherwise than the publisher does, each a record with reason and guard."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from migstats.codelists import read_csv
+from migstats.errors import DeclarationError
+from migstats.harmonise import Harmonised, attribute_id
+from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, SHARED_ATTRIBUTES, time_id
+
+#: What a correction must say beside the key of its figure.
+REQUIRED = ("id", "dataset", "time_period", "published", "corrected", "reason", "evidence", "author", "expires")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One record of corrections.csv. `key` holds the dimensions that it names; others are at their total."""
+
+    id: str
+    dataset: str
+    key: tuple[tuple[str, str], ...]
+    time_period: str
+    published: float
+    corrected: float
+    expires: dt.date
+
+
+def read_corrections(folder: Path) -> tuple[Correction, ...]:
+    """Read `corrections.csv` of a source folder; none where there is no such file.
+
+    DeclarationError gathers the lines that lack a field or hold something else than a number, period or date.
+    """
+    path = folder / "corrections.csv"
+    if not path.is_file():
+        return ()
+    found: list[str] = []
+    corrections: list[Correction] = []
+    for number, row in enumerate(read_csv(path), start=2):
+        missing = [name for name in REQUIRED if not row.get(name)]
+        if missing:
+            found.append(f"line {number}: {', '.join(missing)} is empty or missing")
+            continue
+        try:
+            time_id(row["time_period"])
+            corrections.append(
+                Correction(
+                    id=row["id"],
+                    dataset=row["dataset"],
+                    key=tuple((d, row[d]) for d in SERIES_DIMENSIONS if row.get(d)),
+                    time_period=row["time_period"],
+                    published=float(row["published"]),
+                    corrected=float(row["corrected"]),
+                    expires=dt.date.fromisoformat(row["expires"]),
+                )
+            )
+        except ValueError as error:
+            found.append(f"line {number}: {error}")
+    ids = [c.id for c in corrections]
+    found += [f"the id {i!r} stands twice" for i in sorted({i for i in ids if ids.count(i) > 1})]
+    if found:
+        raise DeclarationError("\n".join(f"{path}: {f}; mend the record" for f in found))
+    return tuple(corrections)
+
+
+def correct(harmonised: Harmonised, corrections: tuple[Correction, ...], *, dataset: str, today: dt.date) -> Harmonised:
+    """Apply the corrections of a dataset; a corrected figure carries the record's id in its note.
+
+    DeclarationError where a record has expired, or where the publisher no longer publishes the figure that it
+    corrects (the guard): then the record has to go, or to be looked at again.
+    """
+    mine = [c for c in corrections if c.dataset == dataset]
+    if not mine:
+        return harmonised
+    facts, series, attributes = (_frame(t) for t in (harmonised.facts, harmonised.series, harmonised.attributes))
+    for correction in mine:
+        if correction.expires < today:
+            raise DeclarationError(
+                f"correction {correction.id} expired on {correction.expires}; look at the figure again, then give it a "
+                "later date or remove it"
+            )
+        wanted = {d: DEFAULTS.get(d, "") for d in SERIES_DIMENSIONS if d in DEFAULTS} | dict(correction.key)
+        found = series.filter(pl.all_horizontal(pl.col(d) == code for d, code in wanted.items()))
+        here = facts["series_id"].is_in(found["series_id"].to_list()) & (
+            facts["time_id"] == time_id(correction.time_period)
+        )
+        matches = facts.filter(here)
+        if not matches.height:
+            continue  # another slice holds the period
+        if matches.height > 1 or matches["value"][0] != correction.published:
+            raise DeclarationError(
+                f"correction {correction.id}: expected one published figure {correction.published:g}, found "
+                f"{matches['value'].to_list()}; the publisher may have mended it: remove the record or mend its guard"
+            )
+        row = attributes.filter(pl.col("attribute_id") == matches["attribute_id"][0]).row(0, named=True)
+        note = "; ".join(filter(None, [row["note"], f"correction {correction.id}: published {correction.published:g}"]))
+        row = {**row, "note": note}
+        row["attribute_id"] = attribute_id([row[a] for a in SHARED_ATTRIBUTES])
+        attributes = pl.concat([attributes, pl.DataFrame([row], schema=attributes.schema)])
+        facts = facts.with_columns(
+            value=pl.when(here).then(pl.lit(correction.corrected)).otherwise("value"),
+            attribute_id=pl.when(here).then(pl.lit(row["attribute_id"])).otherwise("attribute_id"),
+        )
+    return Harmonised(
+        series=harmonised.series,
+        attributes=attributes.to_arrow().cast(harmonised.attributes.schema),
+        facts=facts.to_arrow().cast(harmonised.facts.schema),
+        quarantine=harmonised.quarantine,
+        explained=harmonised.explained,
+        landed=harmonised.landed,
+    )
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame

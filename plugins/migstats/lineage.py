@@ -1,0 +1,43 @@
+"""Lineage: from a published figure back to the cell that it came from."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from migstats import lake, warehouse
+from migstats.errors import PermanentError
+from migstats.readers import reader_for
+from migstats.source import folder_of, read_source
+
+_ID = re.compile(r"(?P<source>[a-z][a-z0-9_]*)-(?P<series>[0-9a-f]{16})-(?P<period>[0-9A-Z-]+)")
+
+
+def trace(url: str, observation_id: str) -> dict[str, Any]:
+    """Everything that leads back from an observation: publisher, citation, URL, sha256, place, raw text.
+
+    `reread` is the text at that place, read again from the snapshot; `agrees` says whether it is the stored one.
+    PermanentError for an id that is none, or that no figure has.
+    """
+    match = _ID.fullmatch(observation_id)
+    if match is None:
+        raise PermanentError(
+            f"{observation_id!r} is no observation id; they look like undesa_stock-00f1e2d3c4b5a697-2024 "
+            "(column observation_id of any view in bi)"
+        )
+    series = int(match["series"], 16)
+    key = {
+        "source": match["source"],
+        "series_id": series - (1 << 64) if series >= 1 << 63 else series,
+        "time_period": match["period"],
+    }
+    with warehouse.connect(url) as connection:
+        found = warehouse.rows(connection, "report/trace", key)
+    if not found:
+        raise PermanentError(f"no figure has the id {observation_id!r}; was it published from another warehouse?")
+    traced = found[0]
+    source = read_source(folder_of(traced["source"]) / "source.yaml")
+    layout = source.dataset(traced["dataset"]).reader
+    traced["reread"] = reader_for(layout).locate(lake.read_snapshot(traced["sha256"]), traced["place"])
+    traced["agrees"] = traced["reread"] == traced["raw"]
+    return traced

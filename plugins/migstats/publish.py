@@ -1,0 +1,63 @@
+"""Publish: bring what BI reads to the accepted vintages, in one transaction; readers see one whole state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from migstats import warehouse
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a publish came to: the sources that moved (with their vintage), rows removed and added, seconds."""
+
+    vintages: dict[str, int]
+    removed: int
+    added: int
+    seconds: float
+
+
+def waiting(url: str) -> dict[str, int]:
+    """Sources that have an accepted vintage which `bi` does not show yet, with that vintage."""
+    with warehouse.connect(url) as connection:
+        return {row["source"]: row["vintage_id"] for row in warehouse.rows(connection, "load/to_publish")}
+
+
+def publish(url: str, *, run_id: str, only: Sequence[str] | None = None) -> Publication:
+    """Bring `bi` to the accepted vintages of all sources (or of `only`); nothing new is a no-op.
+
+    Only rows that differ are written. Publishes are serialised; a reader sees the state before or the state after.
+    """
+    began = time.monotonic()
+    with warehouse.connect(url) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('migstats.publish', 0))")
+        vintages = {row["source"]: row["vintage_id"] for row in warehouse.rows(connection, "load/to_publish")}
+        if only is not None:
+            vintages = {source: vintage for source, vintage in vintages.items() if source in only}
+        removed = added = 0
+        if vintages:
+            warehouse.execute(connection, "load/stage_published", {"sources": list(vintages)})
+            connection.execute("CREATE UNIQUE INDEX ON pg_temp.published (observation_id)")
+            connection.execute("ANALYZE pg_temp.published")
+            warehouse.execute(connection, "load/mark_additive", {})
+            removed = warehouse.execute(connection, "load/remove_published")
+            added = warehouse.execute(connection, "load/add_published")
+            for source, vintage in vintages.items():
+                warehouse.execute(connection, "load/set_publication", {"source": source, "vintage_id": vintage})
+        seconds = time.monotonic() - began
+        for source in vintages or ["*"]:
+            warehouse.add_outcome(
+                connection,
+                warehouse.Outcome(
+                    run_id=run_id,
+                    source=source,
+                    step="publish",
+                    status="done" if vintages else "skip",
+                    message=None if vintages else "no accepted vintage is new",
+                    vintage_id=vintages.get(source),
+                    seconds=seconds,
+                ),
+            )
+    return Publication(vintages, removed, added, seconds)

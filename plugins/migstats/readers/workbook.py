@@ -1,0 +1,670 @@
+"""Reader of Excel workbooks (.xlsx): tables found by sheet name and header texts, cells taken from the sheet's XML."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import unicodedata
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+from xml.parsers import expat
+
+import numpy as np
+import pyarrow as pa
+
+from migstats.errors import DeclarationError, DriftError, PublisherError, TryAgainError
+from migstats.readers import Envelope, Explained, TextTable, answer, cells
+from migstats.source import WorkbookLayout, WorkbookTable
+
+_EXPECTED: Final = "an Excel workbook (.xlsx)"
+_BLOCK: Final = "block"
+_PERIOD: Final = "period"
+_NOTE: Final = "_note"
+_MAX_CELLS: Final = 2_000_000
+_MAX_UNPACKED: Final = 512 * 2**20
+#: Rows above the header's last row in which the texts of a header of several rows may stand.
+_HEADER_DEPTH: Final = 3
+_SHEET_DATA: Final = (b"<sheetData>", b"</sheetData>")
+_ROW: Final = re.compile(r'<row r="([0-9]+)"[^>]*?(?:/>|>(.*?)</row>)', re.DOTALL)
+#: A cell without rich text: column, type, how it ends, formula, stored value or text within the cell.
+_PLAIN_CELL: Final = re.compile(
+    r'<c r="([A-Z]{1,3})[0-9]+"(?: s="[0-9]+")?(?: t="(n|s|e|b|str|inlineStr)")?'
+    r"(/>|></c>|>(<f>[^<]*</f>)?<v>([^<&]+)</v></c>|><is><t[^>]*>([^<&]+)</t></is></c>)"
+)
+
+_REFERENCE: Final = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
+_PLACE: Final = re.compile(r"(.+)!([A-Z]{1,3})([1-9][0-9]{0,6})", re.DOTALL)
+_WHOLE: Final = re.compile(r"-?[0-9]+")
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_RAISED: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ₀₁₂₃₄₅₆₇₈₉ªº"
+_FIGURE_AND_RAISED: Final = re.compile(rf"(.*[0-9])\s*([{_RAISED}]+)\s*", re.DOTALL)
+_ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_TRUE_TYPES: Final = (
+    (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls) or one with a password; save it as .xlsx, without a password"),
+    (b"%PDF", "a PDF; the figures are needed as a workbook"),
+)
+
+
+class Cell(NamedTuple):
+    """One cell: its text without raised or lowered characters, these characters, and whether it is a text."""
+
+    text: str
+    note: str
+    is_text: bool
+
+
+@dataclass
+class _Sheet:
+    """Cells that hold something by row and column, both from 1, and the merged areas (top, left, bottom, right)."""
+
+    cells: dict[int, dict[int, Cell]] = field(default_factory=dict)
+    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Where a table of a sheet is."""
+
+    row: int
+    columns: dict[str, int]
+    figures: tuple[tuple[int, str, str], ...]  # column, block, period
+
+
+def inspect(payload: bytes, layout: WorkbookLayout) -> Envelope:
+    """A workbook says nothing of pages. Only the list of sheets is read.
+
+    TryAgainError: a web page, a damaged file. PublisherError: nothing, another format, a file too large.
+    DriftError: a declared sheet is not there, or is hidden.
+    """
+    with _archive(payload) as archive:
+        _declared_sheets(archive, layout)
+    return Envelope()
+
+
+def read(payload: bytes, layout: WorkbookLayout) -> TextTable:
+    """One row per figure cell that holds something; columns as declared, and `block`, `period`, `_note`.
+
+    Whole numbers are text without fraction, others the shortest text of the stored number; an error cell is
+    its error, a formula that nobody calculated is its formula. Figure cells that hold nothing are counted as
+    blank, texts of rows without a key as header or note; a number in such a row is kept, with a null key.
+    DriftError: a sheet, header or column is missing or stands twice.
+    """
+    parts: list[TextTable] = []
+    with _archive(payload) as archive:
+        paths = _declared_sheets(archive, layout)
+        shared = _shared_strings(archive)
+        budget = _MAX_CELLS
+        sheets: dict[str, _Sheet] = {}
+        for name, path in paths.items():
+            sheets[name], budget = _sheet(archive, path, shared, budget)
+    for table in layout.tables:
+        parts.append(_table(sheets[table.sheet], table))
+    names = list(dict.fromkeys(name for part in parts for name in part.data.column_names))
+    data = pa.concat_tables([_with_columns(part.data, names) for part in parts]).unify_dictionaries().combine_chunks()
+    explained: dict[str, Explained] = {}
+    for one in (e for part in parts for e in part.explained):
+        before = explained.get(one.reason, Explained(one.reason, 0, one.example))
+        explained[one.reason] = Explained(one.reason, before.count + one.count, before.example)
+    if not data.num_rows:
+        raise PublisherError(f"sheets {', '.join(paths)}: no figure cell holds anything: no rows")
+    return TextTable(data, tuple(explained.values()))
+
+
+def locate(payload: bytes, place: str) -> str | None:
+    """The text of a cell such as `Table 1!F12`, as `read` gives it; None where only a note stands in it.
+
+    PublisherError where the workbook has no such cell.
+    """
+    match = _PLACE.fullmatch(place)
+    if not match:
+        raise PublisherError(f"{place!r} is no place such as `Table 1!F12`")
+    with _archive(payload) as archive:
+        paths, _ = _sheet_paths(archive)
+        if match[1] not in paths:
+            raise PublisherError(f"the workbook has no sheet {match[1]!r}")
+        sheet, _ = _sheet(archive, paths[match[1]], _shared_strings(archive), _MAX_CELLS)
+    cell = sheet.cells.get(int(match[3]), {}).get(_column_number(match[2]))
+    if cell is None:
+        raise PublisherError(f"the payload has no place {place}: the cell holds nothing")
+    return cell.text or None
+
+
+# --- the table ---
+
+
+def _table(sheet: _Sheet, table: WorkbookTable) -> TextTable:
+    header = _header(sheet, table)
+    _refuse_merged_figures(sheet, table, header)
+    reserved = {_BLOCK, _PERIOD, _NOTE} & set(table.columns)
+    if reserved or table.key not in table.columns:
+        raise DeclarationError(
+            f"sheet {table.sheet!r}: `key` has to be one of `columns`, and {_BLOCK}, {_PERIOD}, {_NOTE} are none"
+        )
+    numbers: list[int] = []
+    keys: dict[str, list[str | None]] = {name: [] for name in table.columns}
+    flat: list[int] = []  # index of the row × number of figure columns + index of the figure column
+    picked: list[Cell] = []
+    figure_columns = [column for column, _, _ in header.figures]
+    used = {*header.columns.values(), *figure_columns}
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for number in sorted(row for row in sheet.cells if row > header.row):
+        row = sheet.cells[number]
+        keyed = header.columns[table.key] in row
+        if used.isdisjoint(row):
+            continue  # an empty row, or one with a remark beside the table
+        at = len(numbers)
+        numbers.append(number)
+        for name, column in header.columns.items():
+            keys[name].append(row[column].text if column in row else None)
+        for index, column in enumerate(figure_columns, at * len(figure_columns)):
+            cell = row.get(column)
+            if cell is not None and (keyed or not cell.is_text):
+                flat.append(index)
+                picked.append(cell)
+                continue
+            reason = "blank" if cell is None else "header_or_note"
+            counts[reason] += 1
+            examples.setdefault(reason, f"{table.sheet}!{_column_letters(column)}{number}")
+    rows, figures = np.divmod(np.array(flat, dtype=np.int64), len(figure_columns))
+    columns = {name: cells.coded(texts).take(pa.array(rows)) for name, texts in keys.items()}
+    columns[_BLOCK] = cells.indexed(figures, [block for _, block, _ in header.figures])
+    columns[_PERIOD] = cells.indexed(figures, [period for _, _, period in header.figures])
+    columns[_NOTE] = cells.coded([cell.note or None for cell in picked])
+    return cells.text_table(
+        columns,
+        pa.array([cell.text or None for cell in picked], pa.string()),
+        [f"{table.sheet}!{_column_letters(column)}{{}}" for column, _, _ in header.figures],
+        np.array(numbers, dtype=np.int64)[rows],
+        template=figures,
+        explained=[Explained(reason, count, examples[reason]) for reason, count in counts.items()],
+    )
+
+
+def _header(sheet: _Sheet, table: WorkbookTable) -> _Header:
+    """The first row in which, or just above which, every declared header text stands, with periods in it."""
+    period = re.compile(table.periods)
+    best: tuple[int, dict[str, list[int]], int] | None = None
+    for row in sorted(sheet.cells):
+        found = {name: _columns_with(sheet, row, texts) for name, texts in table.columns.items()}
+        matched = sum(map(bool, found.values()))
+        if matched and (best is None or matched > best[2]):
+            best = (row, found, matched)
+        if matched < len(found):
+            continue
+        twice = {name: at for name, at in found.items() if len(at) > 1}
+        if twice:
+            where = "; ".join(f"{n} in {', '.join(map(_column_letters, at))}" for n, at in twice.items())
+            raise DriftError(f"sheet {table.sheet!r} row {row}: a header stands twice: {where}")
+        columns = {name: at[0] for name, at in found.items()}
+        if any(bottom > row and left in columns.values() and top <= row for top, left, bottom, _ in sheet.merged):
+            continue  # the header goes on below
+        periods = {
+            column: cell.text.strip()
+            for column, cell in sorted(sheet.cells[row].items())
+            if column not in columns.values() and period.fullmatch(cell.text.strip())
+        }
+        if periods:
+            return _Header(row, columns, _figures(sheet, table, row, periods))
+    raise DriftError(_missing(sheet, table, best))
+
+
+def _columns_with(sheet: _Sheet, row: int, texts: Iterable[str]) -> list[int]:
+    """Columns in which one of the texts is the lowest text of a header that ends in this row."""
+    wanted = {_normal(text) for text in texts}
+    seen: set[int] = set()
+    found = []
+    for above in range(row, max(row - _HEADER_DEPTH, 0), -1):
+        for column, cell in sheet.cells.get(above, {}).items():
+            if column not in seen:
+                seen.add(column)
+                if _normal(cell.text) in wanted:
+                    found.append(column)
+    return found
+
+
+def _figures(
+    sheet: _Sheet, table: WorkbookTable, row: int, periods: dict[int, str]
+) -> tuple[tuple[int, str, str], ...]:
+    blocks = dict.fromkeys(periods, "")
+    if table.blocks:
+        labels: dict[int, str] = {}
+        for above in range(row - 1, 0, -1):
+            labels = {c: cell.text.strip() for c, cell in sheet.cells.get(above, {}).items() if c in periods}
+            if labels:
+                break
+        if min(periods) not in labels:
+            raise DriftError(
+                f"sheet {table.sheet!r}: no text stands above the first figure column "
+                f"{_column_letters(min(periods))}{row}; a label of each block of columns was expected there"
+            )
+        label = ""
+        for column in blocks:
+            label = labels.get(column, label)
+            blocks[column] = label
+    pairs = Counter((blocks[column], text) for column, text in periods.items())
+    twice = [pair for pair, count in pairs.items() if count > 1]
+    if twice:
+        raise DriftError(f"sheet {table.sheet!r} row {row}: figure columns stand twice (block, period): {twice}")
+    return tuple((column, blocks[column], text) for column, text in periods.items())
+
+
+def _missing(sheet: _Sheet, table: WorkbookTable, best: tuple[int, dict[str, list[int]], int] | None) -> str:
+    if best is None:
+        texts = [cell.text for row in sorted(sheet.cells)[:20] for cell in sheet.cells[row].values()]
+        return (
+            f"sheet {table.sheet!r}: no row holds any of the headers of {', '.join(table.columns)}; "
+            f"the first texts are {texts[:12]}"
+        )
+    row, found, _ = best
+    there = [cell.text for _, cell in sorted(sheet.cells[row].items())][:30]
+    lacking = [f"{name} ({' or '.join(table.columns[name])})" for name, at in found.items() if not at]
+    if lacking:
+        return f"sheet {table.sheet!r} row {row}: no header for {'; '.join(lacking)}; the row has {there}"
+    return f"sheet {table.sheet!r} row {row}: no header over figures matches {table.periods!r}; the row has {there}"
+
+
+def _refuse_merged_figures(sheet: _Sheet, table: WorkbookTable, header: _Header) -> None:
+    figures = {column for column, _, _ in header.figures}
+    for top, left, bottom, right in sheet.merged:
+        row = sheet.cells.get(top, {})
+        if top <= header.row or left not in row or left not in figures:
+            continue
+        heading = row[left].is_text and header.columns[table.key] not in row
+        if not heading and (bottom > top or not figures.isdisjoint(range(left + 1, right + 1))):
+            raise DriftError(
+                f"sheet {table.sheet!r}: the figure cells {_column_letters(left)}{top}:"
+                f"{_column_letters(right)}{bottom} are merged; to which of them the figure belongs is not said"
+            )
+
+
+def _normal(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()
+
+
+def _with_columns(data: pa.Table, names: list[str]) -> pa.Table:
+    for name in names:
+        if name not in data.column_names:
+            data = data.append_column(name, cells.coded([None] * data.num_rows).cast(cells.CODED))
+    return data.select(names)
+
+
+# --- the archive and its XML ---
+
+
+def _archive(payload: bytes) -> zipfile.ZipFile:
+    start = payload[:8]
+    for magic, what in _TRUE_TYPES:
+        if start.startswith(magic):
+            raise PublisherError(f"the file is {what}; {_EXPECTED} was expected")
+    if not start.startswith(b"PK"):
+        answer.body(payload, _EXPECTED)
+        raise TryAgainError(f"the answer is not {_EXPECTED}; it begins with {answer.short(payload)!r}")
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(payload))
+    except zipfile.BadZipFile as error:
+        raise TryAgainError(f"the workbook is damaged: {error}; it may have been cut off") from error
+    unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > _MAX_UNPACKED:
+        raise PublisherError(f"the workbook unpacks to {unpacked:,} bytes, at most {_MAX_UNPACKED:,} are read")
+    return archive
+
+
+def _declared_sheets(archive: zipfile.ZipFile, layout: WorkbookLayout) -> dict[str, str]:
+    """Name → path of the sheets that the layout declares, in its order."""
+    paths, hidden = _sheet_paths(archive)
+    declared = dict.fromkeys(table.sheet for table in layout.tables)
+    lacking = [name for name in declared if name not in paths]
+    if lacking:
+        raise DriftError(
+            f"the workbook has no sheet {', '.join(map(repr, lacking))}; it has {', '.join(map(repr, paths))}"
+        )
+    unseen = [name for name in declared if name in hidden]
+    if unseen:
+        raise DriftError(f"the sheets {', '.join(map(repr, unseen))} are hidden; hidden figures are not published ones")
+    return {name: paths[name] for name in declared}
+
+
+def _sheet_paths(archive: zipfile.ZipFile) -> tuple[dict[str, str], set[str]]:
+    """Name → path of each sheet, and the names of the hidden ones."""
+    targets: dict[str, str] = {}
+    sheets: dict[str, tuple[str, str]] = {}
+
+    def relationship(name: str, attributes: dict[str, str]) -> None:
+        if name == "Relationship":
+            targets[attributes.get("Id", "")] = attributes.get("Target", "")
+
+    def sheet(name: str, attributes: dict[str, str]) -> None:
+        if name == "sheet":
+            identity = next((v for k, v in attributes.items() if k.endswith(":id")), "")
+            sheets[attributes.get("name", "")] = (identity, attributes.get("state", "visible"))
+
+    for path, begin in (("xl/_rels/workbook.xml.rels", relationship), ("xl/workbook.xml", sheet)):
+        _parse_xml(path, _member(archive, path), begin)
+    paths = {name: _path(targets.get(identity, "")) for name, (identity, _) in sheets.items()}
+    return paths, {name for name, (_, state) in sheets.items() if state != "visible"}
+
+
+def _path(target: str) -> str:
+    return target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join("xl", target))
+
+
+def _member(archive: zipfile.ZipFile, path: str) -> bytes:
+    try:
+        return archive.read(path)
+    except KeyError as error:
+        raise PublisherError(f"the file is a zip without {path}; {_EXPECTED} was expected") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise TryAgainError(f"{path}: the workbook is damaged: {error}; it may have been cut off") from error
+    except (NotImplementedError, RuntimeError) as error:  # a method of compression or a password
+        raise PublisherError(f"{path}: cannot be unpacked: {error}; save the workbook again") from error
+
+
+def _parse_xml(
+    path: str,
+    raw: bytes,
+    start: Callable[[str, dict[str, str]], None],
+    end: Callable[[str], None] | None = None,
+    text: Callable[[str], None] | None = None,
+) -> None:
+    """Run XML through expat; names come without the prefix of the root. A DOCTYPE is refused."""
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+
+    def refuse(*_: Any) -> None:
+        raise PublisherError(f"{path}: holds a DOCTYPE, which no workbook needs; the file is not read")
+
+    def root(name: str, attributes: dict[str, str]) -> None:
+        prefix = name.rpartition(":")[0] + ":" if ":" in name else ""
+        begin: Callable[[str, dict[str, str]], None] = start
+        if prefix:
+            begin = lambda name, attributes: start(name.removeprefix(prefix), attributes)  # noqa: E731
+        parser.StartElementHandler = begin
+        if end is not None:
+            parser.EndElementHandler = (lambda name: end(name.removeprefix(prefix))) if prefix else end
+        begin(name, attributes)
+
+    parser.StartDoctypeDeclHandler = refuse
+    parser.StartElementHandler = root
+    if text is not None:
+        parser.CharacterDataHandler = text
+    try:
+        parser.Parse(raw, True)
+    except expat.ExpatError as error:
+        raise PublisherError(f"{path}: is not XML: {error}; save the workbook again") from error
+
+
+class _Runs:
+    """Gathers the texts of an `si` or `is` element: plain ones, and those of raised or lowered runs."""
+
+    def __init__(self) -> None:
+        self.plain: list[str] = []
+        self.raised: list[str] = []
+        self.raising = False
+        self.phonetic = False
+        self.open = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
+        if name == "t":
+            self.open = not self.phonetic
+        elif name == "r":
+            self.raising = False
+        elif name == "vertAlign":
+            self.raising = attributes.get("val") in ("superscript", "subscript")
+        elif name == "rPh":
+            self.phonetic = True
+
+    def text(self, data: str) -> None:
+        """Characters within an open `t`."""
+        (self.raised if self.raising else self.plain).append(data)
+
+    def end(self, name: str) -> None:
+        """An element ends."""
+        if name == "t":
+            self.open = False
+        elif name == "r":
+            self.raising = False
+        elif name == "rPh":
+            self.phonetic = False
+
+    def take(self) -> Cell:
+        """The text that was gathered; empties the runs."""
+        cell = _text_cell("".join(self.plain), "".join(self.raised))
+        self.plain, self.raised, self.raising = [], [], False
+        return cell
+
+
+def _text_cell(plain: str, raised: str = "") -> Cell:
+    plain, raised = (_ESCAPED.sub(lambda m: chr(int(m[1], 16)), text) for text in (plain, raised))
+    match = _FIGURE_AND_RAISED.fullmatch(plain)
+    if match:
+        plain, raised = match[1], match[2] + raised
+    return Cell(plain, raised.strip(), True)
+
+
+def _shared_strings(archive: zipfile.ZipFile) -> list[Cell]:
+    path = "xl/sharedStrings.xml"
+    if path not in archive.NameToInfo:
+        return []
+    found: list[Cell] = []
+    runs = _Runs()
+
+    def end(name: str) -> None:
+        if name == "si":
+            found.append(runs.take())
+        else:
+            runs.end(name)
+
+    def text(data: str) -> None:
+        if runs.open:
+            runs.text(data)
+
+    _parse_xml(path, _member(archive, path), runs.start, end, text)
+    return found
+
+
+def _sheet(archive: zipfile.ZipFile, path: str, shared: list[Cell], budget: int) -> tuple[_Sheet, int]:
+    """The cells of a sheet that hold something; the size that the sheet declares is not looked at.
+
+    `budget` is the number of cells that may still be read; what is left of it is returned.
+    """
+    rows = _Rows(path, shared, budget)
+    try:
+        raw = _member(archive, path)
+        begin, end = raw.find(_SHEET_DATA[0]), raw.rfind(_SHEET_DATA[1])
+        if begin < 0 or end < begin or b"<!" in raw or not _is_utf8(raw):
+            _parse_xml(path, raw, rows.start, rows.end, rows.text)
+        else:  # rows of plain cells are read by a pattern, five times as fast as by a parser
+            begin += len(_SHEET_DATA[0])
+            _parse_xml(path, raw[:begin] + raw[end:], rows.start, rows.end, rows.text)
+            rows.read(raw[begin:end].decode())
+    except (IndexError, ValueError, OverflowError) as error:
+        raise PublisherError(f"{path}: {rows.at()} cannot be read: {error}; save the workbook again") from error
+    return rows.sheet, rows.budget
+
+
+def _is_utf8(raw: bytes) -> bool:
+    declared = re.match(rb"<\?xml[^>]*encoding=[\"']([^\"']+)", raw.removeprefix(answer.BOM))
+    return declared is None or declared[1].lower() == b"utf-8"
+
+
+class _Rows:
+    """Gathers the cells of a sheet's rows: by pattern where all cells of a row are plain, else from XML events."""
+
+    def __init__(self, path: str, shared: list[Cell], budget: int) -> None:
+        self.path = path
+        self.sheet = _Sheet()
+        self.budget = budget
+        self.shared = shared
+        self.row_number = self.column = 0
+        self.row: dict[int, Cell] = {}
+        self.kind = ""
+        self.value: list[str] = []
+        self.formula: list[str] = []
+        self.has_formula = self.has_value = self.inline = False
+        self.into: list[str] | None = None
+        self.runs = _Runs()
+
+    def at(self) -> str:
+        """Where the reading is, for a message."""
+        return f"the cell {_column_letters(self.column)}{self.row_number}"
+
+    def read(self, rows: str) -> None:
+        """Read the text between `<sheetData>` and `</sheetData>`."""
+        matched = 0
+        for match in _ROW.finditer(rows):
+            matched += 1
+            if not self._read_plain(int(match[1]), match[2] or ""):
+                _parse_xml(self.path, match[0].encode(), self.start, self.end, self.text)
+        if matched != rows.count("<row"):
+            self.sheet.cells.clear()
+            _parse_xml(self.path, f"<sheetData>{rows}</sheetData>".encode(), self.start, self.end, self.text)
+
+    def _read_plain(self, number: int, body: str) -> bool:
+        """Take a row whose cells are all plain; False, and nothing taken, where one is not."""
+        found = _PLAIN_CELL.findall(body)
+        tags = 0
+        row: dict[int, Cell] = {}
+        for letters, kind, tail, formula, stored, inline in found:
+            if not stored and not inline:
+                tags += 1 if tail == "/>" else 2
+                continue
+            if (kind == "inlineStr") != bool(inline):
+                return False
+            tags += 6 if inline or formula else 4
+            column = _COLUMNS.get(letters) or _column_number(letters)
+            row[column] = _plain(kind, stored or inline, self.shared)
+        if tags != body.count("<"):
+            return False
+        self._spend(len(found))
+        self.row_number, self.column = number, 0
+        self.sheet.cells.setdefault(number, {}).update((c, cell) for c, cell in row.items() if _holds(cell))
+        return True
+
+    def _spend(self, count: int) -> None:
+        self.budget -= count
+        if self.budget < 0:
+            raise PublisherError(f"{self.path}: more than {_MAX_CELLS:,} cells; the file is not read")
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
+        if name == "c":
+            self._spend(1)
+            reference = attributes.get("r")
+            self.column = _reference(self.path, reference)[1] if reference else self.column + 1
+            self.kind = attributes.get("t", "n")
+            self.value, self.formula = [], []
+            self.has_formula = self.has_value = False
+        elif name == "v":
+            self.has_value = True
+            self.into = self.value
+        elif name == "f":
+            self.has_formula = True
+            self.into = self.formula
+        elif name == "row":
+            self.row_number = int(attributes["r"]) if "r" in attributes else self.row_number + 1
+            self.column = 0
+            self.row = self.sheet.cells.setdefault(self.row_number, {})
+        elif name == "is":
+            self.inline = True
+        elif self.inline:
+            self.runs.start(name, attributes)
+        elif name == "mergeCell":
+            first, _, last = attributes.get("ref", "").partition(":")
+            area = (*_reference(self.path, first), *_reference(self.path, last or first))
+            self.sheet.merged.append(area)
+
+    def text(self, data: str) -> None:
+        """Characters."""
+        if self.into is not None:
+            self.into.append(data)
+        elif self.inline and self.runs.open:
+            self.runs.text(data)
+
+    def end(self, name: str) -> None:
+        """An element ends."""
+        if name == "c":
+            cell = self._cell()
+            if cell is not None and _holds(cell):
+                self.row[self.column] = cell
+        elif name in ("v", "f"):
+            self.into = None
+        elif name == "is":
+            self.inline = False
+        elif self.inline:
+            self.runs.end(name)
+
+    def _cell(self) -> Cell | None:
+        raw = "".join(self.value)
+        if self.kind == "inlineStr":
+            return self.runs.take()
+        if self.has_formula and not raw and not (self.kind == "str" and self.has_value):
+            return Cell("=" + "".join(self.formula), "", False)  # nobody calculated it
+        if not raw.strip():
+            return None
+        return _plain(self.kind, raw, self.shared)
+
+
+def _holds(cell: Cell) -> bool:
+    return bool(cell.note or cell.text.strip())
+
+
+def _plain(kind: str, raw: str, shared: list[Cell]) -> Cell:
+    """Cell of a stored value by its type: a number, a shared string, an error, true or false, a text."""
+    if kind in ("", "n"):
+        return Cell(_number(raw), "", False)
+    if kind == "s":
+        return shared[int(raw)]
+    if kind == "e":
+        return Cell(raw, "", False)
+    if kind == "b":
+        return Cell("TRUE" if raw == "1" else "FALSE", "", False)
+    return _text_cell(raw)  # str: the text that a formula gave; d: a date
+
+
+def _number(raw: str) -> str:
+    """The stored number as text: whole numbers as they stand, others in the shortest digits of the double.
+
+    Excel stores 0.1 as 0.10000000000000001; digits beyond a double's are of no meaning there.
+    """
+    if raw.isascii() and raw.isdigit():
+        return raw
+    raw = raw.strip()
+    if not _NUMBER.fullmatch(raw):
+        return raw  # whoever reads it as a number says no
+    if _WHOLE.fullmatch(raw):
+        return raw
+    text = repr(float(raw))
+    return text.removesuffix(".0") if "e" not in text else format(Decimal(text), "f")
+
+
+def _reference(path: str, reference: str) -> tuple[int, int]:
+    match = _REFERENCE.fullmatch(reference)
+    if not match:
+        raise PublisherError(f"{path}: {reference!r} is no cell reference such as F12; save the workbook again")
+    return int(match[2]), _column_number(match[1])
+
+
+def _column_number(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+def _column_letters(number: int) -> str:
+    letters = ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+_COLUMNS: Final = {_column_letters(number): number for number in range(1, 703)}

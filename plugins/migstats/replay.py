@@ -1,0 +1,471 @@
+"""A local server that serves the samples under the publishers' own URL shapes: paths, parameters, paging, errors.
+
+The first part of the path is the publisher's host: http://127.0.0.1:PORT/api.worldbank.org/v2/country/all/...
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import io
+import itertools
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+from migstats import settings
+from migstats.errors import ConfigurationError
+
+_JSON: Final = "application/json;charset=utf-8"
+_HTML: Final = "text/html; charset=UTF-8"
+_XML: Final = "application/xml;charset=UTF-8"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back to the client."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to one publisher: `path` without the host, parameters in order, headers by lower-case name."""
+
+    path: str
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a parameter."""
+        return [value for key, value in self.query if key == name]
+
+    def get(self, name: str, default: str = "") -> str:
+        """The first value of a parameter."""
+        return next(iter(self.all(name)), default)
+
+    def true(self, name: str) -> bool:
+        """Is a parameter switched on?"""
+        return self.get(name).lower() in ("true", "1")
+
+
+Publisher = Callable[[Path, Request], Answer]
+
+
+def _html(status: int, title: str) -> Answer:
+    page = f"<!DOCTYPE html>\n<html><head><title>{status} {title}</title></head><body><h1>{title}</h1></body></html>\n"
+    return Answer(status, _HTML, page.encode())
+
+
+def _compact(document: object) -> str:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+
+
+@cache
+def _document(file: Path, changed: int) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _sample(file: Path) -> Any:
+    """A JSON sample, read again when the file has changed."""
+    return _document(file, file.stat().st_mtime_ns)
+
+
+# -- www.un.org --------------------------------------------------------------------------------------------------
+
+_UNDESA_FILES: Final = "/development/desa/pd/sites/www.un.org.development.desa.pd/files/"
+_XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+#: un.org refuses clients that name themselves so, or not at all.
+_REFUSED_AGENTS: Final = re.compile(r"|(curl|wget|python-requests|python-urllib|python-httpx|go-http-client)\b.*", re.I)
+
+
+def undesa(samples: Path, request: Request) -> Answer:
+    """Workbooks by their file names; 403 to the usual clients, 404 as a page."""
+    if _REFUSED_AGENTS.fullmatch(request.headers.get("user-agent", "")):
+        return _html(403, "Forbidden")
+    name = request.path.removeprefix(_UNDESA_FILES)
+    file = samples / "undesa_stock" / name
+    if name == request.path or not re.fullmatch(r"[\w.-]+\.xlsx", name) or not file.is_file():
+        return _html(404, "Page not found")
+    return Answer(200, _XLSX, file.read_bytes())
+
+
+# -- api.unhcr.org -----------------------------------------------------------------------------------------------
+
+
+def unhcr(samples: Path, request: Request) -> Answer:
+    """Population: limit, page, yearFrom with yearTo, year, coo, coa, coo_all, coa_all, cf_type."""
+    if request.path.rstrip("/") != "/population/v1/population":
+        return _html(404, "Not Found")
+    sides = {side: request.true(f"{side}_all") or bool(request.get(side)) for side in ("coo", "coa")}
+    name = "_".join(["population", *(side for side, named in sides.items() if named)])
+    document = _sample(samples / "unhcr_population" / f"{name}.json")
+    items = [item for item in document["items"] if _unhcr_wanted(item, request)]
+    limit = _whole(request.get("limit"), 100)
+    page = _whole(request.get("page"), 1)
+    answer = {
+        "page": page,
+        "short-url": document["short-url"],
+        "maxPages": math.ceil(len(items) / limit),
+        "total": [],
+        "items": items[(page - 1) * limit : page * limit],
+    }
+    # As PHP writes JSON: ASCII only, apostrophes and slashes escaped.
+    text = json.dumps(answer, separators=(",", ":")).replace("'", "\\u0027").replace("/", "\\/")
+    return Answer(200, "application/json", text.encode())
+
+
+def _unhcr_wanted(item: Mapping[str, Any], request: Request) -> bool:
+    first, last = request.get("yearFrom"), request.get("yearTo")
+    # One bound alone is ignored, and of a list of years only the first counts.
+    if first.isdecimal() and last.isdecimal() and not int(first) <= item["year"] <= int(last):
+        return False
+    years = request.all("year[]") or request.get("year").split(",")[:1]
+    if any(years) and str(item["year"]) not in years:
+        return False
+    suffix = "_iso" if request.get("cf_type").upper() == "ISO" else ""
+    for side in ("coo", "coa"):
+        codes = [code for value in request.all(side) for code in value.split(",") if code]
+        if codes and not request.true(f"{side}_all") and item[side + suffix] not in codes:
+            return False
+    return True
+
+
+def _whole(text: str, default: int) -> int:
+    """A count from a parameter; what is no positive number is ignored, as the publisher does."""
+    return int(text) if text.isdecimal() and int(text) > 0 else default
+
+
+# -- api.worldbank.org -------------------------------------------------------------------------------------------
+
+_WB_PATH: Final = re.compile(r"/v2/(?:[a-z]{2}/)?(?:country|countries)/([^/]+)/(?:indicator|indicators)/([^/]+)/?")
+_WB_INVALID: Final = {"id": "120", "key": "Invalid value", "value": "The provided parameter value is not valid"}
+_WB_DELETED: Final = {
+    "id": "175",
+    "key": "Invalid format",
+    "value": "The indicator was not found. It may have been deleted or archived.",
+}
+#: Indicators that the catalogue of the World Bank still lists, but that are deleted.
+_WB_DELETED_CODES: Final = frozenset({"SM.POP.REFG", "SM.POP.REFG.OR"})
+
+
+def worldbank(samples: Path, request: Request) -> Answer:
+    """One indicator for all or some countries: format, date, per_page, page. Errors come as HTTP 200."""
+    match = _WB_PATH.fullmatch(request.path)
+    if match is None:
+        return _html(404, "Not Found")
+    countries, indicator = match[1], match[2]
+    as_json = request.get("format").lower() == "json"
+    if indicator.upper() in _WB_DELETED_CODES:
+        return _wb_message([_WB_DELETED], as_json)
+    file = samples / "worldbank_wdi" / f"{indicator.upper()}.json"
+    dates = _wb_dates(request.get("date"))
+    if not re.fullmatch(r"[A-Za-z0-9.]+", indicator) or not file.is_file():
+        return _wb_message([_WB_INVALID], as_json)
+    header, rows = _sample(file)
+    wanted = {code.upper() for code in countries.split(";")}
+    known = {row["country"]["id"] for row in rows} | {row["countryiso3code"] for row in rows}
+    counts = [request.get(name, "1") for name in ("page", "per_page")]
+    bad = [wanted != {"ALL"} and not wanted & known, dates is None, *(not _whole(c, 0) for c in counts)]
+    if any(bad):
+        return _wb_message([_WB_INVALID] * sum(bad), as_json)
+    first, last = dates or ("", "9999")
+    rows = [
+        row
+        for row in rows
+        if first <= row["date"] <= last
+        and (wanted == {"ALL"} or row["country"]["id"] in wanted or row["countryiso3code"] in wanted)
+    ]
+    size, page = _whole(request.get("per_page"), 50), _whole(request.get("page"), 1)
+    head = {**header, "page": page, "pages": math.ceil(len(rows) / size), "per_page": size, "total": len(rows)}
+    if not rows:
+        return _wb_page({"page": 0, "pages": 0, "per_page": 0, "total": 0}, None, as_json)
+    return _wb_page(head, rows[(page - 1) * size : page * size], as_json)
+
+
+def _wb_dates(text: str) -> tuple[str, str] | None:
+    """First and last year of `2010`, `2010:2022` or nothing; None where it is neither."""
+    if not text:
+        return "", "9999"
+    match = re.fullmatch(r"(\d{4})(?::(\d{4}))?", text)
+    return (match[1], match[2] or match[1]) if match else None
+
+
+def _wb_page(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]] | None, as_json: bool) -> Answer:
+    if as_json:
+        return Answer(200, _JSON, _compact([head, rows]).encode())
+    attributes = " ".join(f'{name}="{escape(str(value))}"' for name, value in head.items())
+    lines = [f'<?xml version="1.0" encoding="utf-8"?>\n<wb:data {attributes} xmlns:wb="http://www.worldbank.org">']
+    for row in rows or ():
+        value = "" if row["value"] is None else str(row["value"])
+        lines.append(
+            f'  <wb:data><wb:indicator id="{row["indicator"]["id"]}">{escape(row["indicator"]["value"])}'
+            f'</wb:indicator><wb:country id="{row["country"]["id"]}">{escape(row["country"]["value"])}</wb:country>'
+            f"<wb:countryiso3code>{row['countryiso3code']}</wb:countryiso3code><wb:date>{row['date']}</wb:date>"
+            f"<wb:value>{value}</wb:value><wb:unit /><wb:obs_status />"
+            f"<wb:decimal>{row['decimal']}</wb:decimal></wb:data>"
+        )
+    return Answer(200, "text/xml; charset=utf-8", "\n".join([*lines, "</wb:data>\n"]).encode())
+
+
+def _wb_message(messages: Sequence[Mapping[str, str]], as_json: bool) -> Answer:
+    if as_json:
+        return Answer(200, _JSON, _compact([{"message": messages}]).encode())
+    items = "".join(f'<wb:message id="{m["id"]}" key="{m["key"]}">{escape(m["value"])}</wb:message>' for m in messages)
+    text = f'<?xml version="1.0" encoding="utf-8"?>\n<wb:error xmlns:wb="http://www.worldbank.org">{items}</wb:error>\n'
+    return Answer(200, "text/xml; charset=utf-8", text.encode())
+
+
+# -- ec.europa.eu ------------------------------------------------------------------------------------------------
+
+_ESTAT_JSON: Final = re.compile(r"/eurostat/api/dissemination/statistics/1\.0/data/([^/]+)/?")
+_ESTAT_SDMX: Final = re.compile(r"/eurostat/api/dissemination/sdmx/2\.1/data/([^/]+)(?:/([^/]*))?/?")
+_ESTAT_OPTIONS: Final = frozenset({"format", "lang", "sinceTimePeriod", "untilTimePeriod", "lastTimePeriod", "time"})
+
+
+def eurostat(samples: Path, request: Request) -> Answer:
+    """JSON-stat cubes by dimension parameters, and SDMX-CSV by key and period."""
+    folder = samples / "eurostat_migr"
+    if match := _ESTAT_JSON.fullmatch(request.path):
+        return _estat_cube(folder / f"{match[1].lower()}.json", match[1], request)
+    if match := _ESTAT_SDMX.fullmatch(request.path):
+        return _estat_csv(folder / f"{match[1].lower()}.csv", match[1], match[2] or "", request)
+    return _html(404, "Not Found")
+
+
+def _estat_error(status: int, number: int, label: str, *, sdmx: bool) -> Answer:
+    """Errors are JSON at the statistics interface, and a SOAP fault at the SDMX one.
+
+    Recorded are 100, 150 and 413; the labels about key and format are ours, in the same shape.
+    """
+    if not sdmx:
+        return Answer(status, _JSON, _compact({"error": [{"status": status, "id": number, "label": label}]}).encode())
+    fault = (
+        '<?xml version="1.0" encoding="UTF-8"?><S:Fault xmlns:S="http://schemas.xmlsoap.org/soap/envelope/">'
+        f"<faultcode>{number}</faultcode><faultstring>{escape(label)}</faultstring></S:Fault>"
+    )
+    return Answer(status, _XML, fault.encode())
+
+
+def _estat_unknown(dataset: str, *, sdmx: bool) -> Answer:
+    label = f"ERR_NOT_FOUND_4: {dataset.upper()} (DATA_FLOW:ALL,1.0) is not available for dissemination."
+    return _estat_error(404, 100, label, sdmx=sdmx)
+
+
+def _estat_cube(file: Path, dataset: str, request: Request) -> Answer:
+    if not file.is_file():
+        return _estat_unknown(dataset, sdmx=False)
+    cube = _sample(file)
+    dims: list[str] = cube["id"]
+    for name, _ in request.query:
+        if name not in dims and name not in _ESTAT_OPTIONS:
+            label = f'INVALID_QUERY_DIMENSION: Dimension "{name.upper()}" is not defined'
+            return _estat_error(400, 150, label, sdmx=False)
+    old = {dim: list(cube["dimension"][dim]["category"]["index"]) for dim in dims}
+    kept = {dim: [c for c in old[dim] if c in request.all(dim)] if request.all(dim) else old[dim] for dim in dims}
+    kept["time"] = _estat_periods(kept["time"], request)
+    value, status = _estat_cells(cube, old, kept)
+    positions = {int(p) for p in value} | {int(p) for p in status}
+    answer = {key: cube[key] for key in ("version", "class", "label", "source", "updated")}
+    answer["value"] = value
+    if status:
+        answer["status"] = status
+    answer["id"] = dims
+    answer["size"] = [len(kept[dim]) for dim in dims]
+    answer["dimension"] = {
+        dim: {
+            "label": cube["dimension"][dim]["label"],
+            "category": {
+                "index": {code: i for i, code in enumerate(kept[dim])},
+                "label": {code: cube["dimension"][dim]["category"]["label"][code] for code in kept[dim]},
+            },
+        }
+        for dim in dims
+    }
+    extension = {k: v for k, v in cube["extension"].items() if k not in ("status", "positions-with-no-data")}
+    labels = cube["extension"]["status"]["label"]
+    if status:
+        extension["status"] = {"label": {flag: labels[flag] for flag in dict.fromkeys(status.values())}}
+    extension["positions-with-no-data"] = _estat_empty(dims, kept, positions)
+    answer["extension"] = extension
+    return Answer(200, _JSON, _compact(answer).encode())
+
+
+def _estat_periods(periods: list[str], request: Request) -> list[str]:
+    since, until = request.get("sinceTimePeriod"), request.get("untilTimePeriod")
+    kept = [p for p in periods if (not since or p >= since) and (not until or p <= until)]
+    last = request.get("lastTimePeriod")
+    return kept[-int(last) :] if last.isdecimal() and int(last) else kept
+
+
+def _estat_cells(
+    cube: Mapping[str, Any], old: Mapping[str, list[str]], kept: Mapping[str, list[str]]
+) -> tuple[dict[str, float], dict[str, str]]:
+    """`value` and `status` of the cut cube at their new positions, in the order in which the whole one has them."""
+    moved: dict[int, int] = {}
+    places = [{code: i for i, code in enumerate(codes)} for codes in kept.values()]
+    sizes = [len(codes) for codes in kept.values()]
+    for at, codes in enumerate(itertools.product(*old.values())):
+        new = [places[i].get(code) for i, code in enumerate(codes)]
+        if None not in new:
+            flat = 0
+            for size, index in zip(sizes, new, strict=True):
+                flat = flat * size + (index or 0)
+            moved[at] = flat
+    value = {str(moved[int(p)]): v for p, v in cube["value"].items() if int(p) in moved}
+    status = {str(moved[int(p)]): s for p, s in cube.get("status", {}).items() if int(p) in moved}
+    return value, status
+
+
+def _estat_empty(dims: Sequence[str], kept: Mapping[str, list[str]], positions: set[int]) -> dict[str, list[int]]:
+    """Per dimension the indexes of categories without any cell."""
+    empty: dict[str, list[int]] = {}
+    stride = math.prod(len(kept[dim]) for dim in dims)
+    for dim in dims:
+        size = len(kept[dim])
+        if size == 0:
+            return {name: [] for name in dims}
+        stride //= size
+        used = {position // stride % size for position in positions}
+        empty[dim] = [i for i in range(size) if i not in used]
+    return empty
+
+
+def _estat_csv(file: Path, dataset: str, key: str, request: Request) -> Answer:
+    if not file.is_file():
+        return _estat_unknown(dataset, sdmx=True)
+    if request.get("format").upper() not in ("SDMX-CSV", "SDMX_1.0_CSV"):
+        label = f"INVALID_FORMAT: {request.get('format') or 'no format'} is not among the samples"
+        return _estat_error(406, 140, label, sdmx=True)
+    header, *lines = file.read_bytes().decode().splitlines(keepends=True)
+    names = header.strip().split(",")
+    dims = names[names.index("LAST UPDATE") + 1 : names.index("TIME_PERIOD")]
+    parts = key.split(".") if key and key != "all" else [""] * len(dims)
+    if len(parts) != len(dims):
+        label = f"INVALID_QUERY_KEY: the key has {len(parts)} parts, the dataset has {len(dims)} dimensions"
+        return _estat_error(400, 150, label, sdmx=True)
+    wanted = [set(part.split("+")) if part else None for part in parts]
+    first, last = request.get("startPeriod"), request.get("endPeriod")
+
+    def fits(line: str) -> bool:
+        row = dict(zip(names, next(csv.reader(io.StringIO(line))), strict=True))
+        period = row["TIME_PERIOD"]
+        if (first and period < first) or (last and period > last):
+            return False
+        return all(codes is None or row[dim] in codes for dim, codes in zip(dims, wanted, strict=True))
+
+    body = header + "".join(line for line in lines if fits(line))
+    return Answer(200, "application/vnd.sdmx.data+csv;version=1.0.0;charset=UTF-8", body.encode())
+
+
+# -- the server --------------------------------------------------------------------------------------------------
+
+PUBLISHERS: Final[Mapping[str, Publisher]] = {
+    "www.un.org": undesa,
+    "api.unhcr.org": unhcr,
+    "api.worldbank.org": worldbank,
+    "ec.europa.eu": eurostat,
+}
+
+
+def answer(samples: Path, target: str, headers: Mapping[str, str]) -> Answer:
+    """The answer to a request target such as `/api.worldbank.org/v2/...?format=json`; 502 for an unknown host."""
+    parts = urlsplit(target)
+    host, _, path = parts.path.removeprefix("/").partition("/")
+    publisher = PUBLISHERS.get(host)
+    if publisher is None:
+        text = f"no samples of host {host!r}; there are {', '.join(PUBLISHERS)}\n"
+        return Answer(502, "text/plain; charset=utf-8", text.encode())
+    query = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return publisher(samples, Request("/" + unquote(path), query, lowered))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "replay"
+    sys_version = ""
+    timeout = 60
+    samples: Path
+
+    def do_GET(self) -> None:
+        self._reply(with_body=True)
+
+    def do_HEAD(self) -> None:
+        self._reply(with_body=False)
+
+    def _reply(self, *, with_body: bool) -> None:
+        found = answer(self.samples, self.path, dict(self.headers.items()))
+        etag = f'"{hashlib.sha256(found.body).hexdigest()[:32]}"'
+        asked = {tag.strip().removeprefix("W/") for tag in self.headers.get("If-None-Match", "").split(",")}
+        unchanged = found.status == 200 and (etag in asked or "*" in asked)
+        self.send_response(304 if unchanged else found.status)
+        if found.status == 200:
+            self.send_header("ETag", etag)
+        if not unchanged:
+            self.send_header("Content-Type", found.content_type)
+            self.send_header("Content-Length", str(len(found.body)))
+        self.end_headers()
+        if with_body and not unchanged:
+            self.wfile.write(found.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the demo prints its own progress, and tests look at answers."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+def serve(port: int, samples: Path) -> ThreadingHTTPServer:
+    """A server that listens on 127.0.0.1 (port 0 takes a free one); the caller runs `serve_forever`.
+
+    Raises ConfigurationError where the samples are not there or the port is taken.
+    """
+    if not samples.is_dir():
+        raise ConfigurationError(f"{samples}: no folder of samples; set MIGSTATS_HOME to the checkout")
+    handler = type("Handler", (_Handler,), {"samples": samples})
+    try:
+        return _Server(("127.0.0.1", port), handler)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the replay server cannot listen on 127.0.0.1:{port}: {error.strerror}; choose another port"
+        ) from error
+
+
+def main(arguments: Iterable[str] | None = None) -> int:
+    """`python -m migstats.replay --port PORT [--samples DIR]`: serve until interrupted."""
+    parser = argparse.ArgumentParser(prog="migstats.replay", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free one")
+    parser.add_argument("--samples", type=Path, default=settings.include() / "samples")
+    options = parser.parse_args(None if arguments is None else list(arguments))
+    try:
+        server = serve(options.port, options.samples)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        server.server_close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

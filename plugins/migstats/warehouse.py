@@ -1,0 +1,248 @@
+"""The warehouse: connections, migrations, codelists, and the ledgers of snapshots and outcomes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from io import BytesIO
+from typing import Any
+
+import polars as pl
+import psycopg
+from psycopg import sql as composed
+from psycopg.rows import dict_row
+
+from migstats import settings
+from migstats.codelists import read_codelist
+from migstats.errors import ConfigurationError, PermanentError, TryAgainError
+from migstats.source import Source
+
+Connection = psycopg.Connection[dict[str, Any]]
+
+#: Roles of the warehouse beside its owner.
+ROLES = ("migstats_etl", "bi_reader", "migstats_watchdog")
+
+#: Codelists in the order in which they refer to each other.
+_CODELISTS = (
+    *("unit", "sex", "age", "freq", "obs_status", "conf_status", "missing_reason", "nature", "concept_basis"),
+    *("counterpart_basis", "residence_criterion", "subdivision", "migration_status", "education", "labour_status"),
+    *("occupation", "activity", "reason", "urbanisation", "disability", "breakdown", "area", "indicator"),
+    "source_preference",
+)
+
+
+def statement(name: str) -> bytes:
+    """The SQL of `include/sql/<name>.sql`."""
+    return (settings.include() / "sql" / f"{name}.sql").read_bytes()
+
+
+@contextmanager
+def connect(url: str, *, autocommit: bool = False) -> Iterator[Connection]:
+    """A connection whose block is one transaction (unless autocommit).
+
+    Raises TryAgainError where the server is away, busy or ended the statement; ConfigurationError where it refuses
+    the user or the database; PermanentError where it refuses the data.
+    """
+    try:
+        connection = psycopg.connect(
+            url.replace("postgresql+psycopg://", "postgresql://", 1),
+            autocommit=autocommit,
+            row_factory=dict_row,
+            application_name="migstats",
+            connect_timeout=10,
+            options="-c client_connection_check_interval=1s -c lock_timeout=120s -c timezone=UTC",
+        )
+    except psycopg.OperationalError as error:
+        text = str(error).strip().replace("\n", " ")
+        if "authentication" in text or "does not exist" in text:
+            raise ConfigurationError(f"the warehouse refuses the connection: {text}; check its URL") from error
+        raise TryAgainError(f"the warehouse cannot be reached: {text}; is it running (`migstats status`)?") from error
+    try:
+        with connection:
+            yield connection
+    except psycopg.errors.IntegrityError as error:
+        raise PermanentError(f"the warehouse refuses the data: {_one_line(error)}") from error
+    except psycopg.OperationalError as error:
+        raise TryAgainError(f"the warehouse ended the work: {_one_line(error)}; nothing was committed") from error
+
+
+def _one_line(error: psycopg.Error) -> str:
+    detail = error.diag.message_detail or ""
+    return " ".join(f"{error.diag.message_primary or error} {detail}".split())
+
+
+def rows(connection: Connection, name: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
+    """Rows of a query in `include/sql/`, its parameters bound."""
+    return connection.execute(statement(name), parameters).fetchall()
+
+
+def execute(connection: Connection, name: str, parameters: Mapping[str, object] | None = None) -> int:
+    """Run a statement of `include/sql/`; the answer is how many rows it touched."""
+    return connection.execute(statement(name), parameters).rowcount
+
+
+def execute_many(connection: Connection, name: str, parameters: Sequence[Mapping[str, object]]) -> None:
+    """Run a statement of `include/sql/` for each set of parameters."""
+    if parameters:
+        with connection.cursor() as cursor:
+            cursor.executemany(statement(name), parameters)
+
+
+def copy(connection: Connection, table: tuple[str, ...], frame: pl.DataFrame) -> None:
+    """COPY a frame into the columns of the same names; null stays null, an empty text stays empty."""
+    buffer = BytesIO()
+    frame.write_csv(buffer, include_header=False, null_value="", quote_style="necessary")
+    into = composed.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
+        composed.Identifier(*table), composed.SQL(", ").join(composed.Identifier(c) for c in frame.columns)
+    )
+    with connection.cursor() as cursor, cursor.copy(into) as stream:
+        view = buffer.getbuffer()
+        for start in range(0, len(view), 1 << 20):
+            stream.write(view[start : start + (1 << 20)])
+
+
+# -- setting up -------------------------------------------------------------------------------------------------
+
+
+def setup(url: str, sources: Iterable[Source] = (), passwords: Mapping[str, str] | None = None) -> list[str]:
+    """Bring the database at `url` (as its owner) to the state of the project; the answer is what was applied.
+
+    Roles, numbered migrations (each with its record in one transaction), codelists, sources, views of `bi`.
+    Running it again changes nothing. ConfigurationError where the database is ahead of this code, or a migration that
+    was applied has another content now.
+    """
+    with connect(url) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('migstats.setup', 0))")
+        _roles(connection, passwords or {})
+        applied = _migrate(connection)
+        concepts = settings.include() / "codelists"
+        for name in _CODELISTS:
+            records = [{k: v or None for k, v in row.items()} for row in read_codelist(concepts, name).rows.values()]
+            connection.execute("SELECT ref.load_codelist(%s, %s)", (name, json.dumps(records)))
+        for source in sources:
+            add_source(connection, source)
+        for file in sorted((settings.include() / "sql" / "publish").glob("*.sql")):
+            if file.name.startswith("_"):
+                continue
+            connection.execute(file.read_bytes())
+    return applied
+
+
+def _roles(connection: Connection, passwords: Mapping[str, str]) -> None:
+    there = {r["rolname"] for r in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
+    for role in ROLES:
+        name = composed.Identifier(role)
+        if role not in there:
+            connection.execute(composed.SQL("CREATE ROLE {} LOGIN NOINHERIT").format(name))
+        if passwords.get(role):
+            secret = composed.Literal(passwords[role])
+            connection.execute(composed.SQL("ALTER ROLE {} PASSWORD {}").format(name, secret))
+    connection.execute("ALTER ROLE bi_reader CONNECTION LIMIT 40")
+    connection.execute("ALTER ROLE bi_reader SET default_transaction_read_only = on")
+    connection.execute("ALTER ROLE bi_reader SET statement_timeout = '60s'")
+    connection.execute("ALTER ROLE bi_reader SET search_path = bi")
+    connection.execute("GRANT pg_signal_backend, pg_read_all_stats TO migstats_watchdog WITH INHERIT TRUE")
+
+
+def _migrate(connection: Connection) -> list[str]:
+    files = sorted((settings.include() / "sql" / "schema").glob("*.sql"))
+    known = {file.stem: sha256(file.read_bytes()).hexdigest() for file in files}
+    there: dict[str, str] = {}
+    if connection.execute("SELECT to_regclass('ops.migration') AS there").fetchall()[0]["there"]:
+        there = {
+            r["name"]: r["sha256"] for r in connection.execute("SELECT name, sha256 FROM ops.migration").fetchall()
+        }
+    ahead = sorted(set(there) - set(known))
+    if ahead:
+        raise ConfigurationError(
+            f"the warehouse has the migrations {ahead}, which this version does not know; install the newer version"
+        )
+    changed = sorted(name for name in there if there[name] != known[name])
+    if changed:
+        raise ConfigurationError(
+            f"the migrations {changed} were applied with another content; a migration is never edited, add a new one"
+        )
+    applied = []
+    for file in files:
+        if file.stem in there:
+            continue
+        connection.execute(file.read_bytes())
+        connection.execute("INSERT INTO ops.migration (name, sha256) VALUES (%s, %s)", (file.stem, known[file.stem]))
+        applied.append(file.stem)
+    return applied
+
+
+def add_source(connection: Connection, source: Source) -> None:
+    """Bring the row of a source in ref.source to its declaration."""
+    execute(
+        connection,
+        "load/add_source",
+        {
+            "code": source.id,
+            "title": source.title,
+            "publisher": source.publisher,
+            "homepage": source.homepage,
+            "licence": source.licence.id,
+            "licence_url": source.licence.url,
+            "redistribution": source.licence.redistribution,
+            "citation": source.citation,
+            "owner": source.owner,
+        },
+    )
+
+
+# -- ledgers ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One payload of a slice as it was served: a row of raw.snapshot."""
+
+    source: str
+    dataset: str
+    slice: str
+    release: str
+    part: int
+    sha256: str
+    bytes: int
+    url: str
+    media_type: str | None
+    etag: str | None
+    last_modified: str | None
+    retrieved_at: dt.datetime
+
+
+def add_snapshots(connection: Connection, snapshots: Iterable[Snapshot]) -> None:
+    """Note payloads in the ledger; one that is there already is left as it is."""
+    execute_many(connection, "load/add_snapshot", [asdict(s) for s in snapshots])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one attempt of a step: a row of ops.outcome."""
+
+    run_id: str
+    source: str
+    step: str
+    status: str
+    slice: str | None = None
+    error_class: str | None = None
+    message: str | None = None
+    load_id: str | None = None
+    vintage_id: int | None = None
+    snapshots: int | None = None
+    landed: int | None = None
+    loaded: int | None = None
+    unchanged: int | None = None
+    quarantined: int | None = None
+    explained: int | None = None
+    seconds: float | None = None
+
+
+def add_outcome(connection: Connection, outcome: Outcome) -> None:
+    """Append an outcome."""
+    execute(connection, "load/add_outcome", asdict(outcome))

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+
+from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.readers import PLACE, ROW, VALUE, jsonstat
+from migstats.source import JsonStatLayout
+
+LAYOUT = JsonStatLayout(format="jsonstat")
+
+CUBE = {
+    "version": "2.0",
+    "class": "dataset",
+    "updated": "2026-08-10T11:00:00+0200",
+    "id": ["sex", "geo"],
+    "size": [2, 3],
+    "dimension": {
+        "sex": {"category": {"index": ["F", "M"]}},
+        "geo": {"category": {"index": {"FR": 2, "AT": 0, "BE": 1}}},
+    },
+    "value": {"4": 12.50, "0": 7, "5": None},
+    "status": {"5": "|C", "0": "p", "1": ":"},
+}
+
+
+def cube(**changes):
+    return json.dumps({k: v for k, v in (CUBE | changes).items() if v is not ...}).encode()
+
+
+def read(payload):
+    return jsonstat.read(payload, LAYOUT)
+
+
+def rows(table):
+    return [tuple(r.values()) for r in table.data.drop_columns([PLACE]).to_pylist()]
+
+
+def naive(payload):
+    """The obvious way: every position of the product of codes, one after another."""
+    document = json.loads(payload, parse_float=str, parse_int=str)
+    if "dimension" not in document:
+        document = next(v for v in document.values() if isinstance(v, dict) and "dimension" in v)
+    dimension = document["dimension"]
+    ids = document.get("id") or dimension["id"]
+    axes = []
+    for name in ids:
+        category = dimension[name]["category"]
+        index = category.get("index")
+        if isinstance(index, dict):
+            index = sorted(index, key=lambda c: int(category["index"][c]))
+        axes.append(index or list(category["label"]))
+    value, status = document["value"], document.get("status")
+    if isinstance(status, dict) and isinstance(status.get("value"), list | dict):
+        status = status["value"]
+
+    def at(holder, i):
+        if isinstance(holder, dict):
+            return holder.get(str(i))
+        return holder[i] if isinstance(holder, list) else holder if holder and at(value, i) is not None else None
+
+    found = []
+    for i, codes in enumerate(itertools.product(*axes)):
+        if at(value, i) is not None or at(status, i):
+            found.append((*codes, at(status, i), at(value, i), i))
+    return found
+
+
+def test_codes_come_from_the_strides_and_a_status_without_value_is_a_row(keeps_the_contract):
+    table = read(cube())
+    assert rows(table) == [
+        ("F", "AT", "p", "7", 0),
+        ("F", "BE", ":", None, 1),
+        ("M", "BE", None, "12.5", 4),
+        ("M", "FR", "|C", None, 5),
+    ]
+    assert table.landed == 6
+    assert [(e.reason, e.count, e.example) for e in table.explained] == [("absent_position", 2, "/value/2")]
+    assert table.envelope.updated == "2026-08-10T11:00:00+02:00"
+    keeps_the_contract(jsonstat, cube(), table)
+
+
+def test_the_order_of_keys_and_dimensions_changes_no_fact():
+    turned = cube(
+        id=["geo", "sex"],
+        size=[3, 2],
+        value={"5": None, "3": 12.50, "0": 7},
+        status={"2": ":", "5": "|C", "0": "p"},
+    )
+    facts = {tuple(sorted(r.items())) for r in read(cube()).data.drop_columns([PLACE, ROW]).to_pylist()}
+    assert {tuple(sorted(r.items())) for r in read(turned).data.drop_columns([PLACE, ROW]).to_pylist()} == facts
+
+
+@pytest.mark.parametrize("token", ["12.50", "1E5", "-0.0", "123456789012345678901", "-7", "true"])
+def test_a_number_keeps_the_text_that_the_publisher_wrote(token):
+    payload = cube(value={"0": "HERE"}, status=...).replace(b'"HERE"', token.encode())
+    assert read(payload).data[VALUE].to_pylist() == [token]
+    array = cube(value=["HERE", None, None, None, None, None], status=...).replace(b'"HERE"', token.encode())
+    assert read(array).data[VALUE].to_pylist() == [token]
+    assert jsonstat.locate(payload, "/value/0") == jsonstat.locate(array, "/value/0") == token
+
+
+@pytest.mark.parametrize("text", [":", "12", "2,3:4", "a\\b", "..", "null", "", "Ä"])
+def test_a_value_that_is_text_stays_that_text(text):
+    payload = cube(value={"0": text, "3": 1}, status=...)
+    assert read(payload).data[VALUE].to_pylist() == [text, "1"]
+    assert jsonstat.locate(payload, "/value/0") == text
+    assert read(cube(value=[text, 1, None, None, None, None], status=...)).data[VALUE].to_pylist() == [text, "1"]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (["p", None, "", "b", None, None], ["p", "b"]),
+        ("e", ["e", "e"]),
+        (["e"], ["e", "e"]),
+        (None, [None, None]),
+    ],
+)
+def test_status_may_be_an_array_or_one_text(status, expected):
+    table = read(cube(value={"0": 1, "3": 2}, status=status))
+    assert table.data["_status"].to_pylist() == expected
+
+
+def test_a_bundle_of_version_1_with_one_dataset_is_read_with_its_own_pointer(keeps_the_contract):
+    inner = {k: CUBE[k] for k in ("value", "status")} | {
+        "dimension": {**CUBE["dimension"], "id": CUBE["id"], "size": CUBE["size"]}
+    }
+    payload = json.dumps({"a/b": inner}).encode()
+    table = read(payload)
+    assert rows(table) == rows(read(cube()))
+    assert table.data[PLACE].to_pylist()[0] == "/a~1b/value/{}"
+    keeps_the_contract(jsonstat, payload, table)
+    with pytest.raises(PublisherError, match="2 datasets"):
+        read(json.dumps({"a": inner, "b": inner}).encode())
+
+
+def test_a_single_category_needs_no_index():
+    dimension = {"sex": {"category": {"label": {"T": "Total"}}}, "geo": CUBE["dimension"]["geo"]}
+    table = read(cube(size=[1, 3], dimension=dimension, value=[1, 2, 3], status=...))
+    assert rows(table)[2] == ("T", "FR", None, "3", 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"value": {"6": 1}}, DriftError, "/value/6"),
+        ({"value": {"-1": 1}}, DriftError, "/value/-1"),
+        ({"value": {"x": 1}}, DriftError, "not a position"),
+        ({"value": [1, 2]}, DriftError, "2 values"),
+        ({"status": ["p", "p"]}, DriftError, "2 entries"),
+        ({"size": [2, 4]}, DriftError, "geo"),
+        ({"size": [2]}, DriftError, "one length"),
+        ({"size": [2, 0]}, PublisherError, "geo"),
+        ({"id": ["sex", "age"]}, DriftError, "age"),
+        ({"dimension": {"sex": [], "geo": []}}, DriftError, "JSON-stat"),
+        ({"dimension": {"sex": {}, "geo": {"category": {"index": {"A": 0, "B": 0, "C": 1}}}}}, DriftError, "sex"),
+        ({"value": {}, "status": ...}, PublisherError, "no rows"),
+        ({"value": [], "status": {}}, PublisherError, "no rows"),
+        ({"value": [None] * 6, "status": ...}, PublisherError, "no rows"),
+        ({"class": "collection"}, PublisherError, "collection"),
+        ({"value": ...}, PublisherError, "value"),
+    ],
+)
+def test_a_cube_that_does_not_fit_is_refused(changes, error, said):
+    with pytest.raises(error, match=said):
+        read(cube(**changes))
+
+
+def test_a_position_that_stands_twice_is_refused():
+    with pytest.raises(DriftError, match="/value/4: the position stands twice"):
+        read(cube(status=...).replace(b'{"4": 12.5,', b'{"4": 12.5, "4": 13,'))
+
+
+@pytest.mark.parametrize(
+    ("payload", "error", "said"),
+    [
+        (b"", PublisherError, "empty"),
+        (b" \n", PublisherError, "empty"),
+        (b"{}", PublisherError, "no rows"),
+        (b"[]", PublisherError, "no rows"),
+        (cube()[:-9], TryAgainError, "cut off"),
+        (cube().replace(b"7", b"\xff7"), TryAgainError, "whole"),
+        (b"[" * 100_000, TryAgainError, "whole"),
+        (b"<!DOCTYPE html><title>Down</title>", TryAgainError, "Down"),
+        (b"<html></html>", TryAgainError, "web page"),
+        (b"Service Unavailable", TryAgainError, "Service Unavailable"),
+        (b'{"warning":{"status":413,"label":"ASYNCHRONOUS_RESPONSE. Later."}}', TryAgainError, "413"),
+        (b'{"error":[{"status":413,"id":413,"label":"ASYNCHRONOUS_RESPONSE"}]}', TryAgainError, "later"),
+        (
+            b'{"error":[{"status":413,"id":413,"label":"EXTRACTION_TOO_BIG: 9 rows"}]}',
+            PublisherError,
+            "too big.*413.*cut the slice",
+        ),
+        (b'{"error":[{"status":400,"id":150,"label":"INVALID_QUERY_DIMENSION"}]}', PublisherError, "150.*INVALID"),
+        (
+            b"<S:Fault><faultcode>413</faultcode><faultstring>EXTRACTION_TOO_BIG: 9 rows</faultstring></S:Fault>",
+            PublisherError,
+            "too big",
+        ),
+    ],
+)
+def test_what_is_no_dataset_is_refused_by_both(payload, error, said):
+    for act in (jsonstat.inspect, jsonstat.read):
+        with pytest.raises(error, match=said):
+            act(payload, LAYOUT)
+
+
+@pytest.mark.payloads
+def test_every_real_cube_equals_the_naive_reading(files, keeps_the_contract):
+    cubes = 0
+    for name, payload in files("jsonstat/*.json", "eurostat/eurostat_*.json", "eurostat/migr_*.json"):
+        if name == "collection.json":
+            with pytest.raises(PublisherError, match="collection"):
+                read(payload)
+            continue
+        table = read(payload)
+        assert rows(table) == naive(payload), name
+        keeps_the_contract(jsonstat, payload, table)
+        cubes += 1
+    assert cubes >= 10
+
+
+@pytest.mark.payloads
+def test_real_answers_that_are_no_cube_say_why(files):
+    for _, payload in files("eurostat/err_*", "eurostat/warn_*", "pxweb/*.json"):
+        with pytest.raises((PublisherError, TryAgainError)):
+            read(payload)
+
+
+@pytest.mark.payloads
+def test_golden_figures_of_eurostat(payloads):
+    payload = (payloads / "eurostat/eurostat_migr_pop1ctz.json").read_bytes()
+    table = read(payload)
+    assert (table.data.num_rows, table.landed) == (417, 585)
+    figures = {(r["geo"], r["time"]): (r[VALUE], r["_status"]) for r in table.data.to_pylist()}
+    assert figures["EU27_2020", "2014"] == ("28740222", "be")
+    assert jsonstat.locate(payload, "/value/260") == "879102"

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.readers import PLACE, ROW, VALUE, unhcr
+from migstats.source import UnhcrLayout
+
+LAYOUT = UnhcrLayout(format="unhcr", measures=("refugees", "idps"))
+ITEM = {"year": 2023, "coo": "-", "coa_id": 8, "coa": "ARE", "refugees": 240507, "idps": "0"}
+
+
+def answer(*items, **changes):
+    return json.dumps({"page": 2, "maxPages": 11, "total": [], "items": list(items)} | changes).encode()
+
+
+def test_items_are_melted_and_markers_stay_text(keeps_the_contract):
+    payload = answer(ITEM, ITEM | {"coa": "GFR", "refugees": "-", "idps": None, "new": "x"})
+    table = unhcr.read(payload, LAYOUT)
+    got = [(r["coa"], r["measure"], r[VALUE], r[PLACE], r[ROW]) for r in table.data.to_pylist()]
+    assert got == [
+        ("ARE", "refugees", "240507", "/items/{}/refugees", 0),
+        ("GFR", "refugees", "-", "/items/{}/refugees", 1),
+        ("ARE", "idps", "0", "/items/{}/idps", 0),
+        ("GFR", "idps", None, "/items/{}/idps", 1),
+    ]
+    assert table.data["year"].to_pylist() == ["2023"] * 4
+    assert table.data["new"].to_pylist() == [None, "x", None, "x"]
+    assert table.landed == 2 * 2
+    assert (table.envelope.page, table.envelope.pages, table.envelope.total) == (2, 11, None)
+    keeps_the_contract(unhcr, payload, table)
+
+
+def test_a_missing_measure_is_drift_that_names_it_and_what_is_there():
+    without = {k: v for k, v in ITEM.items() if k != "idps"}
+    with pytest.raises(DriftError, match="'idps' in all of them.*displaced"):
+        unhcr.read(answer(without | {"displaced": 5}), LAYOUT)
+    with pytest.raises(DriftError, match="'idps' in /items/1"):
+        unhcr.read(answer(ITEM, without), LAYOUT)
+    with pytest.raises(DriftError, match="'refugees' in all"):
+        unhcr.read(answer({}), LAYOUT)
+
+
+@pytest.mark.parametrize(
+    ("payload", "error", "said"),
+    [
+        (answer(), PublisherError, "no items"),
+        (answer(maxPages=0), PublisherError, "page 2 of 0"),
+        (b"", PublisherError, "empty"),
+        (b"{}", PublisherError, "no rows"),
+        (b"[]", PublisherError, "no rows"),
+        (b'{"error":"unknown endpoint"}', PublisherError, "unknown endpoint"),
+        (b'{"page":1}', PublisherError, "items"),
+        (answer(ITEM)[:-3], TryAgainError, "cut off"),
+        (b"<!doctype html><html>404</html>", TryAgainError, "web page"),
+        (answer(ITEM, page="x"), DriftError, "/page"),
+    ],
+)
+def test_what_has_no_items_is_refused_by_both(payload, error, said):
+    for act in (unhcr.inspect, unhcr.read):
+        with pytest.raises(error, match=said):
+            act(payload, LAYOUT)
+
+
+def test_items_that_are_no_objects_are_drift():
+    for items in ([1], {"a": 1}, None):
+        with pytest.raises(DriftError):
+            unhcr.read(answer(items=items), LAYOUT)
+
+
+MEASURES = {
+    "api_population-egypt-2023.json": ("refugees", "asylum_seekers", "idps", "oip", "hst"),
+    "api_population-syria-origin-2023.json": ("refugees", "asylum_seekers", "oip"),
+    "api_asylum-applications-egypt-2023.json": ("applied",),
+    "api_asylum-decisions-egypt-2023.json": ("dec_recognized", "dec_total"),
+    "api_asylumDecisionsALG_from_elm.json": ("dec_recognized", "dec_other", "dec_total"),
+    "api_demographics-egypt-latest.json": ("f_0_4", "m_total", "total"),
+    "api_countries.json": ("id",),
+}
+
+
+@pytest.mark.payloads
+def test_every_real_answer_equals_the_naive_reading(files, keeps_the_contract):
+    for name, payload in files("unhcr/api_*.json"):
+        measures = MEASURES[name]
+        table = unhcr.read(payload, UnhcrLayout(format="unhcr", measures=measures))
+        items = json.loads(payload, parse_int=str)["items"]
+        others = {field for item in items for field in item} - set(measures)
+        expected = [
+            {f: item.get(f) for f in others} | {"measure": measure, VALUE: item[measure]}
+            for measure in measures
+            for item in items
+        ]
+        assert table.data.drop_columns([PLACE, ROW]).to_pylist() == expected, name
+        keeps_the_contract(unhcr, payload, table)
+
+
+@pytest.mark.payloads
+def test_golden_figures_of_unhcr(payloads):
+    payload = (payloads / "unhcr/api_population-syria-origin-2023.json").read_bytes()
+    assert unhcr.locate(payload, "/items/0/refugees") == "6355788"
+    assert unhcr.locate(payload, "/items/0/oip") == "-"
+    assert unhcr.locate(payload, "/items/0/stateless") == "0"
