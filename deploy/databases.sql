@@ -6,9 +6,9 @@
 \set ON_ERROR_STOP on
 \getenv airflow_password AIRFLOW_DB_PASSWORD
 \getenv owner_password WAREHOUSE_OWNER_PASSWORD
-\getenv etl_password WAREHOUSE_ETL_PASSWORD
-\getenv bi_password WAREHOUSE_BI_PASSWORD
-\getenv watchdog_password WATCHDOG_PASSWORD
+\getenv etl_password MIGSTATS_ETL_PASSWORD
+\getenv bi_password MIGSTATS_BI_READER_PASSWORD
+\getenv watchdog_password MIGSTATS_WATCHDOG_PASSWORD
 
 -- The statements below hold passwords; none of them may reach the server's log.
 SET log_statement = 'none';

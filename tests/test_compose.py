@@ -456,9 +456,9 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int
 ROLES = {
     "airflow": ("AIRFLOW_DB_PASSWORD", {"airflow"}),
     "warehouse_owner": ("WAREHOUSE_OWNER_PASSWORD", {"warehouse"}),
-    "migstats_etl": ("WAREHOUSE_ETL_PASSWORD", {"warehouse"}),
-    "bi_reader": ("WAREHOUSE_BI_PASSWORD", {"warehouse"}),
-    "migstats_watchdog": ("WATCHDOG_PASSWORD", {"warehouse"}),
+    "migstats_etl": ("MIGSTATS_ETL_PASSWORD", {"warehouse"}),
+    "bi_reader": ("MIGSTATS_BI_READER_PASSWORD", {"warehouse"}),
+    "migstats_watchdog": ("MIGSTATS_WATCHDOG_PASSWORD", {"warehouse"}),
 }
 
 
@@ -543,11 +543,11 @@ def test_making_the_databases_again_changes_a_password_and_nothing_else(
     installation: tuple[int, dict[str, str]],
 ) -> None:
     port, secrets = installation
-    before = secrets["WAREHOUSE_BI_PASSWORD"]
-    secrets["WAREHOUSE_BI_PASSWORD"] = "changed"
+    before = secrets["MIGSTATS_BI_READER_PASSWORD"]
+    secrets["MIGSTATS_BI_READER_PASSWORD"] = "changed"
     make_databases(port, secrets["POSTGRES_PASSWORD"], secrets)
     log_in(installation, "bi_reader").close()
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(host="127.0.0.1", port=port, user="bi_reader", dbname="warehouse", password=before)
-    secrets["WAREHOUSE_BI_PASSWORD"] = before
+    secrets["MIGSTATS_BI_READER_PASSWORD"] = before
     make_databases(port, secrets["POSTGRES_PASSWORD"], secrets)

@@ -280,6 +280,8 @@ def commands(record: Record) -> dict[str, list[str]]:
     watchdog = {"watchdog": [str(programs / "migstats"), "watchdog"]}
     replay = {"replay": [sys.executable, "-m", "migstats.replay", "--port", str(record.ports.replay)]}
     airflow = {name: [sys.executable, "-m", "airflow", name] for name in AIRFLOW_SERVICES}
+    for name in ("scheduler", "triggerer"):  # logs are files of this machine: no server for them on a fixed port
+        airflow[name].append("--skip-serve-logs")
     return ({} if record.live else replay) | watchdog | airflow
 
 

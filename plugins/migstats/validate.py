@@ -45,7 +45,8 @@ PERSONS: Final = "PS"
 
 #: Columns of a frame that say which row it is; shown beside what failed.
 CONTEXT: Final = (
-    *("dataset", "slice", "indicator", "unit", "obs_status", "key", "ref_area", "time_period", "about", "n"),
+    *("dataset", "slice", "indicator", "unit", "obs_status", "key", "ref_area", "counterpart_area"),
+    *("time_period", "about", "n"),
     *("value_min", "value_max"),
 )
 
@@ -204,12 +205,13 @@ def read_suites(folder: Path) -> dict[str, Suite]:
 def parameters(codelists: Path, *, today: dt.date, quarantine_bound: float) -> dict[str, object]:
     """What suites ask for at run time with `$PARAMETER`: the codes of each codelist, and the run's own bounds.
 
-    One parameter per codelist, named for it, holds its codes; beside them `max_year` (the year of the run + 1) and
-    `quarantine_bound` (a share, 0 to 1).
+    One parameter per codelist, named for it, holds its codes; beside them `area_kind` (kinds of areas), `max_year`
+    (the year of the run + 1) and `quarantine_bound` (a share, 0 to 1).
     """
     names = sorted(p.stem for p in codelists.glob("*.csv"))
     codes: dict[str, object] = {name: sorted(read_codelist(codelists, name).rows) for name in names}
-    return {**codes, "max_year": today.year + 1, "quarantine_bound": quarantine_bound}
+    kinds = sorted(set(read_codelist(codelists, "area").column("kind").values()))
+    return {**codes, "area_kind": kinds, "max_year": today.year + 1, "quarantine_bound": quarantine_bound}
 
 
 # -- frames -----------------------------------------------------------------------------------------------------
@@ -293,6 +295,9 @@ def warehouse_frame(rows: Iterable[tuple[str, float, str]]) -> pd.DataFrame:
 #: Dimensions that are profiled by their distinct values; `indicator` and `freq` stand in groups and periods.
 _VALUED: Final = tuple(d for d in SERIES_DIMENSIONS if d not in ("indicator", "freq"))
 
+#: Areas are judged by the kind that the codelist gives them: Great Expectations copies a set dozens of times.
+AREA_KINDS: Final = {"ref_area": "area_kind", "counterpart_area": "counterpart_kind"}
+
 _GROUP: Final = ("indicator", "attribute_id", "obs_status", "has_value")
 
 #: Columns of a profile that are always there, whatever the candidate holds.
@@ -302,7 +307,7 @@ _PROFILE: Final[dict[str, type[pl.DataType]]] = {
     "place": pl.String,
     **dict.fromkeys(SERIES_DIMENSIONS, pl.String),
     **dict.fromkeys(SHARED_ATTRIBUTES, pl.String),
-    **dict.fromkeys(("area_kind", "time_period", "period_freq"), pl.String),
+    **dict.fromkeys(("area_kind", "counterpart_kind", "time_period", "period_freq"), pl.String),
     **dict.fromkeys(("obs_status", "status_says", "holds"), pl.String),
     **dict.fromkeys(("unit_expected", "kind", "kind_expected", "place_min", "place_max", "key"), pl.String),
     **dict.fromkeys(
@@ -471,8 +476,10 @@ def _values(used: pl.DataFrame, dimension: str, codelists: Path) -> pl.DataFrame
         .with_columns(_text(dimension), about=pl.lit(dimension))
         .sort("at")
     )
-    if dimension == "ref_area":
-        return found.join(_column(codelists, "area", "kind", "area_kind", dimension), on=dimension, how="left")
+    if dimension in AREA_KINDS:
+        column = AREA_KINDS[dimension]
+        kinds = _column(codelists, "area", "kind", column, dimension)
+        return found.join(kinds, on=dimension, how="left").with_columns(pl.col(column).fill_null("not in the codelist"))
     if dimension == "age":
         for theirs, ours in (("min_age", "age_min"), ("max_age", "age_max")):
             column = _column(codelists, "age", theirs, ours, dimension)

@@ -18,6 +18,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from urllib.parse import quote
 import psutil
 import psycopg
 import pytest
-from test_compose import SERVICES, fill, free_port, make_databases, make_secrets, postgres_server
+from migstats import demo
+from migstats.source import read_sources
+from test_compose import ROOT, SERVICES, fill, free_port, make_databases, make_secrets, postgres_server
 
 pytestmark = [pytest.mark.celery, pytest.mark.timeout(600)]
 
@@ -119,13 +122,13 @@ class Installation:
                 start_new_session=True,
             )
 
-    def run(self, service: str, *command: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, service: str, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run one command in the environment of a service, to its end."""
         return subprocess.run(
             [*UNPRIVILEGED, *command],
             env={**self.environment(service), **environment},
             cwd=self.folder / "tmp",
-            input=text,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
@@ -174,6 +177,11 @@ class Installation:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.load(answer)
 
+    def token(self) -> str:
+        """What the user `admin`, made by airflow-init, logs in with."""
+        body = {"username": "admin", "password": self.secrets["ADMIN_PASSWORD"]}
+        return str(self.ask("/auth/token", body=body)["access_token"])
+
     def wait_until(self, what: str, seconds: float, done: Callable[[], bool]) -> float:
         """Wait until `done`; the seconds that it took. Fails with what the services printed."""
         began = time.monotonic()
@@ -215,7 +223,7 @@ def code_below(home: Path) -> set[Path]:
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
-    """Every service of docker-compose.yml but the watchdog, with two workers; not yet healthy."""
+    """Every service of docker-compose.yml, with two workers; not yet healthy."""
     if shutil.which("redis-server") is None:
         pytest.skip("CELERY WAS NOT TRIED: redis-server is not installed (Debian: apt-get install redis-server)")
     folder = Path(tempfile.mkdtemp(prefix="migstats-celery-"))
@@ -223,6 +231,8 @@ def installation() -> Iterator[Installation]:
         (folder / name).mkdir()
     (folder / "home" / "airflow.cfg").write_text("# as in the image\n", encoding="utf-8")
     (folder / "home" / "dags" / "spread.py").write_text(DAG, encoding="utf-8")
+    for name in ("include", "expectations"):
+        (folder / "home" / name).symlink_to(ROOT / name)
     code = [folder / "home" / "dags", folder / "home" / "plugins", folder / "home"]
     for part in code:
         part.chmod(0o555)
@@ -234,8 +244,11 @@ def installation() -> Iterator[Installation]:
         try:
             redis = SERVICES["redis"]
             services.start("redis", "redis", *redis["entrypoint"], services.here(fill(redis["command"][0], {})))
-            migrated = services.run("airflow-init", "airflow", "db", "migrate")
-            assert migrated.returncode == 0, migrated.stderr[-3000:]
+            for _ in range(2):  # airflow-init runs at each `up`
+                job = SERVICES["airflow-init"]
+                made = services.run("airflow-init", *job["entrypoint"], fill(job["command"][0], {}))
+                assert made.returncode == 0, made.stderr[-3000:]
+            services.start("watchdog", "watchdog", *SERVICES["watchdog"]["command"])
             for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
                 services.start(name, name, *SERVICES[name]["command"])
             for name in WORKERS:
@@ -265,13 +278,7 @@ def test_a_run_succeeds_and_both_workers_do_work(installation: Installation) -> 
     before = code_below(installation.folder / "home")
     healthy = installation.wait_until("healthy services", 180, installation.components_are_healthy)
 
-    password = installation.secrets["ADMIN_PASSWORD"]
-    create = SERVICES["airflow-init"]["command"][0].split("|")[1].split()
-    for _ in range(2):  # airflow-init runs at each `up`
-        made = installation.run("airflow-init", *create, text=f"{password}\n{password}\n")
-        assert made.returncode == 0, made.stderr[-2000:]
-    token = installation.ask("/auth/token", body={"username": "admin", "password": password})["access_token"]
-
+    token = installation.token()
     installation.wait_until("the DAG", 90, lambda: installation.ask("/api/v2/dags", token)["total_entries"] == 1)
     installation.ask("/api/v2/dags/spread", token, {"is_paused": False}, "PATCH")
     seconds = []
@@ -306,7 +313,7 @@ def test_a_run_succeeds_and_both_workers_do_work(installation: Installation) -> 
     )
 
 
-@pytest.mark.parametrize("service", ["api-server", "scheduler", "dag-processor", "triggerer"])
+@pytest.mark.parametrize("service", ["api-server", "scheduler", "dag-processor", "triggerer", "watchdog"])
 def test_the_health_check_of_a_healthy_service_says_so(installation: Installation, service: str) -> None:
     installation.wait_until("healthy services", 180, installation.components_are_healthy)
     assert installation.health(service) == 0
@@ -326,3 +333,32 @@ def test_the_queue_is_closed_to_those_without_its_password(installation: Install
     }
     assert asked[installation.secrets["REDIS_PASSWORD"]] == "PONG"
     assert "NOAUTH" in asked["wrong"] or "WRONGPASS" in asked["wrong"]
+
+
+def test_every_host_of_a_source_has_its_pool(installation: Installation) -> None:
+    """O05: a task whose pool is missing waits for ever."""
+    installation.wait_until("healthy services", 180, installation.components_are_healthy)
+    there = {pool["name"] for pool in installation.ask("/api/v2/pools", installation.token())["pools"]}
+    wanted = set(demo.pools(read_sources().values()))
+    assert wanted <= there
+
+
+def test_the_watchdog_ends_a_long_query_of_the_bi_role(installation: Installation) -> None:
+    """With the passwords that airflow-init gave to the roles; `--once --seconds 1`, since a test cannot wait longer."""
+    with (
+        psycopg.connect(
+            host="127.0.0.1",
+            port=installation.ports["postgres"],
+            dbname="warehouse",
+            user="bi_reader",
+            password=installation.secrets["MIGSTATS_BI_READER_PASSWORD"],
+            autocommit=True,
+        ) as reader,
+        ThreadPoolExecutor() as threads,
+    ):
+        query = threads.submit(reader.execute, "SELECT pg_sleep(60)")
+        time.sleep(2)
+        looked = installation.run("watchdog", *SERVICES["watchdog"]["command"], "--once", "--seconds", "1")
+        assert looked.returncode == 0, looked.stderr[-2000:]
+        with pytest.raises(psycopg.OperationalError):
+            query.result(timeout=20)

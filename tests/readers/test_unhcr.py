@@ -35,7 +35,7 @@ def test_items_are_melted_and_markers_stay_text(keeps_the_contract):
 
 def test_a_missing_measure_is_drift_that_names_it_and_what_is_there():
     without = {k: v for k, v in ITEM.items() if k != "idps"}
-    with pytest.raises(DriftError, match="'idps' in all of them.*displaced"):
+    with pytest.raises(DriftError, match=r"'idps' in all of them.*displaced"):
         unhcr.read(answer(without | {"displaced": 5}), LAYOUT)
     with pytest.raises(DriftError, match="'idps' in /items/1"):
         unhcr.read(answer(ITEM, without), LAYOUT)

@@ -85,7 +85,7 @@ def test_a_renamed_field_is_drift_that_names_both_sides():
         read(answer(row(countryiso3code=..., iso3="MAR")))
     with pytest.raises(DriftError, match=r"\$\[0\]\.country"):
         read(answer(row(country="MA")))
-    with pytest.raises(DriftError, match="country.id"):
+    with pytest.raises(DriftError, match=r"country\.id"):
         read(answer(row(country={"code": "MA"})))
 
 
@@ -93,7 +93,8 @@ def test_a_renamed_field_is_drift_that_names_both_sides():
     ("payload", "error", "said"),
     [
         (
-            b'[{"message":[{"id":"120","key":"Invalid value","value":"not valid"},{"id":"175","key":"k","value":"gone"}]}]',
+            b'[{"message":[{"id":"120","key":"Invalid value","value":"not valid"},'
+            b'{"id":"175","key":"k","value":"gone"}]}]',
             PublisherError,
             "id 120, key 'Invalid value', value 'not valid'; id 175, key 'k', value 'gone'",
         ),

@@ -1,0 +1,161 @@
+"""One DAG per declared source: plan, land, read and harmonise, check, load, and tell publish."""
+
+import datetime as dt
+
+from airflow.sdk import (
+    DAG,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    get_current_context,
+    task,
+    task_group,
+)
+
+from migstats.source import Source, read_sources
+
+from assets import vintage_asset
+
+DOC = """
+### {title}
+
+{description}
+
+**Publisher** {publisher} · **homepage** {homepage} · **licence** {licence} (passing on: {redistribution})
+**Owner** {owner} · **schedule** `{schedule}` (UTC) · **hosts** {hosts}
+
+| step | what it does | when it is red |
+|---|---|---|
+| `plan` | chooses the slices of this run | a name in the form is unknown; the message lists those that there are |
+| `slices.land` | fetches the bytes of each slice into the lake | network: it is tried again by itself. \
+"withdrawn?", "not in `hosts`": look at the publisher's page, mend `include/sources/{id}/source.yaml` |
+| `slices.read` | turns bytes into observations | the message names the column, sheet or flag that moved: mend \
+`source.yaml` or `codes.csv`, then clear the task |
+| `check` | Great Expectations: suites `landed`, `observation`, `{id}` | a critical rule failed: the message \
+has the rows and places; the full report is under *Data Docs* in the menu. Published data stays as it was |
+| `load` | writes what changed, as a new vintage | skipped: nothing changed since the last accepted vintage |
+| `complete` | says whether every slice came through | lists the slices that did not; the others are loaded |
+
+**Run it by hand** with the form: a release, datasets, years, slices; *dry run* stops before the load.
+**Backfill** takes the slices of the year of each run's logical date. A run never touches slices that it did not land.
+"""
+
+OWNER = "migstats"
+
+RETRY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception="migstats.errors.PermanentError",
+            action=RetryAction.FAIL,
+            reason="trying again gives the same answer",
+        ),
+    ]
+)
+
+
+def form(source: Source) -> dict[str, Param]:
+    """The trigger form of a source."""
+    datasets = [dataset.id for dataset in source.datasets]
+    fields = {
+        "datasets": Param(
+            [], type="array", items={"type": "string"}, examples=datasets, title="Datasets (all if empty)"
+        ),
+        "years": Param(
+            [],
+            type="array",
+            items={"type": "integer", "minimum": 1900, "maximum": 2100},
+            title="Years (all if empty)",
+            description="Only for datasets whose slices are years.",
+        ),
+        "slices": Param([], type="array", items={"type": "string"}, title="Slices by name (all if empty)"),
+        "dry_run": Param(False, type="boolean", title="Dry run", description="Check only; load nothing."),
+    }
+    if source.releases:
+        newest = max(source.releases, key=lambda release: release.released).id
+        releases = [release.id for release in source.releases]
+        fields["release"] = Param(newest, type="string", enum=releases, title="Release of the publisher")
+    return fields
+
+
+def ingest(source: Source) -> DAG:
+    """The DAG of one source."""
+    accepted = vintage_asset(source)
+    with DAG(
+        dag_id=f"ingest_{source.id}",
+        dag_display_name=f"Ingest · {source.title}",
+        description=f"{source.publisher}: {source.title}",
+        schedule=source.schedule,
+        start_date=dt.datetime(1950, 1, 1, tzinfo=dt.UTC),
+        catchup=False,
+        max_active_runs=1,
+        tags=["ingest", source.id, *sorted({dataset.reader.format for dataset in source.datasets})],
+        params=form(source),
+        render_template_as_native_obj=False,
+        doc_md=DOC.format(
+            **source.model_dump(include={"id", "title", "description", "publisher", "homepage", "owner"}),
+            licence=source.licence.id,
+            redistribution=source.licence.redistribution,
+            schedule=source.schedule or "by hand",
+            hosts=", ".join(source.hosts),
+        ),
+        default_args={
+            "owner": OWNER,
+            "retries": 3,
+            "retry_delay": dt.timedelta(seconds=30),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": dt.timedelta(minutes=15),
+            "retry_policy": RETRY,
+            "execution_timeout": dt.timedelta(minutes=30),
+        },
+    ) as dag:
+
+        @task(retries=0)
+        def plan() -> list[dict]:
+            from migstats import tasks
+
+            return tasks.plan(source.id, get_current_context())
+
+        @task(pool=f"host_{source.hosts[0]}", map_index_template="{{ slice }}")
+        def land(planned: dict) -> dict:
+            from migstats import tasks
+
+            return tasks.land(planned, get_current_context())
+
+        @task(map_index_template="{{ slice }}")
+        def read(landed: dict) -> dict:
+            from migstats import tasks
+
+            return tasks.read(landed, get_current_context())
+
+        @task_group
+        def slices(planned: dict) -> dict:
+            return read(land(planned))
+
+        @task(trigger_rule="all_done", retries=1)
+        def check(reads: list[dict]) -> list[dict]:
+            from migstats import tasks
+
+            return tasks.check(source.id, list(reads), get_current_context())
+
+        @task(outlets=[accepted])
+        def load(checked: list[dict]) -> dict:
+            from migstats import tasks
+
+            return tasks.load(source.id, checked, accepted, get_current_context())
+
+        @task(trigger_rule="all_done", retries=0)
+        def complete(planned: list[dict], reads: list[dict]) -> None:
+            from migstats import tasks
+
+            tasks.complete(source.id, planned, list(reads))
+
+        planned = plan()
+        reads = slices.expand(planned=planned)
+        load(check(reads))
+        complete(planned, reads)
+    return dag
+
+
+for declared in read_sources().values():
+    ingest(declared)

@@ -1,0 +1,58 @@
+"""When a source has a new accepted vintage: check the warehouse, then bring what BI reads to it, atomically."""
+
+import datetime as dt
+
+from airflow.sdk import DAG, AssetAny, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context, task
+
+from migstats.source import read_sources
+
+from assets import vintage_asset
+
+DOC = """
+### Publish
+
+Runs when a source has a new accepted vintage, and by hand. Several at once become one publish; a publish with nothing
+new is a no-op.
+
+| step | what it does | when it is red |
+|---|---|---|
+| `check` | Great Expectations: suite `warehouse`, for each source that waits | the message names the source and the \
+measure; that source stays at its published vintage, the others go on |
+| `publish` | brings `bi` to the accepted vintages in one transaction | readers still see the state before; clear it |
+"""
+
+with DAG(
+    dag_id="publish",
+    dag_display_name="Publish · bring BI to the accepted vintages",
+    description="Accepted vintages become what BI reads",
+    schedule=AssetAny(*(vintage_asset(source) for source in read_sources().values())),
+    start_date=dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
+    catchup=False,
+    max_active_runs=1,
+    tags=["publish"],
+    doc_md=DOC,
+    default_args={
+        "owner": "migstats",
+        "retries": 3,
+        "retry_delay": dt.timedelta(seconds=30),
+        "retry_exponential_backoff": True,
+        "retry_policy": ExceptionRetryPolicy(
+            rules=[RetryRule(exception="migstats.errors.PermanentError", action=RetryAction.FAIL)]
+        ),
+        "execution_timeout": dt.timedelta(minutes=60),
+    },
+):
+
+    @task
+    def check() -> dict:
+        from migstats import tasks
+
+        return tasks.check_waiting(get_current_context())
+
+    @task
+    def publish(checked: dict) -> dict:
+        from migstats import tasks
+
+        return tasks.publish(checked, get_current_context())
+
+    publish(check())
