@@ -2,11 +2,9 @@
 
 import datetime as dt
 
-from airflow.sdk import DAG, AssetAny, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context, task
+from airflow.sdk import DAG, Asset, AssetAny, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context, task
 
 from migstats.source import read_sources
-
-from assets import vintage_asset
 
 DOC = """
 ### Publish
@@ -25,7 +23,7 @@ with DAG(
     dag_id="publish",
     dag_display_name="Publish · bring BI to the accepted vintages",
     description="Accepted vintages become what BI reads",
-    schedule=AssetAny(*(vintage_asset(source) for source in read_sources().values())),
+    schedule=AssetAny(*(Asset(f"vintage_{s.id}", uri=s.vintage_uri, group="vintage") for s in read_sources().values())),
     start_date=dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
     catchup=False,
     max_active_runs=1,

@@ -13,24 +13,24 @@ import sys
 from pathlib import Path
 
 #: What each one opens. Names as in docker-compose.yml.
-PASSWORDS = {
-    "POSTGRES_PASSWORD": "superuser of the database server",
-    "AIRFLOW_DB_PASSWORD": "role airflow, database airflow",
-    "WAREHOUSE_OWNER_PASSWORD": "role warehouse_owner: migrations of the warehouse",
-    "MIGSTATS_ETL_PASSWORD": "role migstats_etl: tasks",
-    "MIGSTATS_BI_READER_PASSWORD": "role bi_reader: what BI tools log in with",
-    "MIGSTATS_WATCHDOG_PASSWORD": "role migstats_watchdog: ends long queries",
-    "REDIS_PASSWORD": "queue of tasks",
-    "ADMIN_PASSWORD": "user `admin` of the Airflow UI, set when it is first made",
-    "JWT_SECRET": "signs what Airflow's services tell each other",
-    "API_SECRET_KEY": "signs sessions of the UI, and requests for logs",
-}
+PASSWORDS = (
+    ("POSTGRES_PASSWORD", "superuser of the database server"),
+    ("AIRFLOW_DB_PASSWORD", "role airflow, database airflow"),
+    ("WAREHOUSE_OWNER_PASSWORD", "role warehouse_owner: migrations of the warehouse"),
+    ("MIGSTATS_ETL_PASSWORD", "role migstats_etl: tasks"),
+    ("MIGSTATS_BI_READER_PASSWORD", "role bi_reader: what BI tools log in with"),
+    ("MIGSTATS_WATCHDOG_PASSWORD", "role migstats_watchdog: ends long queries"),
+    ("REDIS_PASSWORD", "queue of tasks"),
+    ("ADMIN_PASSWORD", "user `admin` of the Airflow UI, set when it is first made"),
+    ("JWT_SECRET", "signs what Airflow's services tell each other"),
+    ("API_SECRET_KEY", "signs sessions of the UI, and requests for logs"),
+)
 
 
 def new_secrets() -> str:
     """The text of a new `.env`: one `NAME=value` a line, each with a comment above it."""
     lines = ["# Written by deploy/make_secrets.py. Keep it out of git, and a copy of it in a safe place."]
-    for name, opens in PASSWORDS.items():
+    for name, opens in PASSWORDS:
         lines += [f"# {opens}", f"{name}={os.urandom(24).hex()}"]
     key = base64.urlsafe_b64encode(os.urandom(32)).decode()
     lines += ["# encrypts connections in Airflow's database; without it they cannot be read again", f"FERNET_KEY={key}"]

@@ -19,6 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
+
 from migstats import postgres, warehouse
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -543,11 +544,11 @@ def test_making_the_databases_again_changes_a_password_and_nothing_else(
     installation: tuple[int, dict[str, str]],
 ) -> None:
     port, secrets = installation
-    before = secrets["MIGSTATS_BI_READER_PASSWORD"]
-    secrets["MIGSTATS_BI_READER_PASSWORD"] = "changed"
+    name = "MIGSTATS_BI_READER_PASSWORD"
+    before, secrets[name] = secrets[name], secrets["JWT_SECRET"]
     make_databases(port, secrets["POSTGRES_PASSWORD"], secrets)
     log_in(installation, "bi_reader").close()
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(host="127.0.0.1", port=port, user="bi_reader", dbname="warehouse", password=before)
-    secrets["MIGSTATS_BI_READER_PASSWORD"] = before
+    secrets[name] = before
     make_databases(port, secrets["POSTGRES_PASSWORD"], secrets)

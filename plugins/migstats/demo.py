@@ -10,7 +10,6 @@ import datetime as dt
 import errno
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -34,7 +33,7 @@ from rich.table import Table
 
 from migstats import postgres, process, services, settings, warehouse
 from migstats.errors import ConfigurationError, DeclarationError, MigstatsError, PermanentError, TryAgainError
-from migstats.services import AIRFLOW_SERVICES, Record
+from migstats.services import AIRFLOW_SERVICES, Ports, Record
 from migstats.source import Source, read_sources
 
 #: Seconds that the runs of the samples, and those of the real publishers, may take before we stop watching.
@@ -171,7 +170,7 @@ def pools(sources: Iterable[Source]) -> dict[str, int]:
     slots: dict[str, int] = {}
     for source in sources:
         for host in source.hosts:
-            name = f"host_{re.sub(r'[^a-z0-9]', '_', host.lower())}"
+            name = f"host_{host}"
             slots[name] = min(source.concurrency, slots.get(name, source.concurrency))
     return slots
 
@@ -231,10 +230,10 @@ def _trigger(airflow: Airflow, dag: str, conf: Mapping[str, Any], adopt: bool) -
     """
     unfinished = airflow.listed(f"/api/v2/dags/{dag}/dagRuns?state=running&state=queued", "dag_runs")
     for left in unfinished:
-        if adopt and left["dag_run_id"].startswith("demo__"):
-            airflow.call("PATCH", f"/api/v2/dags/{dag}", {"is_paused": False})
-            return Run(dag, left["dag_run_id"], time.monotonic())
-        airflow.call("PATCH", f"/api/v2/dags/{dag}/dagRuns/{left['dag_run_id']}", {"state": "failed"})
+        earlier = _look(airflow, Run(dag, left["dag_run_id"], time.monotonic()))
+        if adopt and earlier.run.startswith("demo__") and not {"failed", "upstream_failed"} & set(earlier.tasks):
+            return earlier
+        airflow.call("PATCH", f"/api/v2/dags/{dag}/dagRuns/{earlier.run}", {"state": "failed"})
     run = f"demo__{dt.datetime.now(dt.UTC):%Y-%m-%dT%H-%M-%S.%f}"
     airflow.call("PATCH", f"/api/v2/dags/{dag}", {"is_paused": False})
     body = {"logical_date": None, "dag_run_id": run, "conf": dict(conf)}
@@ -376,6 +375,16 @@ def _finish(state: Path, name: str, child: subprocess.Popen[bytes]) -> None:
     if code != 0:
         log = services.log_of(state, name)
         raise ConfigurationError(f"{name} failed ({code}); the end of {log}:\n{services.tail(log)}")
+
+
+def _require_new_ports(old: Ports, new: Ports, live: bool) -> None:
+    """Refuse a change of ports before what runs on the old ones is stopped."""
+    if new.ui != old.ui:
+        process.require_free_port(new.ui, "the web interface of Airflow", "PORT_UI")
+    if new.replay != old.replay and not live:
+        process.require_free_port(new.replay, "the replay server", "PORT_REPLAY")
+    if new.postgres != old.postgres:
+        process.require_free_port(new.postgres, "PostgreSQL", "PORT_POSTGRES")
 
 
 def _require_ports(record: Record, state: Path) -> None:
@@ -596,6 +605,7 @@ def up(live: bool) -> None:
     with services.exclusive(state):
         record = services.read_record(state) or Record(ports=ports, live=live)
         if record.ports != ports or record.live != live:
+            _require_new_ports(record.ports, ports, live)
             record = services.stop_services(state, record)
             record = replace(record, ports=ports, live=live)
         record = services.write_record(state, record)
@@ -662,6 +672,9 @@ def status() -> int:
     port = postgres.port_of(state / "postgres")
     healthy = port is not None
     table.add_row("postgres", "up" if port else "down", "", f"127.0.0.1:{port}" if port else "")
+    if port is None and not any(services.is_up(record, name) for name in services.commands(record)):
+        console.print("Nothing runs; `make demo` starts everything")
+        return 1
     at = {"api-server": f"http://127.0.0.1:{record.ports.ui}", "replay": f"127.0.0.1:{record.ports.replay}"}
     for name in services.commands(record):
         is_up = services.is_up(record, name)

@@ -101,7 +101,7 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
             continue
 
 
-def end_sessions(leaders: Iterable[Identity], patience: float = 15.0) -> None:
+def end_sessions(leaders: Iterable[Identity], patience: float = 10.0) -> None:
     """End the sessions of these leaders: asked first, together, and after `patience` seconds killed.
 
     Returns when no process of theirs is left. Raises ConfigurationError where one cannot be ended.
@@ -111,7 +111,7 @@ def end_sessions(leaders: Iterable[Identity], patience: float = 15.0) -> None:
     _kill_the_rest(lambda: [pid for leader in leaders for pid in session_of(leader)], patience)
 
 
-def end(processes: Iterable[Identity], patience: float = 15.0) -> None:
+def end(processes: Iterable[Identity], patience: float = 10.0) -> None:
     """End these processes and no other ones, as `end_sessions` does."""
     processes = list(processes)
     send([one.pid for one in processes if is_alive(one)], signal.SIGTERM)

@@ -231,6 +231,11 @@ class Source(Declared):
             raise ValueError(f"schedule {self.schedule!r} is no cron expression of five fields")
         return self
 
+    @property
+    def vintage_uri(self) -> str:
+        """Name of what an accepted vintage of this source updates: the Airflow asset that wakes publish."""
+        return f"x-migstats://vintage/{self.id}"
+
     def dataset(self, dataset_id: str) -> Dataset:
         """The dataset with this id; DeclarationError names those that there are."""
         for dataset in self.datasets:

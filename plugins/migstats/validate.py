@@ -42,6 +42,8 @@ FREE: Final = "F"
 
 #: Code of the unit that counts people.
 PERSONS: Final = "PS"
+#: How the codes of the units that are shares begin.
+PERCENT: Final = "PT"
 
 #: Columns of a frame that say which row it is; shown beside what failed.
 CONTEXT: Final = (
@@ -323,6 +325,7 @@ _PROFILE: Final[dict[str, type[pl.DataType]]] = {
             "unplaced",
             "fractional",
             "below_five",
+            "share_max",
             "without_basis",
             "dataset_figures",
             "figures",
@@ -439,6 +442,7 @@ def _groups(used: pl.DataFrame, attributes: pl.DataFrame, facts: pl.DataFrame, c
         # Only persons are counted one by one.
         fractional=pl.when(persons).then("fractional"),
         below_five=pl.when(persons).then("below_five"),
+        share_max=pl.when(pl.col("unit_expected").str.starts_with(PERCENT)).then("value_max"),
         without_basis=pl.when(pl.col("concept_basis").is_null()).then("n").otherwise(0),
         kind=pl.when(pl.col("reference_point") == "period").then(pl.lit("flow")).otherwise(pl.lit("stock")),
         status_says=pl.when(_in("obs_status", without)).then(pl.lit("no value")).otherwise(pl.lit("value")),
@@ -477,9 +481,9 @@ def _values(used: pl.DataFrame, dimension: str, codelists: Path) -> pl.DataFrame
         .sort("at")
     )
     if dimension in AREA_KINDS:
-        column = AREA_KINDS[dimension]
-        kinds = _column(codelists, "area", "kind", column, dimension)
-        return found.join(kinds, on=dimension, how="left").with_columns(pl.col(column).fill_null("not in the codelist"))
+        kind = AREA_KINDS[dimension]
+        found = found.join(_column(codelists, "area", "kind", kind, dimension), on=dimension, how="left")
+        return found.with_columns(pl.col(kind).fill_null("not in the codelist"))
     if dimension == "age":
         for theirs, ours in (("min_age", "age_min"), ("max_age", "age_max")):
             column = _column(codelists, "age", theirs, ours, dimension)
@@ -789,10 +793,10 @@ def demand(report: Report) -> None:
 def _judge(frame: pd.DataFrame, suite: Suite, source: str, given: Mapping[str, object]) -> list[Judgement]:
     import logging
 
-    # Its INFO lines, hundreds per run, would bury the run's own in a task's log.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
 
+    # Its INFO lines would bury the run's own in a task's log. (Its import sets a level of its own.)
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     facts = json.loads(suite.text)
     for expectation, rule in zip(facts["expectations"], suite.rules, strict=True):
         expectation["meta"] = {"id": rule.id}
@@ -907,6 +911,8 @@ def _short(cell: object) -> str:
 def _without_rows(facts: Mapping[str, Any], rule: Rule, frame: pd.DataFrame) -> tuple[str, ...]:
     """What an expectation on a whole column or frame observed; the first place stands for where to look."""
     seen = facts.get("observed_value")
+    if seen is None and rule.column in frame.columns:
+        seen = ", ".join(sorted(str(v) for v in frame[rule.column].dropna().unique()[:SHOWN]))
     places = frame[rule.place].dropna() if rule.place in frame.columns else ()
     where: Sequence[Any] = list(places[:1]) or ["an empty frame"]
     return (f"observed {_short(seen)} over {len(frame)} rows, from {where[0]}",)

@@ -182,7 +182,7 @@ def test_a_position_that_stands_twice_is_refused():
         (b"{}", PublisherError, "no rows"),
         (b"[]", PublisherError, "no rows"),
         (cube()[:-9], TryAgainError, "cut off"),
-        (cube().replace(b"7", b"\xff7"), TryAgainError, "whole"),
+        (cube(value={"0": "Q"}).replace(b'"Q"', b'"\xff"'), TryAgainError, "whole"),
         (b"[" * 100_000, TryAgainError, "whole"),
         (b"<!DOCTYPE html><title>Down</title>", TryAgainError, "Down"),
         (b"<html></html>", TryAgainError, "web page"),

@@ -101,6 +101,7 @@ def test_a_renamed_field_is_drift_that_names_both_sides():
         (b'[{"page":0,"pages":0,"per_page":0,"total":0},null]', PublisherError, "no rows"),
         (b'[{"page":1,"pages":1,"per_page":50,"total":5},null]', PublisherError, "no rows"),
         (b'[{"page":1,"pages":1,"total":5},[]]', PublisherError, "no rows"),
+        (b'[{"page":1,"pages":1,"total":0},[{}]]', PublisherError, "no rows"),
         (b'[{"page":1,"pages":1,"total":5},{}]', DriftError, "array"),
         (b'[{"page":1,"pages":1,"total":5},[null]]', DriftError, "/1"),
         (b'[{"page":1,"pages":1,"total":5}]', PublisherError, "1 parts"),

