@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import os
+import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from migstats import settings
 from migstats.errors import DeclarationError
-from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES
+from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES, period_bounds
 
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,47}$")]
 Text = Annotated[str, Field(min_length=1)]
@@ -55,6 +56,12 @@ class Years(Declared):
     end: int | None = Field(default=None, ge=1900, le=2100)
     lag: int = Field(default=0, ge=0, le=10)
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.end is not None and self.end < self.start:
+            raise ValueError(f"the run of years ends in {self.end}, before it starts in {self.start}")
+        return self
+
     def values(self, today: dt.date) -> list[str]:
         """The years as text, oldest first."""
         return [str(y) for y in range(self.start, (self.end or today.year - self.lag) + 1)]
@@ -72,6 +79,16 @@ class WorkbookTable(Declared):
     periods: Text = r"(19|20)[0-9]{2}"
     #: The text that stands in a row above the header, over each group of figure columns, becomes `block`.
     blocks: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.key not in self.columns:
+            raise ValueError(f"key {self.key!r} is none of the columns {', '.join(self.columns)}")
+        try:
+            re.compile(self.periods)
+        except re.error as error:
+            raise ValueError(f"periods {self.periods!r} is no regular expression: {error}") from None
+        return self
 
 
 class WorkbookLayout(Declared):
@@ -138,6 +155,12 @@ _CONCEPTS = (
     | {"time_period", "obs_status", "conf_status"}
     | (frozenset(SHARED_ATTRIBUTES) - {"dataset", "unit_mult", "reference_point", "missing_reason"})
 )
+#: What may be said of the column of these concepts; of all others, `scheme` and `blank`.
+_SETTINGS_OF: dict[str, tuple[str, ...]] = {
+    "time_period": ("period",),
+    "obs_status": ("split", "precedence"),
+    "conf_status": ("split", "precedence"),
+}
 
 
 class Dataset(Declared):
@@ -170,6 +193,13 @@ class Dataset(Declared):
         for name in ("indicator", "ref_area", "time_period", "unit"):
             if name not in value:
                 raise ValueError(f"the concept {name!r} has to be declared, as a constant or as a column")
+        for name, how in value.items():
+            if isinstance(how, Column):
+                unheard = how.model_fields_set - {"column", *_SETTINGS_OF.get(name, ("scheme", "blank"))}
+                if unheard:
+                    raise ValueError(f"{name}: {', '.join(sorted(unheard))} says nothing about this concept; remove it")
+            elif name == "time_period":
+                period_bounds(how)
         return value
 
     @model_validator(mode="after")
@@ -177,13 +207,16 @@ class Dataset(Declared):
         if (self.stock_or_flow == "flow") != (self.reference_point == "period"):
             raise ValueError("a flow has reference_point `period`, a stock a point within its period")
         texts = [self.url, *itertools.chain.from_iterable(_texts(v) for v in self.query.values())]
-        holes = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name}
+        holes = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name is not None}
         unknown = holes - set(self.slices) - {"release"}
         if unknown:
             raise ValueError(f"url or query asks for {sorted(unknown)}, which is no axis of `slices`")
         unused = set(self.slices) - holes
         if unused:
             raise ValueError(f"the axes {sorted(unused)} of `slices` stand nowhere in url or query")
+        for axis, values in self.slices.items():
+            if not isinstance(values, Years) and (not values or len(set(values)) != len(values)):
+                raise ValueError(f"the axis {axis!r} of `slices` is empty or repeats a value: {list(values)}")
         return self
 
     @property
@@ -323,6 +356,11 @@ def plan(
                     year=int(at[dated]) if dated else None,
                 )
             )
+    absent = wanted_years - {str(s.year) for s in planned}
+    if planned and absent:
+        raise DeclarationError(
+            f"source {source.id} has no slices of the years {sorted(absent)}; `migstats sources` shows what there is"
+        )
     if wanted:
         unknown = wanted - {s.slice for s in planned}
         if unknown:
@@ -382,27 +420,37 @@ def _short(value: object) -> str:
 def source_folders(further: Iterable[Path] = ()) -> Iterator[Path]:
     """Folders that hold a source.yaml: the project's, those of MIGSTATS_SOURCES, and `further`; by name."""
     listed = [Path(p) for p in os.environ.get("MIGSTATS_SOURCES", "").split(os.pathsep) if p]
-    for root in (settings.include() / "sources", *listed, *further):
-        if not root.is_dir():
-            raise DeclarationError(f"{root}: is no folder of source declarations; each source is a folder in it")
-        yield from sorted(p.parent for p in root.glob("*/source.yaml"))
+    for root in dict.fromkeys(p.resolve() for p in (settings.include() / "sources", *listed, *further)):
+        folders = sorted(p.parent for p in root.glob("*/source.yaml"))
+        if not folders:
+            raise DeclarationError(
+                f"{root}: is no folder of source declarations; each source is a folder in it, with a source.yaml"
+            )
+        yield from folders
 
 
-def read_sources(further: Iterable[Path] = ()) -> Mapping[str, Source]:
-    """All declared sources by id. DeclarationError gathers the findings of all files."""
+def declared(further: Iterable[Path] = ()) -> tuple[Mapping[str, Source], Mapping[Path, str]]:
+    """The sources that can be used, by id, and what is wrong with the others, by folder: one never hides another."""
     sources: dict[str, Source] = {}
-    found: list[str] = []
+    wrong: dict[Path, str] = {}
     for folder in source_folders(further):
         try:
             source = read_source(folder / "source.yaml")
         except DeclarationError as error:
-            found.append(str(error))
+            wrong[folder] = str(error)
             continue
         if source.id in sources:
-            found.append(f"{folder}: the id {source.id!r} is declared twice; rename one")
-        sources[source.id] = source
-    if found:
-        raise DeclarationError("\n".join(found))
+            wrong[folder] = f"{folder}/source.yaml: id: {source.id!r} is declared already; rename one of the two"
+        else:
+            sources[source.id] = source
+    return sources, wrong
+
+
+def read_sources(further: Iterable[Path] = ()) -> Mapping[str, Source]:
+    """All declared sources by id. DeclarationError gathers the findings of all files."""
+    sources, wrong = declared(further)
+    if wrong:
+        raise DeclarationError("\n".join(wrong.values()))
     return sources
 
 

@@ -807,6 +807,13 @@ def _judge(frame: pd.DataFrame, suite: Suite, source: str, given: Mapping[str, o
             f"source {source}: Great Expectations refuses the suite {suite.name}: {error}; mend "
             f"expectations/{suite.name}.json"
         ) from error
+    # It logs what it cannot make an expectation of, and goes on without it.
+    dropped = {rule.id for rule in suite.rules} - {e.meta["id"] for e in loaded.expectations}
+    if dropped:
+        raise ValidationFailedError(
+            f"source {source}: Great Expectations refuses {sorted(dropped)} of the suite {suite.name}: no such "
+            f"expectation, or wrong arguments; mend expectations/{suite.name}.json"
+        )
     wanted = {name: given[name] for name in suite.parameters}
     narrow = frame[_judged(frame, suite)]
     first = _validate(narrow, loaded, "BASIC", wanted)

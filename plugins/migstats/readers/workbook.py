@@ -548,15 +548,20 @@ class _Rows:
                 return False
             tags += 6 if inline or formula else 4
             column = _COLUMNS.get(letters) or _column_number(letters)
+            if kind in ("", "n"):
+                row[column] = Cell(_number(stored), "", False)
+                continue
             try:
-                row[column] = _plain(kind, stored or inline, self.shared)
+                cell = _plain(kind, stored or inline, self.shared)
             except (IndexError, ValueError):
                 return False  # the parser will say which cell it is
+            if _holds(cell):
+                row[column] = cell
         if tags != body.count("<"):
             return False
         self._spend(len(found))
         self.row_number, self.column = number, 0
-        self.sheet.cells.setdefault(number, {}).update((c, cell) for c, cell in row.items() if _holds(cell))
+        self.sheet.cells.setdefault(number, {}).update(row)
         return True
 
     def _spend(self, count: int) -> None:

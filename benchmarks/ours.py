@@ -1,0 +1,66 @@
+"""One measured run of this project's own way, in a process of its own: what the tasks of the DAGs call."""
+
+from __future__ import annotations
+
+import time
+
+BEGAN = time.perf_counter()
+
+import argparse  # noqa: E402
+import datetime as dt  # noqa: E402
+import json  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+TODAY = dt.date(2025, 3, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("steps", help="of land, read, check, load, warehouse; joined by +")
+    parser.add_argument("landed", type=Path, help="JSON list of landed slices")
+    parser.add_argument("url")
+    parser.add_argument("report", type=Path)
+    parser.add_argument("--files", type=Path, nargs="*", default=[], help="what `land` keeps in the lake")
+    given = parser.parse_args()
+    steps = given.steps.split("+")
+
+    from migstats import lake, pipeline
+    from migstats.source import folder_of, read_source
+
+    seconds: dict[str, float] = {}
+    if {"check", "warehouse"} & set(steps):
+        import great_expectations  # noqa: F401
+    seconds["import"] = time.perf_counter() - BEGAN
+    landed = [pipeline.Landed.model_validate(facts) for facts in json.loads(given.landed.read_text())]
+    source_id = landed[0].slice.source
+    folder = folder_of(source_id)
+    source = read_source(folder / "source.yaml")
+    reads = []
+    counts = None
+
+    def read() -> None:
+        reads.extend(pipeline.read(one, source, folder) for one in landed)
+
+    def load() -> None:
+        nonlocal counts
+        counts = pipeline.load(reads, source, run_id="benchmark", url=given.url)
+
+    does = {
+        "land": lambda: [lake.store_snapshot(file.read_bytes()) for file in given.files],
+        "read": read,
+        "check": lambda: pipeline.check(reads, source, run_id="benchmark", url=given.url, today=TODAY),
+        "load": load,
+        "warehouse": lambda: pipeline.check_warehouse(source_id, run_id="benchmark", url=given.url, today=TODAY),
+    }
+    for step in steps:
+        since = time.perf_counter()
+        does[step]()
+        seconds[step] = time.perf_counter() - since
+    report = {"seconds": seconds, "rows": sum(r.observations for r in reads)}
+    if counts is not None:
+        report |= {"outcome": counts.outcome, "loaded": counts.loaded, "unchanged": counts.unchanged}
+    given.report.write_text(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""A source of a few figures for tests: declared in two files, served as SDMX-CSV, landed without a network."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from migstats import lake, pipeline, vintage, warehouse
+from migstats.source import Slice, Source, read_source
+
+#: Columns of a payload, and what a row holds where it does not say otherwise.
+ROW: Mapping[str, str] = {
+    "INDICATOR": "MIG_STOCK",
+    "REF_AREA": "MAR",
+    "COUNTERPART": "_T",
+    "BASIS": "_Z",
+    "SEX": "_T",
+    "AGE": "_T",
+    "TIME_PERIOD": "2020",
+    "OBS_VALUE": "1",
+    "OBS_STATUS": "A",
+    "UNIT": "PS",
+    "NOTE": "",
+}
+SLICES = ("figures/part=a", "figures/part=b", "figures/part=c")
+DAY = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)
+
+_SOURCE = """\
+id: {id}
+title: {id}
+publisher: Statistical office of {id}
+homepage: https://example.org/
+description: Invented figures for tests.
+owner: tests
+licence: {{id: CC0-1.0, url: https://example.org/licence, redistribution: allowed}}
+citation: Invented.
+hosts: [example.org]
+quarantine_bound: 1
+{releases}
+datasets:
+  - id: figures
+    title: Figures
+    url: https://example.org/{id}/{{part}}.csv
+    slices: {{part: [a, b, c]}}
+    reader: {{format: sdmx_csv}}
+    concepts:
+      indicator: {{column: INDICATOR, scheme: code}}
+      ref_area: {{column: REF_AREA, scheme: code}}
+      counterpart_area: {{column: COUNTERPART, scheme: code}}
+      counterpart_basis: {{column: BASIS, scheme: code}}
+      sex: {{column: SEX, scheme: code}}
+      age: {{column: AGE, scheme: code}}
+      time_period: {{column: TIME_PERIOD, period: sdmx}}
+      obs_status: {{column: OBS_STATUS}}
+      unit: {{column: UNIT, scheme: code}}
+      note: {{column: NOTE}}
+    stock_or_flow: stock
+    reference_point: end
+"""
+_RELEASES = """\
+releases:
+  - {id: "2020", released: 2020-12-01}
+  - {id: "2024", released: 2024-12-01}
+"""
+_CODES = """\
+dataset,column,code,concept,target,treatment
+*,OBS_STATUS,A,obs_status,A,map
+*,OBS_STATUS,E,obs_status,E,map
+*,OBS_STATUS,O,obs_status,O,map
+*,OBS_STATUS,Q,obs_status,Q,map
+*,_value,:,obs_status,O,map
+*,_value,..,obs_status,L,map
+"""
+
+
+def declare(root: Path, monkeypatch: pytest.MonkeyPatch, *ids: str, releases: bool = False) -> list[Source]:
+    """Declare sources in `root` (and point MIGSTATS_SOURCES there), with a lake of their own."""
+    for name in ids:
+        folder = root / "sources" / name
+        folder.mkdir(parents=True)
+        text = _SOURCE.format(id=name, releases=_RELEASES if releases else "")
+        (folder / "source.yaml").write_text(text, encoding="utf-8")
+        (folder / "codes.csv").write_text(_CODES, encoding="utf-8")
+    monkeypatch.setenv("MIGSTATS_SOURCES", str(root / "sources"))
+    monkeypatch.setenv("MIGSTATS_LAKE", str(root / "lake"))
+    return [read_source(root / "sources" / name / "source.yaml") for name in ids]
+
+
+def payload(rows: Sequence[Mapping[str, str]]) -> bytes:
+    """The bytes of a CSV whose rows differ from ROW as they say."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(ROW), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**ROW, **row} for row in rows)
+    return text.getvalue().encode()
+
+
+def read(
+    url: str,
+    source: Source,
+    slice_id: str,
+    body: bytes | Sequence[Mapping[str, str]],
+    *,
+    at: dt.datetime = DAY,
+    release: str = "",
+) -> vintage.Read:
+    """Land a payload as a slice (lake and ledger, as `pipeline.land` does), then read it."""
+    from migstats.source import folder_of
+
+    content = body if isinstance(body, bytes) else payload(body)
+    sha = lake.store_snapshot(content)
+    edition = source.release(release or None)
+    slice_ = Slice(
+        source=source.id,
+        dataset="figures",
+        slice=slice_id,
+        release=edition.id if edition else "",
+        released=edition.released if edition else None,
+        url=f"https://example.org/{source.id}/{slice_id[-1]}.csv",
+    )
+    noted = warehouse.Snapshot(
+        source=source.id,
+        dataset="figures",
+        slice=slice_id,
+        release=slice_.release,
+        part=1,
+        sha256=sha,
+        bytes=len(content),
+        url=slice_.url,
+        media_type="text/csv",
+        etag=None,
+        last_modified=None,
+        retrieved_at=at,
+    )
+    with warehouse.connect(url) as connection:
+        warehouse.add_source(connection, source)
+        warehouse.add_snapshots(connection, [noted])
+    page = pipeline.Page(sha256=sha, bytes=len(content), part=1, pages=1, retrieved_at=at)
+    released = dt.datetime.combine(slice_.released, dt.time(), dt.UTC) if slice_.released else at
+    landed = pipeline.Landed(slice=slice_, pages=(page,), released_at=released)
+    return pipeline.read(landed, source, folder_of(source.id))
+
+
+def load(url: str, source: Source, *reads: vintage.Read) -> vintage.Counts:
+    """Load what was read."""
+    return vintage.accept(url, source.id, reads, run_id="test", code_version="test")
+
+
+def facts(url: str, source: Source | None = None) -> set[tuple[object, ...]]:
+    """Every fact with its history, without the numbers that the database gave."""
+    with warehouse.connect(url) as connection:
+        found = connection.execute(
+            """
+            SELECT o.source, s.indicator, s.ref_area, s.counterpart_area, s.sex, s.age, t.time_period, o.value,
+                   o.obs_status, o.vintage_to IS NULL AS stands, o.end_reason
+            FROM core.observation AS o
+            INNER JOIN core.series AS s ON o.source = s.source AND o.series_id = s.series_id
+            INNER JOIN ref.period AS t ON o.time_id = t.time_id
+            WHERE %(source)s::text IS NULL OR o.source = %(source)s
+            """,
+            {"source": source.id if source else None},
+        ).fetchall()
+    return {tuple(row.values()) for row in found}
+
+
+def fingerprint(url: str) -> dict[str, tuple[int, str]]:
+    """Table → rows and hash, as `migstats fingerprint` prints them."""
+    with warehouse.connect(url) as connection:
+        return {r["table"]: (r["rows"], r["hash"]) for r in warehouse.rows(connection, "report/fingerprint")}
+
+
+def counts(url: str, *tables: str) -> dict[str, int]:
+    """Rows of tables."""
+    with warehouse.connect(url) as connection:
+        return {t: connection.execute(f"SELECT count(*) AS n FROM {t}").fetchall()[0]["n"] for t in tables}
