@@ -9,9 +9,10 @@ from pathlib import Path
 
 from migstats import settings
 from migstats.codelists import codelist_of, read_codelist
-from migstats.corrections import read_corrections
+from migstats.corrections import Correction, read_corrections
 from migstats.errors import DeclarationError
 from migstats.harmonise import read_codes
+from migstats.readers import VALUE
 from migstats.source import Column, Dataset, Source, folder_of, plan, read_sources
 from migstats.validate import read_suites
 
@@ -51,21 +52,37 @@ def _of_source(source: Source, folder: Path) -> Iterator[str]:
     concepts = settings.include() / "codelists"
     try:
         codes = read_codes(folder, concepts)
-        read_corrections(folder)
+        corrections = read_corrections(folder)
         plan(source, today=dt.date(2026, 1, 1))
     except DeclarationError as error:
         yield from str(error).splitlines()
         return
-    known = {(d.id, c.column) for d in source.datasets for c in d.concepts.values() if isinstance(c, Column)}
+    known = {(d.id, c.column, n) for d in source.datasets for n, c in d.concepts.items() if isinstance(c, Column)}
+    known |= {(d.id, VALUE, n) for d in source.datasets for n in ("obs_status", "conf_status", "missing_reason")}
     for dataset_id, column, concept in codes.rows:
         used = [d for d in source.datasets if dataset_id in ("*", d.id)]
         if not used:
-            yield f"{folder}/codes.csv: dataset {dataset_id!r} is not declared in source.yaml"
-        elif column != "_value" and not any((d.id, column) in known for d in used):
-            yield f"{folder}/codes.csv: no concept is mapped from column {column!r} (for {concept})"
+            yield f"{folder}/codes.csv: dataset {dataset_id!r} is not declared in source.yaml; mend the name"
+        elif not any((d.id, column, concept) in known for d in used):
+            yield (
+                f"{folder}/codes.csv: column {column!r} is not mapped to {concept!r} in source.yaml; "
+                "mend the name of the column or concept, or remove the lines"
+            )
+    for correction in corrections:
+        for finding in _of_correction(correction, source, concepts):
+            yield f"{folder}/corrections.csv: {correction.id}: {finding}"
     for dataset in source.datasets:
         for finding in _of_dataset(dataset, concepts):
             yield f"{folder}/source.yaml: dataset {dataset.id}: {finding}"
+
+
+def _of_correction(correction: Correction, source: Source, concepts: Path) -> Iterator[str]:
+    if correction.dataset not in [d.id for d in source.datasets]:
+        yield f"dataset {correction.dataset!r} is not declared in source.yaml; mend the name"
+    for concept, code in correction.key:
+        codelist = codelist_of(concepts, concept)
+        if codelist is not None and code not in codelist:
+            yield f"{concept}: {code!r} is no code of codelist {codelist.name}; mend the code"
 
 
 def _of_dataset(dataset: Dataset, concepts: Path) -> Iterator[str]:

@@ -189,9 +189,7 @@ def trace(
         for name, value in facts.items():
             print(f"{name:18} {value}")
     if not facts["agrees"]:
-        raise PermanentError(
-            f"the place {facts['place']} reads {facts['reread']!r}, stored is {facts['raw']!r}"
-        )
+        raise PermanentError(f"the place {facts['place']} reads {facts['reread']!r}, stored is {facts['raw']!r}")
 
 
 @app.command()

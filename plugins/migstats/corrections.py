@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 from migstats.codelists import read_csv
 from migstats.errors import DeclarationError
 from migstats.harmonise import Harmonised, attribute_id
-from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, SHARED_ATTRIBUTES, time_id
+from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, SHARED_ATTRIBUTES, period_bounds, time_id
 
 #: What a correction must say beside the key of its figure.
 REQUIRED = ("id", "dataset", "time_period", "published", "corrected", "reason", "evidence", "author", "expires")
@@ -20,7 +21,10 @@ REQUIRED = ("id", "dataset", "time_period", "published", "corrected", "reason", 
 
 @dataclass(frozen=True)
 class Correction:
-    """One record of corrections.csv. `key` holds the dimensions that it names; others are at their total."""
+    """One record of corrections.csv. `key` holds the dimensions that it names; others are at their total.
+
+    Where it names none, `freq` is that of the period, and `counterpart_basis`, which has no total, may be any.
+    """
 
     id: str
     dataset: str
@@ -42,6 +46,10 @@ def read_corrections(folder: Path) -> tuple[Correction, ...]:
     found: list[str] = []
     corrections: list[Correction] = []
     for number, row in enumerate(read_csv(path), start=2):
+        unheard = set(row) - {*REQUIRED, *SERIES_DIMENSIONS, "note"}
+        if unheard:
+            found.append(f"line 1: {', '.join(sorted(unheard))} is no dimension and no field of a correction")
+            break
         missing = [name for name in REQUIRED if not row.get(name)]
         if missing:
             found.append(f"line {number}: {', '.join(missing)} is empty or missing")
@@ -54,8 +62,8 @@ def read_corrections(folder: Path) -> tuple[Correction, ...]:
                     dataset=row["dataset"],
                     key=tuple((d, row[d]) for d in SERIES_DIMENSIONS if row.get(d)),
                     time_period=row["time_period"],
-                    published=float(row["published"]),
-                    corrected=float(row["corrected"]),
+                    published=_figure(row["published"]),
+                    corrected=_figure(row["corrected"]),
                     expires=dt.date.fromisoformat(row["expires"]),
                 )
             )
@@ -66,6 +74,12 @@ def read_corrections(folder: Path) -> tuple[Correction, ...]:
     if found:
         raise DeclarationError("\n".join(f"{path}: {f}; mend the record" for f in found))
     return tuple(corrections)
+
+
+def _figure(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ValueError(f"{text!r} is no figure")
+    return float(text)
 
 
 def correct(harmonised: Harmonised, corrections: tuple[Correction, ...], *, dataset: str, today: dt.date) -> Harmonised:
@@ -84,7 +98,8 @@ def correct(harmonised: Harmonised, corrections: tuple[Correction, ...], *, data
                 f"correction {correction.id} expired on {correction.expires}; look at the figure again, then give it a "
                 "later date or remove it"
             )
-        wanted = {d: DEFAULTS.get(d, "") for d in SERIES_DIMENSIONS if d in DEFAULTS} | dict(correction.key)
+        totals = {d: total for d, total in DEFAULTS.items() if d != "counterpart_basis"}
+        wanted = {**totals, "freq": period_bounds(correction.time_period)[0], **dict(correction.key)}
         found = series.filter(pl.all_horizontal(pl.col(d) == code for d, code in wanted.items()))
         here = facts["series_id"].is_in(found["series_id"].to_list()) & (
             facts["time_id"] == time_id(correction.time_period)

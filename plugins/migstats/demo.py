@@ -294,12 +294,18 @@ def _watch(console: Console, airflow: Airflow, runs: Sequence[Run], guard: Calla
         _until(done, guard, patience, late)
 
 
+#: Seconds between two lines on the progress of runs, where there is no terminal.
+SAY_EVERY = 15.0
+
+
 def _say_changes(console: Console, runs: Iterable[Run], said: dict[str, str]) -> None:
-    for run in runs:
-        line = f"  {run.dag}: {run.state}, tasks {', '.join(filter(None, _counts(run)))}"
-        if said.get(run.dag) != line:
-            console.print(line)
-        said[run.dag] = line
+    """One line now and then where there is no terminal to draw on, and one for each run that ends."""
+    lines = {run.dag: f"{run.dag} {run.state} {_counts(run)[0]}" for run in runs}
+    ended = {dag for dag, line in lines.items() if " success " in line and " success " not in said.get(dag, "")}
+    late = time.monotonic() - float(said.get("at", "0")) > SAY_EVERY
+    if (late and any(said.get(dag) != line for dag, line in lines.items())) or ended:
+        console.print(f"  {'; '.join(lines.values())}")
+        said.update(lines, at=str(time.monotonic()))
 
 
 def _why_failed(airflow: Airflow, run: Run) -> str:

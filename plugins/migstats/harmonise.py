@@ -102,6 +102,8 @@ def read_codes(folder: Path, concepts: Path) -> Codes:
         codes = rows.setdefault((row["dataset"], row["column"], row["concept"]), {})
         if row["treatment"] not in ("map", "ignore", "unknown"):
             found.append(f"line {number}: treatment {row['treatment']!r} is not map, ignore or unknown")
+        elif row["treatment"] != "map" and row["column"] == VALUE:
+            found.append(f"line {number}: a text in place of a figure is mapped to a status, never {row['treatment']}")
         if row["code"] in codes:
             found.append(f"line {number}: {row['column']} {row['code']!r} stands twice for {row['concept']}")
         known = codelist_of(concepts, row["concept"])
@@ -221,17 +223,19 @@ def _map(
     return Coded(np.maximum(new, -1), list(targets))
 
 
-def _flags(concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes) -> Coded:
+def _flags(concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes, problems: _Problems) -> Coded:
     """Map status flags. A flag that codes.csv does not list is drift: it may mean that figures changed meaning."""
     listed = codes.of(dataset.id, column.column, concept)
     known = codes.columns(dataset.id, column.column)
     targets: list[str] = []
     mapping: list[int] = []
+    doubtful: list[int] = []
     unknown: set[str] = set()
     for cell in cells.values:
         text = cell.strip()
         tokens = _tokens(text, column) if text else []
         unknown |= {t for t in tokens if t not in known}
+        doubtful.append(any(listed[t][1] == "unknown" for t in tokens if t in listed))
         hits = [listed[t][0] for t in tokens if t in listed and listed[t][1] == "map"]
         if not hits:
             mapping.append(-1)
@@ -244,6 +248,7 @@ def _flags(concept: str, column: Column, cells: Coded, dataset: Dataset, codes: 
             f"dataset {dataset.id}, column {column.column}: the flags {sorted(unknown)} are not in codes.csv, which "
             f"has {sorted(known)}; find out what they mean, then add a line for each"
         )
+    problems.add(_take(doubtful, cells.codes, 0).astype(bool), "declared_unknown", column.column)
     return Coded(_take(mapping, cells.codes, -1), targets)
 
 
@@ -260,9 +265,11 @@ def _tokens(text: str, column: Column) -> list[str]:
 # -- values -----------------------------------------------------------------------------------------------------
 
 
-def _numbers(raw: pl.Series, number: Number) -> pl.Series:
-    """Figures as doubles; null where the text is not a finite number in the declared format."""
+def _numbers(raw: pl.Series, number: Number, unit_mult: int = 0) -> pl.Series:
+    """Figures × 10^unit_mult as doubles; null where the text is not a finite number in the declared format."""
     text = raw.str.strip_chars()
+    if number.group == " ":
+        text = text.str.replace_all("[\u00a0\u2009\u202f]", " ")  # spaces that do not break, and the thin one
     if number.group:
         grouped = rf"^[+-]?\d{{1,3}}({_escape(number.group)}\d{{3}})+(?:{_escape(number.decimal)}\d+)?$"
         stray = text.str.contains(number.group, literal=True) & ~text.str.contains(grouped)
@@ -272,7 +279,11 @@ def _numbers(raw: pl.Series, number: Number) -> pl.Series:
         english = text.str.contains(".", literal=True)
         text = pl.select(pl.when(english).then(None).otherwise(text.str.replace(",", ".", literal=True))).to_series()
     value = text.cast(pl.Float64, strict=False)
-    return pl.select(pl.when(value.is_finite()).then(value)).to_series()
+    if unit_mult:
+        # as an exponent of the text: 1.005 thousand is 1005, and 1.005 * 1000 of doubles is not
+        shifted = (text + f"e{unit_mult}").cast(pl.Float64, strict=False)
+        value = pl.select(pl.coalesce(shifted, value * 10.0**unit_mult)).to_series()
+    return pl.select(pl.when(value.is_finite()).then(value + 0.0)).to_series()  # -0 is 0
 
 
 def _escape(text: str) -> str:
@@ -291,7 +302,7 @@ def _figures(
     raw: pl.Series, dataset: Dataset, codes: Codes, flags: Mapping[str, Coded], problems: _Problems, concepts: Path
 ) -> _Figures:
     """Values and statuses. A text that is neither a number nor a declared marker is not guessed at."""
-    value = _numbers(raw, dataset.number)
+    value = _numbers(raw, dataset.number, dataset.unit_mult)
     absent = value.is_null().to_numpy()
     cells = raw.fill_null("").str.strip_chars()
     texts = cells.filter(pl.Series(absent)).unique().sort().to_list()
@@ -313,12 +324,11 @@ def _figures(
     # an absent figure that is marked confidential is suppressed, whatever an empty cell means elsewhere
     status = _fill(status, "Q", absent & ~told & ~_says(conf, {"F"}))
     says_absent = _says(status, WITHOUT_VALUE)
-    problems.add(absent & ~says_absent, "not_a_number", VALUE)
+    undeclared = _take([t != "" and not any(t in listed for listed in markers.values()) for t in texts], at, 0)
+    problems.add(absent & (~says_absent | undeclared.astype(bool)), "not_a_number", VALUE)
     problems.add(~absent & says_absent, "contradiction", VALUE)
     status = _fill(status, "A", ~absent & (status.codes < 0))
     reason = _reason(status, coded["obs_status"], coded["missing_reason"], absent, concepts)
-    if dataset.unit_mult:
-        value = value * 10.0**dataset.unit_mult if dataset.unit_mult > 0 else value / 10.0**-dataset.unit_mult
     return _Figures(value, status, conf, reason)
 
 
@@ -445,18 +455,20 @@ def harmonise(
 
     for name, wanted in dataset.only.items():
         cells = _coded(table[name])
-        keep = _take([v.strip() in wanted for v in cells.values], cells.codes, 0).astype(bool)
+        blank = _take([not v.strip() for v in cells.values], cells.codes, 1).astype(bool)
+        keep = _take([v.strip() in wanted for v in cells.values], cells.codes, "" in wanted).astype(bool)
+        problems.add(blank & ~keep, "missing_dimension", name)
         problems.add(~keep, "not_selected", name, explained=True)
 
     mapped: dict[str, Coded] = {}
     flags: dict[str, Coded] = {}
     for concept, how in dataset.concepts.items():
         if isinstance(how, str):
-            mapped[concept] = _constant(how, n)
+            (flags if concept in _STATUS else mapped)[concept] = _constant(how, n)
         elif concept == "time_period":
             mapped[concept] = _periods(how, _coded(table[how.column]), problems, last_year)
         elif concept in _STATUS:
-            flags[concept] = _flags(concept, how, _coded(table[how.column]), dataset, codes)
+            flags[concept] = _flags(concept, how, _coded(table[how.column]), dataset, codes, problems)
         else:
             cells = _coded(table[how.column])
             mapped[concept] = _map(concept, how, cells, dataset, codes, concepts, problems)

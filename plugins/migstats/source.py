@@ -149,6 +149,12 @@ class Number(Declared):
     decimal: Literal[".", ","] = "."
     group: Literal["", " ", ",", ".", "'"] = ""
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.group == self.decimal:
+            raise ValueError(f"{self.group!r} cannot both group the digits and begin the decimals")
+        return self
+
 
 _CONCEPTS = (
     frozenset(SERIES_DIMENSIONS) - {"source"}

@@ -903,7 +903,7 @@ def _row_text(frame: pd.DataFrame, position: int, rule: Rule) -> str:
     if shown.get("conf_status", FREE) != FREE:
         return f"confidential, at {place}"
     asked = rule.column.split(", ")
-    names = [*asked, *(name for name in shown if name in CONTEXT and name not in asked)]
+    names = [*asked, *(name for name in CONTEXT if name not in asked)]
     cells = [f"{name}={_short(shown[name])}" for name in names if name in shown]
     return f"{' '.join(cells)} at {place}"
 

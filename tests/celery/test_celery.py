@@ -27,9 +27,10 @@ from urllib.parse import quote
 import psutil
 import psycopg
 import pytest
+from test_compose import ROOT, SERVICES, fill, free_port, make_databases, make_secrets, postgres_server
+
 from migstats import demo
 from migstats.source import read_sources
-from test_compose import ROOT, SERVICES, fill, free_port, make_databases, make_secrets, postgres_server
 
 pytestmark = [pytest.mark.celery, pytest.mark.timeout(600)]
 
