@@ -85,8 +85,7 @@ def ingest(source: Source) -> DAG:
         dag_display_name=f"Ingest · {source.title}",
         description=f"{source.publisher}: {source.title}",
         schedule=source.schedule,
-        start_date=dt.datetime(1950, 1, 1, tzinfo=dt.UTC),
-        catchup=False,
+        catchup=False,  # and no start date: unpausing waits for the next tick
         max_active_runs=1,
         tags=["ingest", source.id, *sorted({dataset.reader.format for dataset in source.datasets})],
         params=form(source),

@@ -24,7 +24,6 @@ with DAG(
     dag_display_name="Publish · bring BI to the accepted vintages",
     description="Accepted vintages become what BI reads",
     schedule=AssetAny(*(Asset(f"vintage_{s.id}", uri=s.vintage_uri, group="vintage") for s in read_sources().values())),
-    start_date=dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
     catchup=False,
     max_active_runs=1,
     tags=["publish"],

@@ -35,11 +35,10 @@ def plot(target: Path) -> None:
         values = [next((v or 0 for name, s, v in rows if (name, s) == (n, sex)), 0) for n in names]
         axes.barh(names, [v / 1000 for v in values], left=left, label=label, color=colour)
         left = [a + v / 1000 for a, v in zip(left, values, strict=True)]
-    axes.set_xlabel("thousand persons")
+    axes.set_xlabel("thousand persons · source: UN DESA, International Migrant Stock 2024, from bi.migrant_stock")
     axes.set_title("International migrants in the programme countries, mid-2024", loc="left")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.text(0.99, 0.01, "UN DESA, International Migrant Stock 2024 · bi.migrant_stock", ha="right", fontsize=7)
     figure.savefig(target, dpi=110)
 
 
@@ -71,7 +70,7 @@ def main() -> int:
         raise ConfigurationError("no demo runs here; start one with `make demo`")
     IMAGES.mkdir(exist_ok=True)
     plot(IMAGES / "plot.png")
-    pages(record, {"/dags/ingest_undesa_stock": IMAGES / "grid.png", "/plugin/data_docs": IMAGES / "data_docs.png"})
+    pages(record, {"/dags/ingest_undesa_stock": IMAGES / "grid.png", "/plugin/data-docs": IMAGES / "data_docs.png"})
     return 0
 
 
