@@ -130,11 +130,11 @@ def ingest(source: Source) -> DAG:
         def slices(planned: dict) -> dict:
             return read(land(planned))
 
-        @task(trigger_rule="all_done", retries=1)
+        @task(trigger_rule="none_skipped", retries=1)
         def check(reads: list[dict]) -> list[dict]:
             from migstats import tasks
 
-            return tasks.check(source.id, list(reads), get_current_context())
+            return tasks.check(source.id, reads, get_current_context())
 
         @task(outlets=[accepted])
         def load(checked: list[dict]) -> dict:
@@ -142,11 +142,11 @@ def ingest(source: Source) -> DAG:
 
             return tasks.load(source.id, checked, accepted, get_current_context())
 
-        @task(trigger_rule="all_done", retries=0)
+        @task(trigger_rule="none_skipped", retries=0)
         def complete(planned: list[dict], reads: list[dict]) -> None:
             from migstats import tasks
 
-            tasks.complete(source.id, planned, list(reads))
+            tasks.complete(source.id, planned, reads)
 
         planned = plan()
         reads = slices.expand(planned=planned)

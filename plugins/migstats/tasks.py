@@ -57,17 +57,18 @@ def plan(source_id: str, context: Context) -> list[Json]:
     source = _source(source_id)
     run, params = context["dag_run"], context["params"]
     years: Sequence[int] = params.get("years") or ()
+    today = _run_date(context).date()
     if run.run_type == "backfill":
         if all(dataset.dated_by is None for dataset in source.datasets):
             raise AirflowSkipException(f"the slices of {source.id} are not dated: there is nothing to backfill")
         year = run.logical_date.year
         if not _first_of_year(source.schedule, run.logical_date):
             raise AirflowSkipException(f"the slices of {year} belong to the first run of that year")
-        years = [year]
+        years, today = [year], dt.date(year + 10, 1, 1)  # the year is asked for by name, not as one that has closed
     with pipeline.attempt(None, _run_id(context), source_id, "plan"):
         planned = plan_slices(
             source,
-            today=_run_date(context).date(),
+            today=today,
             release=params.get("release"),
             datasets=params.get("datasets") or (),
             years=years,
@@ -116,8 +117,14 @@ def read(landed: Json, context: Context) -> Json:
     return asdict(result)
 
 
-def check(source_id: str, reads: Sequence[Json], context: Context) -> list[Json]:
+def _listed(reads: Sequence[Json] | Json) -> list[Json]:
+    """What the mapped tasks gave; of a single one Airflow hands over the value itself."""
+    return [reads] if isinstance(reads, Mapping) else list(reads)
+
+
+def check(source_id: str, reads: Sequence[Json] | Json, context: Context) -> list[Json]:
     """Judge the slices that were read; what passes goes on to be loaded."""
+    reads = _listed(reads)
     with pipeline.attempt(warehouse_url(), _run_id(context), source_id, "check"):
         if not reads:
             raise PermanentError("no slice came through; the failed tasks of `slices` say why. Nothing was loaded")
@@ -153,9 +160,9 @@ def load(source_id: str, checked: Sequence[Json], accepted: Any, context: Contex
     return facts
 
 
-def complete(source_id: str, planned: Sequence[Json] | None, reads: Sequence[Json]) -> None:
+def complete(source_id: str, planned: Sequence[Json] | None, reads: Sequence[Json] | Json) -> None:
     """Fail where a planned slice did not come through, so that the run is red although the others were loaded."""
-    there = {r["slice"] for r in reads}
+    there = {r["slice"] for r in _listed(reads)}
     missing = [p["slice"] for p in planned or () if p["slice"] not in there]
     if missing:
         message = (
