@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import python_calamine
 import yaml
+
 from migstats import settings
 from migstats.codelists import Codelist, codelist_of, read_codelist, read_csv
 from migstats.errors import DeclarationError

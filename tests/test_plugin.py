@@ -32,11 +32,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def anonymous(site: Path) -> Iterator[object]:
+    import migstats_airflow
     from fastapi.testclient import TestClient
 
-    import migstats_airflow
-
-    yield TestClient(migstats_airflow.app)
+    return TestClient(migstats_airflow.app)
 
 
 @pytest.fixture
@@ -143,7 +142,6 @@ def test_the_pages_can_only_be_read(viewer, method: str) -> None:
 
 def test_the_menu_has_an_entry_that_leads_to_the_data_docs() -> None:
     from airflow.api_fastapi.core_api.datamodels.plugins import ExternalViewResponse
-
     from migstats_airflow import MigstatsPlugin
 
     (view,) = MigstatsPlugin.external_views

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+
 from migstats import replay, settings
 from migstats.errors import ConfigurationError
 

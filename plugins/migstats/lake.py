@@ -84,6 +84,11 @@ def read_table(path: Path, sha: str | None = None) -> pa.Table:
     return pq.read_table(pa.BufferReader(payload))
 
 
+def is_whole(path: Path, sha: str) -> bool:
+    """Whether a file is there and still has this sha256."""
+    return path.is_file() and sha256(path.read_bytes()).hexdigest() == sha
+
+
 def relative(path: Path) -> str:
     """A path of the lake as it travels between tasks, which may run on other machines."""
     return path.relative_to(settings.lake()).as_posix()

@@ -30,6 +30,9 @@ from migstats.warehouse import Outcome, Snapshot
 
 log = logging.getLogger("migstats")
 
+#: Tables of a slice that was read, one Parquet file each; fields of Harmonised.
+TABLES = ("series", "attributes", "quarantine", "explained", "facts")
+
 #: Pages of one slice beyond which a publisher's paging is not believed.
 MAX_PAGES = 10_000
 
@@ -221,20 +224,19 @@ def read(landed: Landed, source: Source, folder: Path) -> Read:
     safe = re.sub(r"[^A-Za-z0-9=._-]+", "_", landed.slice.slice)
     home = settings.lake() / "observations" / source.id / safe / made_of[:32]
     summary = home / "summary.json"
-    if summary.is_file():
-        facts = json.loads(summary.read_text(encoding="utf-8"))
-        return read_from({**facts, "released_at": landed.released_at.isoformat()})
+    landed_at = max(page.retrieved_at for page in landed.pages)
+    made = _made(summary)
+    if made is not None:
+        return read_from({**made, "released_at": landed.released_at.isoformat(), "landed_at": landed_at.isoformat()})
     pages = {page.sha256: lake.read_snapshot(page.sha256) for page in landed.pages}
-    retrieved = max(page.retrieved_at for page in landed.pages).date()
+    retrieved = landed_at.date()
     last_year = last_plausible_year(retrieved)
     tables = {sha: _read_page(payload, dataset) for sha, payload in pages.items()}
     _check_total(landed, tables)
     harmonised = harmonise(tables, source.id, dataset, codes, concepts=concepts(), last_year=last_year)
     harmonised = correct(harmonised, corrections, dataset=dataset.id, today=retrieved)
     _check_pages_apart(landed, harmonised)
-    names = ("series", "attributes", "quarantine", "explained")
-    for name in names:
-        lake.write_table(getattr(harmonised, name), home / f"{name}.parquet")
+    written = {name: lake.write_table(getattr(harmonised, name), home / f"{name}.parquet") for name in TABLES}
     result = Read(
         source=source.id,
         dataset=dataset.id,
@@ -243,17 +245,28 @@ def read(landed: Landed, source: Source, folder: Path) -> Read:
         released_at=landed.released_at.isoformat(),
         snapshots=tuple(tables),
         folder=lake.relative(home),
-        facts_sha256=lake.write_table(harmonised.facts, home / "facts.parquet"),
+        facts_sha256=written["facts"],
         content_sha256=harmonised.content_hash,
         codes_sha256=codes.digest,
         made_of=made_of,
         observations=harmonised.facts.num_rows,
         quarantined=harmonised.quarantine.num_rows,
         explained=int(sum(harmonised.explained["count"].to_pylist())),
+        landed_at=landed_at.isoformat(),
         landed=dict(harmonised.landed),
+        figures=_per_snapshot(harmonised.facts, None),
     )
-    lake.write_text(json.dumps(asdict(result), sort_keys=True), summary)
+    lake.write_text(json.dumps({"read": asdict(result), "tables": written}, sort_keys=True), summary)
     return result
+
+
+def _made(summary: Path) -> dict[str, Any] | None:
+    """The Read that was made before, if its tables are still what they were."""
+    if not summary.is_file():
+        return None
+    kept = json.loads(summary.read_text(encoding="utf-8"))
+    whole = all(lake.is_whole(summary.with_name(f"{name}.parquet"), sha) for name, sha in kept["tables"].items())
+    return dict(kept["read"]) if whole else None
 
 
 def read_from(facts: Mapping[str, object]) -> Read:
@@ -353,7 +366,6 @@ def _landings(reads: Iterable[Read]) -> Iterator[validate.Landing]:
         folder = lake.absolute(read.folder)
         held = _per_snapshot(lake.read_table(folder / "quarantine.parquet"), None)
         told = _per_snapshot(lake.read_table(folder / "explained.parquet"), "count")
-        facts = _per_snapshot(lake.read_table(folder / "facts.parquet", read.facts_sha256), None)
         for number, sha in enumerate(read.snapshots, start=1):
             yield validate.Landing(
                 dataset=read.dataset,
@@ -363,7 +375,7 @@ def _landings(reads: Iterable[Read]) -> Iterator[validate.Landing]:
                 page=number,
                 pages=len(read.snapshots),
                 landed=read.landed[sha],
-                observations=facts.get(sha, 0),
+                observations=read.figures.get(sha, 0),
                 quarantined=held.get(sha, 0),
                 explained=told.get(sha, 0),
             )

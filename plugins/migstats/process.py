@@ -190,7 +190,7 @@ def _holder(port: int) -> str:
         connections = []
     for connection in connections:
         listens = connection.status == psutil.CONN_LISTEN and connection.laddr
-        if listens and connection.laddr.port == port and connection.pid:
+        if listens and getattr(connection.laddr, "port", None) == port and connection.pid:
             try:
                 process = psutil.Process(connection.pid)
                 return f"process {connection.pid} (`{' '.join(process.cmdline())[:80] or process.name()}`)"

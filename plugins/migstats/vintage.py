@@ -39,7 +39,11 @@ class Read:
     observations: int
     quarantined: int
     explained: int
+    #: When its bytes were last served; an older landing never replaces a newer one.
+    landed_at: str
+    #: Snapshot → cells that could hold a figure, and figures that came of them.
     landed: Mapping[str, int]
+    figures: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -123,11 +127,15 @@ def accept(url: str, source: str, reads: Sequence[Read], *, run_id: str, code_ve
     load_id = load_id_of(source, reads)
     with warehouse.connect(url) as connection:
         warehouse.execute(connection, "load/lock_source", {"source": source})
+        states = _states(connection, source, reads)
         done = warehouse.rows(connection, "load/find_load", {"load_id": load_id})
-        if done:
+        if done and not _comes_back(reads, states):
             counts = Counts(load_id, "unchanged", loaded=0, **{**done[0], "vintage_id": _latest(connection, source)})
         else:
-            counts = _write(connection, source, reads, load_id, run_id, code_version, began)
+            if done:  # the publisher went back to what it said before: the same input, and yet another load
+                load_id = sha256(f"{load_id} after {_latest(connection, source)}".encode()).hexdigest()[:32]
+            _require_newer(reads, states)
+            counts = _write(connection, source, reads, states, load_id, run_id, code_version, began)
         warehouse.add_outcome(
             connection,
             warehouse.Outcome(
@@ -148,6 +156,39 @@ def accept(url: str, source: str, reads: Sequence[Read], *, run_id: str, code_ve
             ),
         )
     return counts
+
+
+def _states(connection: Connection, source: str, reads: Sequence[Read]) -> dict[str, dict[str, Any]]:
+    """What was accepted last of each slice."""
+    slices = {"source": source, "slices": [read.slice for read in reads]}
+    return {state["slice"]: state for state in warehouse.rows(connection, "load/slice_states", slices)}
+
+
+def _lands_later(read: Read, state: Mapping[str, Any]) -> bool:
+    return bool(dt.datetime.fromisoformat(read.landed_at) > state["landed_at"])
+
+
+def _comes_back(reads: Sequence[Read], states: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a load that was made before says something else than what stands, and was served since."""
+    return any(
+        states[read.slice]["content_sha256"] != read.content_sha256 and _lands_later(read, states[read.slice])
+        for read in reads
+        if read.slice in states
+    )
+
+
+def _require_newer(reads: Sequence[Read], states: Mapping[str, Mapping[str, Any]]) -> None:
+    """PermanentError where what stands was served after what is to be loaded (two runs at once)."""
+    for read in reads:
+        state = states.get(read.slice)
+        if state is None or state["content_sha256"] == read.content_sha256 or _lands_later(read, state):
+            continue
+        landed = dt.datetime.fromisoformat(read.landed_at)
+        if landed < state["landed_at"] and (read.release == state["release"]):
+            raise PermanentError(
+                f"slice {read.slice} landed on {landed:%Y-%m-%d %H:%M}, before what stands, which landed on "
+                f"{state['landed_at']:%Y-%m-%d %H:%M}; run again, so that it is asked for anew"
+            )
 
 
 def _latest(connection: Connection, source: str) -> int | None:
@@ -173,16 +214,14 @@ def _write(
     connection: Connection,
     source: str,
     reads: Sequence[Read],
+    states: Mapping[str, Mapping[str, Any]],
     load_id: str,
     run_id: str,
     code_version: str,
     began: float,
 ) -> Counts:
     released_at = _released_at(connection, source, reads)
-    found = warehouse.rows(
-        connection, "load/slice_states", {"source": source, "slices": [read.slice for read in reads]}
-    )
-    states = {state["slice"]: state for state in found}
+    warehouse.execute(connection, "load/lock_first_load", {"source": source})
     first = connection.execute("SELECT core.new_partition(%s) AS made", (source,)).fetchall()[0]["made"]
     connection.execute(warehouse.statement("load/stage"))
     totals = {"added": 0, "changed": 0, "closed": 0}
@@ -217,7 +256,7 @@ def _write(
         kept = dict(held.group_by("snapshot").len().iter_rows())
         for sha in read.snapshots:
             parts = {"loaded": changed_per.get(sha, 0), "quarantined": kept.get(sha, 0), "explained": out.get(sha, 0)}
-            rest = read.landed[sha] - sum(parts.values())
+            rest = read.figures.get(sha, 0) - parts["loaded"]
             balance.append(
                 {"load_id": load_id, "snapshot_id": ids[sha], "landed": read.landed[sha], "unchanged": rest, **parts}
             )
@@ -406,6 +445,7 @@ def _record(
                 "facts_path": f"{read.folder}/facts.parquet",
                 "facts_sha256": read.facts_sha256,
                 "load_id": load_id,
+                "landed_at": read.landed_at,
             }
             for read in reads
         ],

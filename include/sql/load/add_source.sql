@@ -15,8 +15,8 @@ ON CONFLICT (code) DO UPDATE SET
     citation = excluded.citation,
     owner = excluded.owner
 WHERE
-    (s.title, s.publisher, s.homepage, s.licence, s.licence_url, s.redistribution, s.citation, s.owner)
-    IS DISTINCT FROM (
-        excluded.title, excluded.publisher, excluded.homepage, excluded.licence, excluded.licence_url,
-        excluded.redistribution, excluded.citation, excluded.owner
-    )
+(s.title, s.publisher, s.homepage, s.licence, s.licence_url, s.redistribution, s.citation, s.owner)
+IS DISTINCT FROM (
+    excluded.title, excluded.publisher, excluded.homepage, excluded.licence, excluded.licence_url,
+    excluded.redistribution, excluded.citation, excluded.owner
+)

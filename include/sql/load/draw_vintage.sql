@@ -1,7 +1,7 @@
 WITH fresh AS (
     INSERT INTO pg_temp.drawn (vintage_id)
     SELECT nextval('ops.vintage_number')::integer
-    WHERE NOT exists(SELECT 1 FROM pg_temp.drawn)
+    WHERE NOT EXISTS (SELECT 1 FROM pg_temp.drawn)
     RETURNING vintage_id
 )
 

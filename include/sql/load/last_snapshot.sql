@@ -13,7 +13,7 @@ WHERE
         SELECT max(newest.snapshot_id) FROM raw.snapshot AS newest
         WHERE newest.source = %(source)s AND newest.slice = %(slice)s AND newest.release = %(release)s
     )
-    AND NOT exists(
+    AND NOT EXISTS (
         SELECT 1 FROM raw.snapshot AS further
         WHERE
             further.source = %(source)s AND further.slice = %(slice)s AND further.release = %(release)s

@@ -66,7 +66,10 @@ coherent AS (
         u.unit IN ('PS', 'USD')
         AND abs(p.total - t.total) <= greatest(10, abs(t.total) * 0.005) AS adds_up
     FROM patterns AS p
-    INNER JOIN (SELECT code AS indicator, unit FROM ref.indicator) AS u ON p.indicator = u.indicator
+    INNER JOIN (SELECT
+        code AS indicator,
+        unit
+    FROM ref.indicator) AS u ON p.indicator = u.indicator
     LEFT JOIN patterns AS t
         ON
             p.source = t.source AND p.indicator = t.indicator AND p.ref_area = t.ref_area

@@ -45,62 +45,131 @@ last_load AS (
 ),
 
 measured (measure, value) AS (
-    SELECT 'facts_current', count(*)::float8 FROM current_facts
+    SELECT
+        'facts_current',
+        count(*)::float8
+    FROM current_facts
     UNION ALL
-    SELECT 'orphan_series', count(*)::float8 FROM facts WHERE no_series
+    SELECT
+        'orphan_series',
+        count(*)::float8
+    FROM facts
+    WHERE no_series
     UNION ALL
-    SELECT 'orphan_area', count(*)::float8 FROM facts AS f
-    WHERE NOT f.no_series AND NOT exists(SELECT 1 FROM ref.area AS a WHERE f.ref_area = a.code)
+    SELECT
+        'orphan_area',
+        count(*)::float8
+    FROM facts AS f
+    WHERE
+        NOT f.no_series AND NOT EXISTS (
+            SELECT 1 FROM ref.area AS a
+            WHERE f.ref_area = a.code
+        )
     UNION ALL
-    SELECT 'orphan_counterpart_area', count(*)::float8 FROM facts AS f
-    WHERE NOT f.no_series AND NOT exists(SELECT 1 FROM ref.area AS a WHERE f.counterpart_area = a.code)
+    SELECT
+        'orphan_counterpart_area',
+        count(*)::float8
+    FROM facts AS f
+    WHERE
+        NOT f.no_series AND NOT EXISTS (
+            SELECT 1 FROM ref.area AS a
+            WHERE f.counterpart_area = a.code
+        )
     UNION ALL
-    SELECT 'orphan_indicator', count(*)::float8 FROM facts AS f
-    WHERE NOT f.no_series AND NOT exists(SELECT 1 FROM ref.indicator AS i WHERE f.indicator = i.code)
+    SELECT
+        'orphan_indicator',
+        count(*)::float8
+    FROM facts AS f
+    WHERE
+        NOT f.no_series AND NOT EXISTS (
+            SELECT 1 FROM ref.indicator AS i
+            WHERE f.indicator = i.code
+        )
     UNION ALL
-    SELECT 'orphan_attributes', count(*)::float8 FROM facts AS f
-    WHERE NOT exists(SELECT 1 FROM core.attributes AS a WHERE f.attribute_id = a.attribute_id)
+    SELECT
+        'orphan_attributes',
+        count(*)::float8
+    FROM facts AS f
+    WHERE
+        NOT EXISTS (
+            SELECT 1 FROM core.attributes AS a
+            WHERE f.attribute_id = a.attribute_id
+        )
     UNION ALL
-    SELECT 'duplicate_current_keys', count(*)::float8 FROM repeated
+    SELECT
+        'duplicate_current_keys',
+        count(*)::float8
+    FROM repeated
     UNION ALL
-    SELECT 'known_ranges_overlap', count(*)::float8 FROM ranges
+    SELECT
+        'known_ranges_overlap',
+        count(*)::float8
+    FROM ranges
     WHERE next_from IS NOT NULL AND (known_to IS NULL OR known_to > next_from)
     UNION ALL
-    SELECT 'known_ranges_reversed', count(*)::float8 FROM ranges
+    SELECT
+        'known_ranges_reversed',
+        count(*)::float8
+    FROM ranges
     WHERE known_to < known_from
     UNION ALL
-    SELECT 'null_status_mismatch', count(*)::float8 FROM facts AS f
+    SELECT
+        'null_status_mismatch',
+        count(*)::float8
+    FROM facts AS f
     INNER JOIN ref.obs_status AS s ON f.obs_status = s.code
     WHERE (f.value IS NULL AND s.has_value = 'yes') OR (f.value IS NOT NULL AND s.has_value = 'no')
     UNION ALL
-    SELECT 'nonfinite_values', count(*)::float8 FROM facts
+    SELECT
+        'nonfinite_values',
+        count(*)::float8
+    FROM facts
     WHERE value IN ('NaN', 'Infinity', '-Infinity')
     UNION ALL
-    SELECT 'facts_without_snapshot', count(*)::float8 FROM facts AS f
-    WHERE NOT exists(SELECT 1 FROM raw.snapshot AS s WHERE f.snapshot_id = s.snapshot_id)
+    SELECT
+        'facts_without_snapshot',
+        count(*)::float8
+    FROM facts AS f
+    WHERE
+        NOT EXISTS (
+            SELECT 1 FROM raw.snapshot AS s
+            WHERE f.snapshot_id = s.snapshot_id
+        )
     UNION ALL
-    SELECT 'facts_without_place', count(*)::float8 FROM facts
+    SELECT
+        'facts_without_place',
+        count(*)::float8
+    FROM facts
     WHERE snapshot_id IS NULL
     UNION ALL
-    SELECT 'balance_difference', coalesce(sum(abs(difference)), 0)::float8 FROM ops.balance
+    SELECT
+        'balance_difference',
+        coalesce(sum(abs(difference)), 0)::float8
+    FROM ops.balance
     WHERE source = %(source)s
     UNION ALL
     SELECT
         'candidate_minus_current',
         (
-            coalesce((SELECT sum(b.loaded + b.unchanged) FROM ops.load_snapshot AS b
-            INNER JOIN last_load AS l ON b.load_id = l.load_id), 0)
-            - (SELECT count(*) FROM current_facts AS f
-            WHERE f.snapshot_id IS NOT NULL AND exists(
-                SELECT 1 FROM raw.snapshot AS s
-                INNER JOIN raw.snapshot AS landed ON s.slice = landed.slice AND s.source = landed.source
-                INNER JOIN ops.load_snapshot AS b ON landed.snapshot_id = b.snapshot_id
+            coalesce((
+                SELECT sum(b.loaded + b.unchanged) FROM ops.load_snapshot AS b
                 INNER JOIN last_load AS l ON b.load_id = l.load_id
-                WHERE f.snapshot_id = s.snapshot_id
-            ))
+            ), 0)
+            - (
+                SELECT count(*) FROM current_facts AS f
+                WHERE f.snapshot_id IS NOT NULL AND EXISTS (
+                    SELECT 1 FROM raw.snapshot AS s
+                    INNER JOIN raw.snapshot AS landed ON s.slice = landed.slice AND s.source = landed.source
+                    INNER JOIN ops.load_snapshot AS b ON landed.snapshot_id = b.snapshot_id
+                    INNER JOIN last_load AS l ON b.load_id = l.load_id
+                    WHERE f.snapshot_id = s.snapshot_id
+                )
+            )
         )::float8
     UNION ALL
-    SELECT 'published_minus_current', 0::float8
+    SELECT
+        'published_minus_current',
+        0::float8
 )
 
 SELECT

@@ -1,1 +1,2 @@
-SELECT max(released_at) AS released_at FROM ops.vintage WHERE source = %(source)s
+SELECT max(released_at) AS released_at FROM ops.vintage
+WHERE source = %(source)s

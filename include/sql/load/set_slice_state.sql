@@ -1,7 +1,13 @@
-INSERT INTO ops.slice_state (source, slice, release, content_sha256, facts_path, facts_sha256, load_id)
-VALUES (%(source)s, %(slice)s, %(release)s, %(content_sha256)s, %(facts_path)s, %(facts_sha256)s, %(load_id)s)
+INSERT INTO ops.slice_state (
+    source, slice, release, content_sha256, facts_path, facts_sha256, load_id, landed_at
+)
+VALUES (
+    %(source)s, %(slice)s, %(release)s, %(content_sha256)s, %(facts_path)s, %(facts_sha256)s, %(load_id)s,
+    %(landed_at)s
+)
 ON CONFLICT (source, slice, release) DO UPDATE SET
     content_sha256 = excluded.content_sha256,
     facts_path = excluded.facts_path,
     facts_sha256 = excluded.facts_sha256,
-    load_id = excluded.load_id
+    load_id = excluded.load_id,
+    landed_at = greatest(slice_state.landed_at, excluded.landed_at)

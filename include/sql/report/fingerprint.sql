@@ -44,10 +44,12 @@ WITH contents (name, content) AS (
 )
 
 SELECT
-    t.name AS "table",
-    count(c.content) AS "rows",
-    md5(coalesce(sum(hashtextextended(c.content, 0)::numeric), 0)::text
-    || coalesce(sum(hashtextextended(c.content, 1)::numeric), 0)::text) AS hash
+    t.name AS table,
+    count(c.content) AS rows,
+    md5(
+        coalesce(sum(hashtextextended(c.content, 0)::numeric), 0)::text
+        || coalesce(sum(hashtextextended(c.content, 1)::numeric), 0)::text
+    ) AS hash
 FROM (
     VALUES
     ('core.series'), ('core.attributes'), ('core.observation'), ('bi.fact_observation'), ('bi.dim_area'),

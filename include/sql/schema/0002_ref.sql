@@ -276,13 +276,36 @@ SELECT
     )::date AS period_end
 FROM generate_series(1800, 2200) AS years (year)
 CROSS JOIN (
-    SELECT 0 AS base, 0 AS part, '' AS label, 'A' AS freq, 12 AS months
+    SELECT
+        0 AS base,
+        0 AS part,
+        '' AS label,
+        'A' AS freq,
+        12 AS months
     UNION ALL
-    SELECT 100, n, '-S' || n, 'S', 6 FROM generate_series(1, 2) AS n
+    SELECT
+        100,
+        n,
+        '-S' || n,
+        'S',
+        6
+    FROM generate_series(1, 2) AS n
     UNION ALL
-    SELECT 200, n, '-Q' || n, 'Q', 3 FROM generate_series(1, 4) AS n
+    SELECT
+        200,
+        n,
+        '-Q' || n,
+        'Q',
+        3
+    FROM generate_series(1, 4) AS n
     UNION ALL
-    SELECT 300, n, '-' || lpad(n::text, 2, '0'), 'M', 1 FROM generate_series(1, 12) AS n
+    SELECT
+        300,
+        n,
+        '-' || lpad(n::text, 2, '0'),
+        'M',
+        1
+    FROM generate_series(1, 12) AS n
 ) AS parts;
 
 -- Bring a codelist to the state of its CSV (rows as JSON objects of text; empty cells are NULL). Codes that left the

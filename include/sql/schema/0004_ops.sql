@@ -75,6 +75,7 @@ CREATE TABLE ops.slice_state (
     facts_path text NOT NULL,
     facts_sha256 text NOT NULL,
     load_id text NOT NULL REFERENCES ops.load,
+    landed_at timestamptz NOT NULL,
     PRIMARY KEY (source, slice, release)
 );
 
@@ -177,6 +178,6 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS v ON TRUE
 WHERE o.step = 'load' AND o.status <> 'failed'
-ORDER BY o.source, o.outcome_id DESC;
+ORDER BY o.source ASC, o.outcome_id DESC;
 
 COMMENT ON VIEW ops.load_summary IS 'The last load of each source, and the vintage that it is at';

@@ -68,7 +68,11 @@ CREATE TABLE core.observation (
     end_reason text,
     FOREIGN KEY (source, series_id) REFERENCES core.series,
     CONSTRAINT one_current_row UNIQUE NULLS NOT DISTINCT (series_id, time_id, vintage_to, source),
-    CONSTRAINT obs_status_known CHECK (obs_status IN ('A', 'B', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q', 'S', 'T', 'U', 'V', 'W', 'X')),
+    CONSTRAINT obs_status_known CHECK (
+        obs_status IN (
+            'A', 'B', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q', 'S', 'T', 'U', 'V', 'W', 'X'
+        )
+    ),
     CONSTRAINT value_and_status CHECK ((value IS NULL) = (obs_status IN ('H', 'L', 'M', 'N', 'O', 'Q'))),
     CONSTRAINT value_is_finite CHECK (value NOT IN ('NaN', 'Infinity', '-Infinity')),
     CONSTRAINT ended_for_a_reason CHECK ((vintage_to IS NULL) = (end_reason IS NULL)),

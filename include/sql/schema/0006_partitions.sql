@@ -36,4 +36,4 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION core.new_partition (text), core.attach_partition (text) FROM public;
+REVOKE ALL ON FUNCTION core.new_partition(text), core.attach_partition(text) FROM public;

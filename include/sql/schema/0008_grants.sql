@@ -11,7 +11,7 @@ GRANT INSERT ON ops.validation_result TO migstats_etl;
 GRANT INSERT, UPDATE ON ops.slice_state, ops.publication TO migstats_etl;
 GRANT INSERT, UPDATE, DELETE ON bi.fact_observation TO migstats_etl;
 GRANT USAGE ON SEQUENCE ops.vintage_number TO migstats_etl;
-GRANT EXECUTE ON FUNCTION core.new_partition (text), core.attach_partition (text) TO migstats_etl;
+GRANT EXECUTE ON FUNCTION core.new_partition(text), core.attach_partition(text) TO migstats_etl;
 
 GRANT USAGE ON SCHEMA bi TO bi_reader;
 GRANT SELECT ON bi.fact_observation TO bi_reader;

@@ -1,0 +1,105 @@
+"""Fixtures that several tests share: a database of one's own, real payloads, a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HOME = Path(__file__).resolve().parents[1]
+
+# Before anything imports Airflow or migstats: tests know nothing of a demo that runs beside them.
+for name in [n for n in os.environ if n.startswith(("MIGSTATS_", "AIRFLOW"))]:
+    if name != "MIGSTATS_PAYLOADS":
+        del os.environ[name]
+_SCRATCH = Path(tempfile.mkdtemp(prefix="migstats-tests-"))
+_SCRATCH.chmod(0o755)  # PostgreSQL may run as another user
+os.environ.update(
+    {
+        "MIGSTATS_STATE": str(_SCRATCH / "state"),
+        "AIRFLOW_HOME": str(_SCRATCH / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(HOME / "plugins"),
+        "AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX": "glob",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_SCRATCH}/airflow.db",
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING",
+        "GX_ANALYTICS_ENABLED": "false",
+    }
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The lock itself is tested first, the whole demo last."""
+    items.sort(key=lambda item: (item.get_closest_marker("lock") is None) + 2 * bool(item.get_closest_marker("end_to_end")))
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(_SCRATCH, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def payloads() -> Path:
+    """The folder of real payloads; without it the test is skipped."""
+    folder = os.environ.get("MIGSTATS_PAYLOADS")
+    if not folder:
+        pytest.skip("MIGSTATS_PAYLOADS is not set: the real payloads of the publishers are not here")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[object]:
+    """The embedded PostgreSQL, for this session."""
+    from migstats import postgres as server
+    from migstats.process import free_port
+
+    data = _SCRATCH / "postgres"
+    running = server.start(data, free_port(), "test-only", durable=False)
+    yield running
+    server.stop(data)
+
+
+@pytest.fixture(scope="session")
+def _template(postgres) -> str:  # type: ignore[no-untyped-def]
+    from migstats import postgres as server
+    from migstats import warehouse
+    from migstats.source import read_sources
+
+    server.create_database(postgres, "template_warehouse")
+    passwords = dict.fromkeys(warehouse.ROLES, "test-only")
+    warehouse.setup(postgres.url("template_warehouse"), read_sources().values(), passwords)
+    return "template_warehouse"
+
+
+@pytest.fixture
+def warehouse_url(postgres, _template: str) -> str:  # type: ignore[no-untyped-def]
+    """A fresh, migrated warehouse, as its owner (a superuser)."""
+    from migstats import postgres as server
+
+    name = f"w{uuid.uuid4().hex[:12]}"
+    server.create_database(postgres, name, template=_template)
+    return postgres.url(name)
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lake and state of the test's own."""
+    monkeypatch.setenv("MIGSTATS_STATE", str(tmp_path / "state"))
+    monkeypatch.delenv("MIGSTATS_LAKE", raising=False)
+    return tmp_path / "state" / "lake"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of an installed Chromium."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("NO BROWSER: install chromium to run the tests of pages")
+    return found
