@@ -37,7 +37,9 @@ os.environ.update(
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The lock itself is tested first, the whole demo last."""
-    items.sort(key=lambda item: (item.get_closest_marker("lock") is None) + 2 * bool(item.get_closest_marker("end_to_end")))
+    items.sort(
+        key=lambda item: (item.get_closest_marker("lock") is None) + 2 * bool(item.get_closest_marker("end_to_end"))
+    )
 
 
 def pytest_sessionfinish() -> None:
@@ -82,9 +84,12 @@ def _template(postgres) -> str:  # type: ignore[no-untyped-def]
 def warehouse_url(postgres, _template: str) -> str:  # type: ignore[no-untyped-def]
     """A fresh, migrated warehouse, as its owner (a superuser)."""
     from migstats import postgres as server
+    from migstats import warehouse
 
     name = f"w{uuid.uuid4().hex[:12]}"
     server.create_database(postgres, name, template=_template)
+    with warehouse.connect(postgres.url(name)) as connection:
+        connection.execute(warehouse.statement("grants/database"))  # a copy does not carry it along
     return postgres.url(name)
 
 

@@ -31,7 +31,7 @@ assert str(bag.dags["smoke"].test().state) == "success"
 def run(*arguments: str, **environment: str) -> None:
     import os
 
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: PLW1510 (the assertion shows more than the exception would)
         [sys.executable, *arguments], capture_output=True, text=True, env={**os.environ, **environment}, timeout=300
     )
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
@@ -39,7 +39,10 @@ def run(*arguments: str, **environment: str) -> None:
 
 @pytest.mark.parametrize(
     "executor",
-    ["airflow.executors.local_executor.LocalExecutor", "airflow.providers.celery.executors.celery_executor.CeleryExecutor"],
+    [
+        "airflow.executors.local_executor.LocalExecutor",
+        "airflow.providers.celery.executors.celery_executor.CeleryExecutor",
+    ],
 )
 def test_executors_import(executor: str) -> None:
     module, _, name = executor.rpartition(".")

@@ -119,6 +119,7 @@ def setup(url: str, sources: Iterable[Source] = (), passwords: Mapping[str, str]
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('migstats.setup', 0))")
         _roles(connection, passwords or {})
         applied = _migrate(connection)
+        connection.execute(statement("grants/database"))
         concepts = settings.include() / "codelists"
         for name in _CODELISTS:
             records = [{k: v or None for k, v in row.items()} for row in read_codelist(concepts, name).rows.values()]

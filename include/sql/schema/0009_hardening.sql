@@ -1,12 +1,9 @@
--- What any role may do by default and a reader must not: temporary tables, large objects, locks that others wait for,
+-- What any role may do by default and a reader must not: large objects, locks that others wait for,
 -- messages into the write-ahead log.
 DO $$
 DECLARE
     routine regprocedure;
 BEGIN
-    EXECUTE format('REVOKE ALL ON DATABASE %I FROM public', current_database());
-    EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO migstats_etl', current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO bi_reader, migstats_watchdog', current_database());
     FOR routine IN
         SELECT p.oid::regprocedure
         FROM pg_catalog.pg_proc AS p

@@ -1,0 +1,210 @@
+"""Harmonise: codes, periods, statuses and figures; what cannot become an observation is kept with its reason."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from migstats import settings
+from migstats.errors import DriftError
+from migstats.harmonise import Codes, Harmonised, harmonise, read_codes, wide
+from migstats.observation import EXPLAINED, QUARANTINED
+from migstats.readers import PLACE, ROW, VALUE, TextTable
+from migstats.source import Dataset
+
+CONCEPTS = settings.include() / "codelists"
+DATASET = {
+    "id": "figures",
+    "title": "t",
+    "url": "https://example.org/x",
+    "reader": {"format": "sdmx_csv"},
+    "only": {"kind": ["wanted"]},
+    "concepts": {
+        "indicator": "MIG_STOCK",
+        "unit": "PS",
+        "ref_area": {"column": "geo", "scheme": "iso2"},
+        "sex": {"column": "sex", "scheme": "eurostat"},
+        "time_period": {"column": "time"},
+        "obs_status": {"column": "flag", "split": "letters", "precedence": "pbe"},
+        "conf_status": {"column": "flag", "split": "letters"},
+    },
+    "stock_or_flow": "stock",
+    "reference_point": "07-01",
+}
+ROW_OF = {"geo": "MA", "sex": "T", "time": "2020", "flag": "", "kind": "wanted", VALUE: "7"}
+CODES = """dataset,column,code,concept,target,treatment,note
+*,geo,XY,ref_area,,ignore,
+*,geo,QQ,ref_area,,unknown,
+*,geo,MC,ref_area,MAR,map,goes before the scheme
+*,flag,b,obs_status,B,map,
+*,flag,p,obs_status,P,map,
+*,flag,e,obs_status,E,map,
+*,flag,|C,obs_status,Q,map,
+*,flag,|C,conf_status,C,map,
+*,_value,..,obs_status,O,map,
+*,_value,..,missing_reason,not_available,map,
+*,_value,~,obs_status,Q,map,
+*,_value,~,missing_reason,suppressed,map,
+*,_value,-,obs_status,M,map,
+*,_value,-,missing_reason,not_applicable,map,
+"""
+
+
+@pytest.fixture
+def codes(tmp_path: Path) -> Codes:
+    (tmp_path / "codes.csv").write_text(CODES, encoding="utf-8")
+    return read_codes(tmp_path, CONCEPTS)
+
+
+def run(codes: Codes, *rows: dict[str, str | None], **changes: object) -> Harmonised:
+    cells = [{**ROW_OF, **row} for row in rows]
+    names = [c for c in cells[0] if c != VALUE]
+    data = {c: pa.array([r[c] for r in cells], pa.string()).dictionary_encode() for c in names}
+    data[VALUE] = pa.array([r[VALUE] for r in cells], pa.string())
+    data[PLACE] = pa.array(["line {}"] * len(cells)).dictionary_encode()
+    data[ROW] = pa.array(range(2, len(cells) + 2), pa.int32())
+    dataset = Dataset.model_validate({**DATASET, **changes})
+    return harmonise({"f" * 64: TextTable(pa.table(data))}, "toy", dataset, codes, concepts=CONCEPTS, last_year=2027)
+
+
+def said(done: Harmonised) -> list[tuple[object, ...]]:
+    frame = wide(done, "s")
+    return list(frame.select("ref_area", "value", "obs_status", "conf_status", "missing_reason").iter_rows())
+
+
+def why(done: Harmonised) -> list[tuple[str, str]]:
+    kept = [(r["reason"], r["place"]) for r in done.quarantine.to_pylist()]
+    return kept + [(r["reason"], str(r["count"])) for r in done.explained.to_pylist()]
+
+
+OBSERVED = {
+    "a plain figure": ({}, ("MAR", 7.0, "A", "F", None)),
+    "zero is a figure": ({VALUE: "0"}, ("MAR", 0.0, "A", "F", None)),
+    "missing": ({VALUE: ".."}, ("MAR", None, "O", "F", "not_available")),
+    "suppressed": ({VALUE: "~"}, ("MAR", None, "Q", "F", "suppressed")),
+    "not applicable": ({VALUE: "-"}, ("MAR", None, "M", "F", "not_applicable")),
+    "NA is Namibia": ({"geo": "NA"}, ("NAM", 7.0, "A", "F", None)),
+    "codes.csv goes before the scheme": ({"geo": "MC"}, ("MAR", 7.0, "A", "F", None)),
+    "white space around a code": ({"geo": " MA "}, ("MAR", 7.0, "A", "F", None)),
+    "several flags, the first in precedence": ({"flag": "bep"}, ("MAR", 7.0, "P", "F", None)),
+    "confidential without a figure": ({"flag": "|C", VALUE: None}, ("MAR", None, "Q", "C", "suppressed")),
+    "a flag and a missing figure": ({"flag": "b", VALUE: ".."}, ("MAR", None, "O", "F", "not_available")),
+    "thousandths stay exact": ({VALUE: "0.1"}, ("MAR", 0.1, "A", "F", None)),
+}
+
+
+@pytest.mark.parametrize(("row", "expected"), OBSERVED.values(), ids=OBSERVED)
+def test_a_cell_becomes_an_observation(codes: Codes, row: dict[str, str], expected: tuple[object, ...]) -> None:
+    assert said(run(codes, row)) == [expected]
+
+
+KEPT = {
+    "an unknown area": ({"geo": "1E5"}, "unknown_code"),
+    "an area known to be unmappable": ({"geo": "QQ"}, "declared_unknown"),
+    "an ignored area": ({"geo": "XY"}, "declared_ignored"),
+    "an empty dimension": ({"geo": ""}, "missing_dimension"),
+    "no dimension at all": ({"sex": None}, "missing_dimension"),
+    "a text that is no number": ({VALUE: "<5"}, "not_a_number"),
+    "an error of a spreadsheet": ({VALUE: "#REF!"}, "not_a_number"),
+    "not a number": ({VALUE: "NaN"}, "not_a_number"),
+    "infinity": ({VALUE: "inf"}, "not_a_number"),
+    "two numbers": ({VALUE: "1 234"}, "not_a_number"),
+    "a null without a word": ({VALUE: None}, "not_a_number"),
+    "a negative count": ({VALUE: "-5"}, "out_of_bounds"),
+    "more people than there are": ({VALUE: "1e12"}, "out_of_bounds"),
+    "a year far ahead": ({"time": "2999"}, "bad_period"),
+    "a year to come": ({"time": "2031"}, "future_period"),
+    "half a year": ({"time": "2020/21"}, "bad_period"),
+    "a figure that is said not to be there": ({"flag": "|C"}, "contradiction"),
+    "a row of another kind": ({"kind": "other"}, "not_selected"),
+}
+
+
+@pytest.mark.parametrize(("row", "reason"), KEPT.values(), ids=KEPT)
+def test_what_is_no_observation_is_kept_with_its_reason(codes: Codes, row: dict[str, str], reason: str) -> None:
+    done = run(codes, row)
+    assert said(done) == []
+    assert [r for r, _ in why(done)] == [reason]
+    assert reason in (*QUARANTINED, *EXPLAINED)
+
+
+def test_a_new_flag_stops_the_dataset_and_is_named(codes: Codes) -> None:
+    with pytest.raises(DriftError, match=r"column flag: the flags \['C', 'q'\] are not in codes.csv"):
+        run(codes, {"flag": "bq"}, {"flag": "C"})
+
+
+def test_a_renamed_column_is_named_with_those_that_there_are(codes: Codes) -> None:
+    concepts = {**DATASET["concepts"], "age": {"column": "alter", "scheme": "eurostat"}}  # type: ignore[dict-item]
+    with pytest.raises(DriftError, match=r"'alter'.* has geo, sex, time, flag, kind"):
+        run(codes, {}, concepts=concepts)
+
+
+def test_equal_duplicates_count_once_and_contradicting_ones_not_at_all(codes: Codes) -> None:
+    done = run(codes, {}, {}, {"geo": "TN"}, {"geo": "TN", VALUE: "8"}, {"geo": "SN"})
+    assert [row[0] for row in said(done)] == ["MAR", "SEN"]
+    assert why(done) == [
+        ("conflicting_duplicate", "line 4"),
+        ("conflicting_duplicate", "line 5"),
+        ("identical_duplicate", "1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "value"),
+    [
+        ("1.234,5", {"decimal": ",", "group": "."}, 1234.5),
+        ("1 234", {"group": " "}, 1234.0),
+        ("1,234.5", {"group": ","}, 1234.5),
+        ("12,5", {"decimal": ","}, 12.5),
+        ("1.23", {"decimal": ",", "group": "."}, None),
+        ("1.5", {"decimal": ","}, None),
+        ("1,23", {"group": ","}, None),
+    ],
+)
+def test_numbers_are_read_as_declared_and_never_guessed(
+    codes: Codes, text: str, number: dict[str, str], value: float | None
+) -> None:
+    done = run(codes, {VALUE: text}, number=number)
+    assert [row[1] for row in said(done)] == ([] if value is None else [value])
+
+
+def test_thousands_become_persons(codes: Codes) -> None:
+    assert said(run(codes, {VALUE: "12.5"}, unit_mult=3))[0][1] == 12_500
+
+
+def test_the_closest_code_is_suggested_and_not_taken(codes: Codes) -> None:
+    done = run(codes, {"geo": "Moroco"})
+    assert said(done) == []
+    assert done.quarantine.to_pylist()[0]["suggestion"] == "MAR (Morocco)"
+
+
+def test_content_is_the_same_in_another_order_and_number_format_and_at_another_place(codes: Codes) -> None:
+    one = run(codes, {}, {"geo": "TN", VALUE: "8"}, {"geo": "SN", VALUE: ".."})
+    other = run(codes, {"geo": "SN", VALUE: ".."}, {"geo": "TN", VALUE: "8.0"}, {VALUE: "7.00"})
+    assert one.content_hash == other.content_hash
+    assert one.content_hash != run(codes, {}, {"geo": "TN", VALUE: "9"}, {"geo": "SN", VALUE: ".."}).content_hash
+    assert (
+        one.content_hash
+        != run(codes, {"flag": "e"}, {"geo": "TN", VALUE: "8"}, {"geo": "SN", VALUE: ".."}).content_hash
+    )
+
+
+def test_every_cell_is_accounted_for_whatever_comes(codes: Codes) -> None:
+    choose = random.Random(7)
+    pools: dict[str, list[str | None]] = {
+        "geo": ["MA", "TN", "NA", "XY", "QQ", "??", "", None],
+        "sex": ["T", "M", "F", "x", None],
+        "time": ["2019", "2020", "2020-Q1", "abc", None],
+        "flag": ["", "b", "bep", "|C", None],
+        "kind": ["wanted", "other"],
+        VALUE: ["1", "2.5", "..", "~", "-", "x", "-1", "", None],
+    }
+    for _ in range(30):
+        rows = [{c: choose.choice(p) for c, p in pools.items()} for _ in range(200)]
+        done = run(codes, *rows)
+        explained = sum(done.explained["count"].to_pylist())
+        assert done.facts.num_rows + done.quarantine.num_rows + explained == 200
+        assert wide(done, "s").height == done.facts.num_rows

@@ -1,0 +1,164 @@
+"""Publish: what BI reads moves to the accepted vintages, and SUM(value) counts nothing twice."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import threading
+from pathlib import Path
+
+import pytest
+import toy
+
+from migstats import publish, warehouse
+from migstats.source import Source
+
+pytestmark = pytest.mark.database
+
+LATER = toy.DAY + dt.timedelta(days=1)
+A, B = "figures/part=a", "figures/part=b"
+CONTRACT = Path(__file__).parent / "contracts" / "bi.csv"
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Source]:
+    return toy.declare(tmp_path, monkeypatch, "toy", "zoo", "ark")
+
+
+def shown(url: str, column: str = "value") -> dict[tuple[str, ...], float | None]:
+    with warehouse.connect(url) as connection:
+        rows = connection.execute("SELECT * FROM bi.fact_observation").fetchall()
+    return {(r["source"], r["ref_area"], r["counterpart_area"], r["sex"], r["time_period"]): r[column] for r in rows}
+
+
+def naive_sum(url: str) -> float:
+    with warehouse.connect(url) as connection:
+        return float(
+            connection.execute("SELECT coalesce(sum(value), 0) AS s FROM bi.fact_observation").fetchall()[0]["s"]
+        )
+
+
+def load_and_publish(url: str, source: Source, rows: list[dict[str, str]]) -> publish.Publication:
+    toy.load(url, source, toy.read(url, source, A, rows))
+    return publish.publish(url, run_id="test")
+
+
+SUMS = {
+    "a total alone counts": ([{"OBS_VALUE": "100"}], 100),
+    "sexes that add up count, their total does not": (
+        [{"OBS_VALUE": "100"}, {"SEX": "M", "OBS_VALUE": "60"}, {"SEX": "F", "OBS_VALUE": "40"}],
+        100,
+    ),
+    "an incomplete breakdown falls back to the total": ([{"OBS_VALUE": "1000"}, {"SEX": "M", "OBS_VALUE": "60"}], 1000),
+    "a suppressed part falls back to the total": (
+        [{"OBS_VALUE": "1000"}, {"SEX": "M", "OBS_VALUE": "600"}, {"SEX": "F", "OBS_VALUE": "", "OBS_STATUS": "Q"}],
+        1000,
+    ),
+    "groups of areas never count": ([{"OBS_VALUE": "100"}, {"REF_AREA": "001", "OBS_VALUE": "900"}], 100),
+    "two margins of one total count once": (
+        [
+            {"OBS_VALUE": "100"},
+            {"SEX": "M", "OBS_VALUE": "60"},
+            {"SEX": "F", "OBS_VALUE": "40"},
+            {"COUNTERPART": "FRA", "BASIS": "origin", "OBS_VALUE": "70"},
+            {"COUNTERPART": "ESP", "BASIS": "origin", "OBS_VALUE": "30"},
+        ],
+        100,
+    ),
+    "a missing figure adds nothing": ([{"OBS_VALUE": "", "OBS_STATUS": "O"}, {"REF_AREA": "SRB", "OBS_VALUE": "7"}], 7),
+}
+
+
+@pytest.mark.parametrize(("rows", "total"), SUMS.values(), ids=SUMS)
+def test_a_naive_sum_counts_nothing_twice(
+    warehouse_url: str, sources: list[Source], rows: list[dict[str, str]], total: float
+) -> None:
+    load_and_publish(warehouse_url, sources[0], [{**row} for row in rows])
+    assert naive_sum(warehouse_url) == total
+    published = shown(warehouse_url, "published_value")
+    assert len(published) == len(rows)
+    assert sorted(v for v in published.values() if v is not None) == sorted(
+        float(r["OBS_VALUE"]) for r in rows if r["OBS_VALUE"]
+    )
+
+
+def test_of_two_sources_of_one_indicator_the_preferred_one_counts(warehouse_url: str, sources: list[Source]) -> None:
+    with warehouse.connect(warehouse_url) as connection:
+        connection.execute("UPDATE ref.source_preference SET sources = 'zoo|ark' WHERE code = 'MIG_STOCK'")
+    for source, value in zip(sources[1:], ("100", "95"), strict=True):
+        load_and_publish(warehouse_url, source, [{"OBS_VALUE": value}])
+    assert naive_sum(warehouse_url) == 100
+    assert sorted(v for v in shown(warehouse_url, "published_value").values() if v) == [95, 100]
+
+
+def test_publish_moves_bi_once_and_writes_only_what_differs(warehouse_url: str, sources: list[Source]) -> None:
+    first = load_and_publish(warehouse_url, sources[0], [{}, {"REF_AREA": "SRB"}])
+    again = publish.publish(warehouse_url, run_id="test")
+    toy.load(warehouse_url, sources[0], toy.read(warehouse_url, sources[0], B, [{"REF_AREA": "NPL"}], at=LATER))
+    more = publish.publish(warehouse_url, run_id="test")
+    assert (first.added, first.removed) == (2, 0)
+    assert (again.vintages, again.added, again.removed) == ({}, 0, 0)
+    assert (more.added, more.removed) == (1, 0)
+
+
+def test_several_accepted_sources_are_one_publish(warehouse_url: str, sources: list[Source]) -> None:
+    for source in sources:
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, [{}]))
+    assert set(publish.publish(warehouse_url, run_id="test").vintages) == {s.id for s in sources}
+
+
+def test_a_reader_sees_one_whole_state_while_publishes_go_on(warehouse_url: str, sources: list[Source]) -> None:
+    seen: set[tuple[int, float]] = set()
+    stop = threading.Event()
+
+    def look() -> None:
+        with warehouse.connect(warehouse_url, autocommit=True) as connection:
+            while not stop.is_set():
+                row = connection.execute("SELECT count(*) AS n, sum(value) AS s FROM bi.fact_observation").fetchall()[0]
+                seen.add((row["n"], row["s"] or 0))
+
+    load_and_publish(warehouse_url, sources[0], [{"OBS_VALUE": "0"}, {"REF_AREA": "SRB", "OBS_VALUE": "0"}])
+    reader = threading.Thread(target=look)
+    reader.start()
+    for n in range(1, 11):
+        rows = [{"OBS_VALUE": str(n)}, {"REF_AREA": "SRB", "OBS_VALUE": str(n)}]
+        at = toy.DAY + n * (LATER - toy.DAY)
+        toy.load(warehouse_url, sources[0], toy.read(warehouse_url, sources[0], A, rows, at=at))
+        publish.publish(warehouse_url, run_id="test")
+    stop.set()
+    reader.join()
+    assert seen <= {(2, 2.0 * n) for n in range(11)}
+
+
+def columns(url: str) -> list[dict[str, str]]:
+    with warehouse.connect(url) as connection:
+        return connection.execute(
+            """
+            SELECT c.table_name AS relation, c.column_name AS "column", c.data_type AS type,
+                   coalesce(col_description(('bi.' || c.table_name)::regclass, c.ordinal_position), '') AS comment
+            FROM information_schema.columns AS c
+            WHERE c.table_schema = 'bi'
+            ORDER BY 1, c.ordinal_position
+            """
+        ).fetchall()
+
+
+def test_names_and_types_of_bi_are_the_contract(warehouse_url: str) -> None:
+    with CONTRACT.open(encoding="utf-8", newline="") as file:
+        promised = {(r["relation"], r["column"], r["type"]) for r in csv.DictReader(file)}
+    there = {(r["relation"], r["column"], r["type"]) for r in columns(warehouse_url)}
+    assert promised - there == set(), "a reader's query would break"
+    assert there - promised == set(), "add the new columns to tests/contracts/bi.csv"
+
+
+def test_every_column_of_bi_has_a_comment_and_a_plain_type(warehouse_url: str) -> None:
+    plain = {"text", "integer", "double precision", "boolean", "date", "timestamp with time zone"}
+    found = columns(warehouse_url)
+    assert len(found) > 100
+    assert [r for r in found if not r["comment"] or r["type"] not in plain] == []
+    with warehouse.connect(warehouse_url) as connection:
+        bare = connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'bi'::regnamespace AND relkind IN ('r', 'v') "
+            "AND obj_description(oid, 'pg_class') IS NULL"
+        ).fetchall()
+    assert bare == []

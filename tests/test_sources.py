@@ -1,0 +1,96 @@
+"""Each source: its samples give the expected rows, and the real payloads give the golden figures."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from migstats import pipeline, settings
+from migstats.harmonise import harmonise, read_codes, wide
+from migstats.readers import reader_for
+from migstats.replay import answer
+from migstats.source import Source, folder_of, plan, read_sources
+
+SOURCES = read_sources()
+HERE = Path(__file__).parent / "sources"
+YEARS = {"unhcr_population": range(2020, 2025), "eurostat_migr": range(2020, 2025)}
+KEY = ["dataset", "indicator", "ref_area", "counterpart_area", "counterpart_basis", "sex", "age", "time_period"]
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_bytes(source: Source, dataset_id: str, payload: bytes, name: str = "file") -> tuple[pl.DataFrame, object]:
+    dataset = source.dataset(dataset_id)
+    table = reader_for(dataset.reader).read(payload, dataset.reader)
+    codes = read_codes(folder_of(source.id), pipeline.concepts())
+    done = harmonise({"0" * 64: table}, source.id, dataset, codes, concepts=pipeline.concepts(), last_year=2027)
+    return wide(done, name), done
+
+
+def sampled(source: Source) -> Iterator[tuple[str, str, pl.DataFrame, object]]:
+    samples = settings.include() / "samples"
+    for release in [r.id for r in source.releases] or [None]:
+        for slice_ in plan(source, today=dt.date(2026, 11, 24), release=release, years=YEARS.get(source.id, ())):
+            target = "/" + slice_.url.removeprefix("https://")
+            got = answer(samples, target, {"User-Agent": source.user_agent or "migstats"})
+            assert got.status == 200, (slice_.slice, got.status)
+            yield slice_.release, slice_.dataset, *read_bytes(source, slice_.dataset, got.body, slice_.slice)
+
+
+@pytest.fixture(scope="module", params=sorted(SOURCES))
+def slices(request: pytest.FixtureRequest) -> tuple[Source, list[tuple[str, str, pl.DataFrame, object]]]:
+    source = SOURCES[request.param]
+    return source, list(sampled(source))
+
+
+def test_samples_give_the_expected_rows(slices) -> None:
+    source, parts = slices
+    found = pl.concat([frame.with_columns(edition=pl.lit(release)) for release, _, frame, _ in parts])
+    for expected in rows_of(HERE / source.id / "expected.csv"):
+        wanted = [pl.col(k) == expected[k] for k in KEY] + [pl.col("edition") == expected["release"]]
+        rows = found.filter(*wanted)
+        assert rows.height == 1, expected
+        row = rows.row(0, named=True)
+        assert row["value"] == (float(expected["value"]) if expected["value"] else None), expected
+        assert row["obs_status"] == expected["obs_status"], expected
+        assert (row["concept_basis"] or "") == expected["concept_basis"], expected
+
+
+def test_every_cell_of_a_sample_is_accounted_for_and_none_is_quarantined(slices) -> None:
+    for _, dataset, frame, done in slices[1]:
+        explained = sum(done.explained["count"].to_pylist())
+        assert done.quarantine.num_rows == 0, dataset
+        assert sum(done.landed.values()) == frame.height + explained, dataset
+
+
+GOLDEN = [(source, golden) for source in sorted(SOURCES) for golden in rows_of(HERE / source / "golden.csv")]
+
+
+@pytest.mark.parametrize("source", sorted(SOURCES))
+def test_there_are_ten_golden_figures_at_least(source: str) -> None:
+    assert sum(name == source for name, _ in GOLDEN) >= 10
+
+
+@pytest.mark.payloads
+@pytest.mark.parametrize("source_id", sorted(SOURCES))
+def test_golden_figures_stand_in_the_real_payloads(source_id: str, payloads: Path) -> None:
+    source = SOURCES[source_id]
+    golden = [g for name, g in GOLDEN if name == source_id]
+    for file, dataset_id in sorted({(g["file"], g["dataset"]) for g in golden}):
+        found = list(payloads.rglob(Path(file).name))
+        assert found, file
+        payload = found[0].read_bytes()
+        frame, _ = read_bytes(source, dataset_id, payload)
+        for g in (g for g in golden if (g["file"], g["dataset"]) == (file, dataset_id)):
+            row = frame.filter(*[pl.col(k) == g[k] for k in KEY]).row(0, named=True)
+            assert row["place"] == g["place"], g
+            assert (row["raw"] or "") == g["raw"], g
+            assert row["value"] == (float(g["value"]) if g["value"] else None), g
