@@ -334,7 +334,8 @@ def test_no_file_names_a_package_index() -> None:
 
 def test_no_python_file_is_too_long_to_read() -> None:
     sizes = {str(path.relative_to(ROOT)): path.stat().st_size for path in PYTHON}
-    assert {name: size for name, size in sizes.items() if size > 40_000} == {}
+    longest = {name: 50_000 if name.startswith("tests/") else 40_000 for name in sizes}  # tables of examples are long
+    assert {name: size for name, size in sizes.items() if size > longest[name]} == {}
 
 
 def test_airflow_does_not_execute_the_package_as_plugins() -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from migstats import validate
+from migstats import frames, validate
 from migstats.errors import DeclarationError, ValidationFailedError
 from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, SHARED_ATTRIBUTES, series_id, time_id
 
@@ -134,17 +134,17 @@ CLEAN: dict[str, list[dict[str, Any]]] = {
 
 
 def profile(figures: Iterable[Mapping[str, Any]], source: str = "undesa_stock") -> pd.DataFrame:
-    return validate.profile(*candidate(figures), CODELISTS, validate.read_suite(SUITES, source).sums)
+    return frames.profile(*candidate(figures), CODELISTS, validate.read_suite(SUITES, source).sums)
 
 
-def landing(**differs: Any) -> validate.Landing:
+def landing(**differs: Any) -> frames.Landing:
     facts = {"dataset": "d", "slice": "d/year=2020", "snapshot": SHA, "bytes": 9, "page": 1, "pages": 1}
     counts = {"landed": 12, "observations": 10, "quarantined": 0, "explained": 2}
-    return validate.Landing(**{**facts, **counts, **differs})
+    return frames.Landing(**{**facts, **counts, **differs})
 
 
 def measures(**differs: float) -> list[tuple[str, float, str]]:
-    return [(m, {"facts_current": 5.0, **differs}.get(m, 0.0), "core.observation") for m in validate.MEASURES]
+    return [(m, {"facts_current": 5.0, **differs}.get(m, 0.0), "core.observation") for m in frames.MEASURES]
 
 
 @pytest.fixture(scope="module")
@@ -155,13 +155,13 @@ def parameters() -> dict[str, object]:
 @pytest.fixture(scope="module")
 def clean() -> dict[str, pd.DataFrame]:
     """Suite → a frame that passes it. The observation's is that of all sources' candidates."""
-    frames = {source: profile(CLEAN[source], source) for source in SOURCES}
+    profiles = {source: profile(CLEAN[source], source) for source in SOURCES}
     landed = [landing(), landing(slice="d/year=2021", publisher_rows=12, publisher_total=12)]
     return {
-        "landed": validate.landed_frame("undesa_stock", landed),
-        "observation": frames["undesa_stock"],
-        "warehouse": validate.warehouse_frame(measures()),
-        **frames,
+        "landed": frames.landed_frame("undesa_stock", landed),
+        "observation": profiles["undesa_stock"],
+        "warehouse": frames.warehouse_frame(measures()),
+        **profiles,
     }
 
 
@@ -217,7 +217,7 @@ MUTATIONS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "warehouse": {
         "facts_current_some": {"facts_current": 0},
-        **{f"{m}_none": {m: 1} for m in validate.MEASURES if m != "facts_current"},
+        **{f"{m}_none": {m: 1} for m in frames.MEASURES if m != "facts_current"},
     },
     "undesa_stock": {
         "sexes_add_up": {"sexes_difference": 2},
@@ -521,16 +521,16 @@ def test_the_profile_of_dictionaries_is_that_of_plain_text() -> None:
         for t in tables
     ]
 
-    pd.testing.assert_frame_equal(validate.profile(*tables, CODELISTS), validate.profile(*coded, CODELISTS))
+    pd.testing.assert_frame_equal(frames.profile(*tables, CODELISTS), frames.profile(*coded, CODELISTS))
 
 
 def test_the_profile_does_not_depend_on_the_order_of_attributes_or_series() -> None:
     series, attributes, facts = candidate(CLEAN["undesa_stock"])
     sums = validate.read_suite(SUITES, "undesa_stock").sums
 
-    turned = validate.profile(series[::-1], attributes[::-1], facts, CODELISTS, sums)
+    turned = frames.profile(series[::-1], attributes[::-1], facts, CODELISTS, sums)
 
-    pd.testing.assert_frame_equal(validate.profile(series, attributes, facts, CODELISTS, sums), turned)
+    pd.testing.assert_frame_equal(frames.profile(series, attributes, facts, CODELISTS, sums), turned)
 
 
 # -- what was landed ----------------------------------------------------------------------------------------------
@@ -550,14 +550,14 @@ LANDINGS: dict[str, tuple[dict[str, Any], set[str]]] = {
 def test_what_was_landed_is_judged_per_snapshot(case: str, parameters: Mapping[str, object]) -> None:
     differs, expected = LANDINGS[case]
 
-    report = validate.judge({"landed": validate.landed_frame("s", [landing(**differs)])}, SUITES, "s", parameters)
+    report = validate.judge({"landed": frames.landed_frame("s", [landing(**differs)])}, SUITES, "s", parameters)
 
     assert {j.rule for j in report.judgements if not j.success} == expected
     assert all("d/year=2020" in t or "0 elements" in t for j in report.stopped for t in j.failing)
 
 
 def test_nothing_landed_is_a_failure(parameters: Mapping[str, object]) -> None:
-    report = validate.judge({"landed": validate.landed_frame("s", [])}, SUITES, "s", parameters)
+    report = validate.judge({"landed": frames.landed_frame("s", [])}, SUITES, "s", parameters)
 
     assert {j.severity for j in report.judgements if not j.success} == {"critical"}
     assert "0 elements evaluated" in report.stopped[0].failing[0]
@@ -566,14 +566,14 @@ def test_nothing_landed_is_a_failure(parameters: Mapping[str, object]) -> None:
 def test_a_measure_that_was_not_taken_is_a_failure(parameters: Mapping[str, object]) -> None:
     taken = [m for m in measures() if m[0] not in ("orphan_area", "published_minus_current")]
 
-    report = validate.judge({"warehouse": validate.warehouse_frame(taken)}, SUITES, "s", parameters)
+    report = validate.judge({"warehouse": frames.warehouse_frame(taken)}, SUITES, "s", parameters)
 
     assert [j.rule for j in report.stopped] == ["orphan_area_none"]
 
 
 def test_an_unknown_measure_is_refused() -> None:
     with pytest.raises(DeclarationError, match="orphan_sheep"):
-        validate.warehouse_frame([("orphan_sheep", 0, "core")])
+        frames.warehouse_frame([("orphan_sheep", 0, "core")])
 
 
 # -- suites that cannot be judged -----------------------------------------------------------------------------------

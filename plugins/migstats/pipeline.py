@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from migstats import lake, settings, validate, vintage, warehouse, web
+from migstats import frames, lake, settings, validate, vintage, warehouse, web
 from migstats.corrections import correct, read_corrections
 from migstats.errors import DeclarationError, MigstatsError, PublisherError
 from migstats.harmonise import Harmonised, harmonise, last_plausible_year, read_codes
@@ -329,9 +329,9 @@ def check(reads: Sequence[Read], source: Source, *, run_id: str, url: str | None
     suites = ["observation", *([source.id] if own.is_file() else [])]
     sums = dict(validate.read_suite(settings.expectations(), source.id).sums) if own.is_file() else {}
     tables = {name: _together(reads, name) for name in ("series", "attributes", "facts")}
-    profile = validate.profile(tables["series"], tables["attributes"], tables["facts"], concepts(), sums)
-    frames = {"landed": validate.landed_frame(source.id, _landings(reads)), **dict.fromkeys(suites, profile)}
-    report = validate.judge(frames, settings.expectations(), source.id, parameters)
+    profile = frames.profile(tables["series"], tables["attributes"], tables["facts"], concepts(), sums)
+    judged = {"landed": frames.landed_frame(source.id, _landings(reads)), **dict.fromkeys(suites, profile)}
+    report = validate.judge(judged, settings.expectations(), source.id, parameters)
     keep_report(report, run_id=run_id, url=url)
     validate.demand(report)
     return report
@@ -361,13 +361,13 @@ def _together(reads: Sequence[Read], name: str) -> pa.Table:
     return frame.unique(subset=[table.column_names[0]], keep="first", maintain_order=True).to_arrow()
 
 
-def _landings(reads: Iterable[Read]) -> Iterator[validate.Landing]:
+def _landings(reads: Iterable[Read]) -> Iterator[frames.Landing]:
     for read in reads:
         folder = lake.absolute(read.folder)
         held = _per_snapshot(lake.read_table(folder / "quarantine.parquet"), None)
         told = _per_snapshot(lake.read_table(folder / "explained.parquet"), "count")
         for number, sha in enumerate(read.snapshots, start=1):
-            yield validate.Landing(
+            yield frames.Landing(
                 dataset=read.dataset,
                 slice=read.slice,
                 snapshot=sha,
@@ -403,9 +403,9 @@ def check_warehouse(source_id: str, *, run_id: str, url: str, today: dt.date) ->
             (row["measure"], float(row["value"]), row["place"])
             for row in warehouse.rows(connection, "load/measures", {"source": source_id})
         ]
-    frames = {"warehouse": validate.warehouse_frame(found)}
+    judged = {"warehouse": frames.warehouse_frame(found)}
     parameters = validate.parameters(concepts(), today=today, quarantine_bound=1)
-    report = validate.judge(frames, settings.expectations(), source_id, parameters)
+    report = validate.judge(judged, settings.expectations(), source_id, parameters)
     keep_report(report, run_id=run_id, url=url)
     validate.demand(report)
     return report

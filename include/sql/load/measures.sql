@@ -169,7 +169,11 @@ measured (measure, value) AS (
     UNION ALL
     SELECT
         'published_minus_current',
-        0::float8
+        count(*)::float8
+    FROM bi.fact_observation AS f
+    WHERE
+        f.source = %(source)s
+        AND NOT EXISTS (SELECT 1 FROM ops.vintage AS v WHERE f.vintage = v.vintage_id)
 )
 
 SELECT

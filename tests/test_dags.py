@@ -1,0 +1,171 @@
+"""The DAG files: light, complete, and they run."""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from migstats import settings, tasks, warehouse
+from migstats.errors import PermanentError
+from migstats.replay import serve
+from migstats.source import read_sources
+
+DAGS = settings.home() / "dags"
+
+LOOK = """
+import json, sys
+from pathlib import Path
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+before = set(sys.modules)
+bag = DagBag(dag_folder=sys.argv[1], bundle_path=Path(sys.argv[1]), bundle_name="dags-folder")
+heavy = {"pandas", "great_expectations", "polars", "pyarrow", "numpy", "psycopg", "requests"}
+heavy &= set(sys.modules) - before
+facts = {
+    d.dag_id: {"owner": d.owner, "tags": sorted(d.tags), "doc": bool(d.doc_md), "params": sorted(d.params.keys()),
+               "retries": [t.retries for t in d.tasks], "policy": all(t.retry_policy is not None for t in d.tasks),
+               "timeouts": all(t.execution_timeout for t in d.tasks),
+               "size": len(json.dumps(DagSerialization.to_dict(d)))}
+    for d in bag.dags.values()
+}
+print("FACTS" + json.dumps({"errors": bag.import_errors, "heavy": sorted(heavy), "dags": facts}))
+"""
+
+
+@pytest.fixture(scope="module")
+def look() -> dict[str, object]:
+    done = subprocess.run(  # noqa: PLW1510
+        [sys.executable, "-c", LOOK, str(DAGS)], capture_output=True, text=True, timeout=120
+    )
+    line = next((x for x in done.stdout.splitlines() if x.startswith("FACTS")), None)
+    assert line, done.stderr[-3000:]
+    return json.loads(line.removeprefix("FACTS"))
+
+
+@pytest.mark.airflow
+def test_there_is_one_dag_per_source_and_publish(look) -> None:
+    assert look["errors"] == {}
+    assert set(look["dags"]) == {"publish", *(f"ingest_{source}" for source in read_sources())}
+
+
+@pytest.mark.airflow
+def test_parsing_imports_nothing_heavy(look) -> None:
+    assert look["heavy"] == []
+
+
+@pytest.mark.airflow
+def test_every_dag_says_what_an_engineer_needs(look) -> None:
+    for name, facts in look["dags"].items():
+        assert facts["owner"] == "migstats", name
+        assert facts["tags"], name
+        assert facts["doc"], name
+        assert facts["policy"], name
+        assert facts["timeouts"], name
+        if name.startswith("ingest_"):
+            assert {"datasets", "years", "slices", "dry_run"} <= set(facts["params"]), name
+
+
+def test_dag_files_import_only_the_task_sdk_and_declarations() -> None:
+    allowed = {"airflow.sdk", "migstats.source"} | set(sys.stdlib_module_names)
+    for file in DAGS.glob("*.py"):
+        for node in ast.parse(file.read_text("utf-8")).body:
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert set(names) <= allowed, (file.name, names)
+
+
+def context(source: str, *, run_type: str = "manual", date: dt.datetime, **params: object) -> dict[str, object]:
+    return {
+        "dag": SimpleNamespace(dag_id=f"ingest_{source}"),
+        "dag_run": SimpleNamespace(run_type=run_type, run_after=date, logical_date=date),
+        "run_id": "test",
+        "params": params,
+    }
+
+
+TICK = dt.datetime(2021, 6, 20, 4, 40, tzinfo=dt.UTC)
+
+
+def test_a_backfilled_run_takes_the_slices_of_its_year() -> None:
+    planned = tasks.plan("unhcr_population", context("unhcr_population", run_type="backfill", date=TICK))
+    assert {p["year"] for p in planned} == {2021}
+
+
+@pytest.mark.parametrize(
+    ("source", "date"), [("unhcr_population", dt.datetime(2021, 11, 20, 4, 40, tzinfo=dt.UTC)), ("worldbank_wdi", TICK)]
+)
+def test_a_backfilled_run_without_slices_of_its_own_is_skipped(source: str, date: dt.datetime) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    with pytest.raises(AirflowSkipException):
+        tasks.plan(source, context(source, run_type="backfill", date=date))
+
+
+def test_the_form_narrows_a_run() -> None:
+    date = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
+    planned = tasks.plan("unhcr_population", context("unhcr_population", date=date, years=[2023], datasets=["pairs"]))
+    assert [p["slice"] for p in planned] == ["pairs/year=2023"]
+
+
+def test_a_slice_that_did_not_come_through_makes_the_run_red_and_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    planned = [{"slice": "a"}, {"slice": "b"}]
+    tasks.complete("toy", planned, [{"slice": "a"}, {"slice": "b"}])
+    with pytest.raises(PermanentError, match="1 of 2 slices did not come through: b"):
+        tasks.complete("toy", planned, {"slice": "a"})
+    assert [r.levelname for r in caplog.records] == ["ERROR"]
+
+
+RUN = """
+import json, sys
+from pathlib import Path
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(dag_folder=sys.argv[1], bundle_path=Path(sys.argv[1]), bundle_name="dags-folder")
+run = bag.dags[sys.argv[2]].test(run_conf=json.loads(sys.argv[3]))
+assert str(run.state) == "success", run.state
+"""
+
+
+@pytest.mark.airflow
+@pytest.mark.database
+def test_an_ingest_dag_runs_from_plan_to_accepted(warehouse_url: str, lake: Path, tmp_path: Path) -> None:
+    import os
+
+    server = serve(0, settings.include() / "samples")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    environment = {
+        **os.environ,
+        "AIRFLOW_CONN_WAREHOUSE": warehouse_url,
+        "MIGSTATS_REPLAY": f"http://127.0.0.1:{server.server_address[1]}",
+        "MIGSTATS_STATE": str(lake.parent),
+        "AIRFLOW_HOME": str(tmp_path / "home"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+    }
+    try:
+        for command in (
+            ["-m", "airflow", "db", "migrate"],
+            ["-m", "airflow", "pools", "set", "host_api.worldbank.org", "2", "test"],
+            ["-c", RUN, str(DAGS), "ingest_worldbank_wdi", '{"datasets": ["flows", "shares"]}'],
+        ):
+            done = subprocess.run(  # noqa: PLW1510
+                [sys.executable, *command], capture_output=True, text=True, env=environment, timeout=300
+            )
+            assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    finally:
+        server.shutdown()
+    with warehouse.connect(warehouse_url) as connection:
+        [load] = warehouse.rows(connection, "report/load_summary")
+        judged = connection.execute(
+            "SELECT count(*) AS n, bool_and(success) AS ok FROM ops.validation_result"
+        ).fetchall()
+    assert (load["source"], load["outcome"], load["snapshots"]) == ("worldbank_wdi", "done", 2)
+    assert load["loaded"] == load["landed"] > 0
+    assert judged[0]["n"] > 20
+    assert judged[0]["ok"]

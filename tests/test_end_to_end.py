@@ -1,0 +1,81 @@
+"""The main job as its user does it: the demo on a machine with nothing running, twice, then stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from migstats.process import free_port
+
+pytestmark = pytest.mark.end_to_end
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    state = tmp_path_factory.mktemp("demo")
+    for folder in (state, *state.parents[:3]):
+        folder.chmod(0o755)
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("MIGSTATS_", "AIRFLOW"))}
+    ports = {"PORT_UI": str(free_port()), "PORT_POSTGRES": str(free_port()), "PORT_REPLAY": str(free_port())}
+    return {**clean, **ports, "MIGSTATS_STATE": str(state)}
+
+
+def demo(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: PLW1510
+        [sys.executable, "-m", "migstats.demo", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=900,
+    )
+
+
+def bi(environment: dict[str, str], query: str) -> list[tuple[object, ...]]:
+    """Ask the warehouse as a BI tool does: with the URL that the command line prints."""
+    url = subprocess.run(
+        [str(Path(sys.executable).parent / "migstats"), "url", "--role", "bi_reader"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    ).stdout.strip()
+    with psycopg.connect(url) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_a_demo_goes_through_and_a_second_one_writes_nothing(environment: dict[str, str]) -> None:
+    try:
+        first = demo(environment, "up")
+        assert first.returncode == 0, first.stdout[-4000:] + first.stderr[-4000:]
+        for said in ("undesa_stock", "unhcr_population", "worldbank_wdi", "eurostat_migr", "Morocco", "make stop"):
+            assert said in first.stdout
+        morocco = (
+            "SELECT published_value FROM bi.migrant_stock WHERE ref_area = 'MAR' AND sex = '_T' AND year = 2024 "
+            "AND source = 'undesa_stock' AND counterpart_area = '_T'"
+        )
+        assert bi(environment, morocco) == [(111069.0,)]
+        before = bi(environment, "SELECT source, vintage FROM bi.dim_source ORDER BY 1")
+        second = demo(environment, "up")
+        assert second.returncode == 0, second.stdout[-4000:] + second.stderr[-4000:]
+        assert bi(environment, "SELECT source, vintage FROM bi.dim_source ORDER BY 1") == before
+        status = subprocess.run(
+            [str(Path(sys.executable).parent / "migstats"), "status", "--json"],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=True,
+        )
+        loads = json.loads(status.stdout)
+        assert {(load["outcome"], load["loaded"]) for load in loads} == {("skip", 0)}
+        assert len(loads) == 4
+    finally:
+        stopped = demo(environment, "down")
+    assert stopped.returncode == 0, stopped.stderr
+    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert environment["MIGSTATS_STATE"] not in left
