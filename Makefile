@@ -98,7 +98,7 @@ test-celery: $(VENV)/.installed-dev ## CeleryExecutor with Redis and two workers
 	@$(BIN)/python -m pytest -m celery
 
 bench: $(VENV)/.installed ## One million observations: our path, dlt and plain pandas side by side (benchmarks/README.md)
-	@$(MAKE) -C benchmarks
+	@$(BIN)/python -m benchmarks
 
 screenshots: $(VENV)/.installed-dev ## Make the pictures of the README from a running demo (needs Chromium)
 	@$(BIN)/python docs/screenshots.py

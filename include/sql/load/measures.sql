@@ -173,7 +173,10 @@ measured (measure, value) AS (
     FROM bi.fact_observation AS f
     WHERE
         f.source = %(source)s
-        AND NOT EXISTS (SELECT 1 FROM ops.vintage AS v WHERE f.vintage = v.vintage_id)
+        AND NOT EXISTS (
+            SELECT 1 FROM ops.vintage AS v
+            WHERE f.vintage = v.vintage_id
+        )
 )
 
 SELECT
