@@ -5,6 +5,7 @@ import datetime as dt
 from airflow.sdk import (
     DAG,
     Asset,
+    CronTriggerTimetable,
     ExceptionRetryPolicy,
     Param,
     RetryAction,
@@ -77,6 +78,13 @@ def form(source: Source) -> dict[str, Param]:
     return fields
 
 
+def timetable(source: Source) -> CronTriggerTimetable | None:
+    """The declared cron. Unpausing a DAG waits for the next tick: it does not make up for the last one."""
+    if source.schedule is None:
+        return None
+    return CronTriggerTimetable(source.schedule, timezone="UTC", run_immediately=dt.timedelta())
+
+
 def ingest(source: Source) -> DAG:
     """The DAG of one source."""
     accepted = Asset(f"vintage_{source.id}", uri=source.vintage_uri, group="vintage")
@@ -84,8 +92,8 @@ def ingest(source: Source) -> DAG:
         dag_id=f"ingest_{source.id}",
         dag_display_name=f"Ingest · {source.title}",
         description=f"{source.publisher}: {source.title}",
-        schedule=source.schedule,
-        catchup=False,  # and no start date: unpausing waits for the next tick
+        schedule=timetable(source),
+        catchup=False,
         max_active_runs=1,
         tags=["ingest", source.id, *sorted({dataset.reader.format for dataset in source.datasets})],
         params=form(source),
