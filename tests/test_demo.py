@@ -1,0 +1,189 @@
+"""What `make demo` remembers, refuses and reports; the services themselves are in test_end_to_end.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections import namedtuple
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from migstats import demo, process, services
+from migstats.errors import ConfigurationError, DeclarationError
+from migstats.services import Ports, Record
+from migstats.source import read_sources
+
+PORTS = Ports(ui=18080, postgres=15433, replay=18100)
+
+
+@pytest.mark.parametrize(
+    ("environment", "wanted"),
+    [
+        ({"PORT_UI": "http"}, "PORT_UI='http'"),
+        ({"PORT_UI": "80"}, "PORT_UI='80'"),
+        ({"PORT_REPLAY": "70000"}, "PORT_REPLAY='70000'"),
+        ({"PORT_UI": "9000", "PORT_POSTGRES": "9000"}, "must differ"),
+    ],
+)
+def test_ports_that_cannot_be_are_refused_by_name(environment: Mapping[str, str], wanted: str) -> None:
+    with pytest.raises(ConfigurationError, match=wanted):
+        services.chosen_ports(environment)
+
+
+def test_the_record_comes_back_as_it_was_and_is_its_owners_only(tmp_path: Path) -> None:
+    record = Record(ports=PORTS, processes={"scheduler": process.Identity(7, 1.5)}, migrated="3.3.2")
+    services.write_record(tmp_path, record)
+    assert services.read_record(tmp_path) == record
+    assert stat.S_IMODE(services.record_file(tmp_path).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"ports": {"ui": 1}}'])
+def test_a_record_that_is_none_says_what_to_do(tmp_path: Path, text: str) -> None:
+    services.record_file(tmp_path).write_text(text)
+    with pytest.raises(ConfigurationError, match="delete it"):
+        services.read_record(tmp_path)
+
+
+def test_a_nearly_full_disk_is_refused_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10**10, 0, 10**9))
+    with pytest.raises(ConfigurationError, match=r"1\.00 GB are free .* needs 1\.5 GB"):
+        services.prepare(tmp_path / "var")
+
+
+def test_only_one_at_a_time_and_the_other_is_named(tmp_path: Path) -> None:
+    with (
+        services.exclusive(tmp_path),
+        pytest.raises(ConfigurationError, match=rf"process {os.getpid()}"),
+        services.exclusive(tmp_path),
+    ):
+        raise AssertionError("two at once")
+    assert list(tmp_path.iterdir()) == []
+    with services.exclusive(tmp_path):
+        assert (tmp_path / "demo.lock").read_text() == str(os.getpid())
+
+
+def test_stop_takes_over_from_a_demo_that_is_at_work(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from migstats import services\n"
+        "with services.exclusive(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with services.exclusive(tmp_path, take_over=True):
+            assert holder.wait(timeout=10) == -signal.SIGTERM
+
+
+def test_a_recycled_number_is_another_process() -> None:
+    me = process.identify(os.getpid())
+    assert me is not None
+    assert process.is_alive(me)
+    assert not process.is_alive(process.Identity(me.pid, me.started - 3600))
+    assert process.session_of(process.Identity(me.pid, me.started - 3600)) == []
+
+
+def test_ending_a_session_ends_children_that_outlive_their_parent() -> None:
+    script = "trap '' TERM; sleep 60 & echo $!; wait"
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True) as leader:
+        assert leader.stdout is not None
+        child = int(leader.stdout.readline())
+        identity = process.identify(leader.pid)
+        assert identity is not None
+        leader.kill()
+        leader.wait()
+        assert process.session_of(identity) == [child]
+        process.end_sessions([identity], patience=0)
+        assert process.identify(child) is None
+
+
+def test_a_taken_port_names_who_has_it_and_another_one() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigurationError) as raised:
+            process.require_free_port(port, "the web interface", "PORT_UI")
+    assert f"process {os.getpid()}" in str(raised.value)
+    assert "PORT_UI=" in str(raised.value)
+
+
+def test_services_listen_on_this_machine_only_and_know_nothing_of_another_airflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    monkeypatch.setenv("MIGSTATS_WAREHOUSE", "postgresql://elsewhere/warehouse")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    found = services.environment(tmp_path, Record(ports=PORTS))
+    assert found["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert found["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert found["MIGSTATS_WAREHOUSE"].startswith("postgresql://migstats_etl:")
+    assert "PYTHONDONTWRITEBYTECODE" not in found
+    assert found["MIGSTATS_REPLAY"] == "http://127.0.0.1:18100"
+
+
+def test_live_asks_the_publishers_themselves(tmp_path: Path) -> None:
+    live = Record(ports=PORTS, live=True)
+    assert "MIGSTATS_REPLAY" not in services.environment(tmp_path, live)
+    assert "replay" not in services.commands(live)
+
+
+def test_every_selected_source_is_declared_and_every_host_has_a_pool() -> None:
+    sources = read_sources()
+    assert set(demo.selection(sources)) <= set(sources)
+    slots = demo.pools(sources.values())
+    assert set(slots) == {f"host_{host}" for source in sources.values() for host in source.hosts}
+    assert min(slots.values()) >= 1
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("- a", "each line is"), ("no_such_source:", "are no sources")])
+def test_a_selection_that_cannot_be_run_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, wanted: str
+) -> None:
+    sources = read_sources()
+    (tmp_path / "include" / "samples").mkdir(parents=True)
+    (tmp_path / "include" / "samples" / "demo.yaml").write_text(text)
+    monkeypatch.setenv("MIGSTATS_HOME", str(tmp_path))
+    with pytest.raises(DeclarationError, match=wanted):
+        demo.selection(sources)
+
+
+def test_errors_of_a_tasks_log_are_told_with_the_exception_and_nothing_else(tmp_path: Path) -> None:
+    log = tmp_path / "attempt=1.log"
+    facts = [
+        {"event": "GET https://example.org", "level": "info"},
+        {
+            "event": "Task failed with exception",
+            "level": "error",
+            "error_detail": [{"exc_type": "DriftError", "exc_value": "Table 1: no header `Year`"}],
+        },
+    ]
+    log.write_text("\n".join(["printed by a library", *map(json.dumps, facts)]))
+    assert demo.error_lines(log) == ["Task failed with exception; DriftError: Table 1: no header `Year`"]
+    assert demo.error_lines(tmp_path / "none.log") == []
+
+
+def test_missing_is_shown_as_missing_and_zero_as_zero() -> None:
+    shown = [demo._shown("figure", value) for value in (None, 0, 0.0, 1234567, 2.25)]
+    assert shown == ["–", "0", "0", "1,234,567", "2.2"]
+    assert demo._shown("year", 2024) == "2024"
+
+
+def test_status_of_what_never_ran_is_not_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MIGSTATS_STATE", str(tmp_path))
+    began = signal.getsignal(signal.SIGTERM)
+    try:
+        assert demo.main(["status"]) == 1
+        assert "Nothing runs" in capsys.readouterr().out
+        assert demo.main(["down"]) == 0
+    finally:
+        signal.signal(signal.SIGTERM, began)
