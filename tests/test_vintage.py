@@ -180,11 +180,12 @@ def test_an_older_release_never_overwrites_a_newer_one(
 ) -> None:
     [source] = toy.declare(tmp_path, monkeypatch, "toy", releases=True)
     toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, MAROC, release="2024"))
-    marks = toy.fingerprint(warehouse_url)
+    before = standing(warehouse_url)
     old = toy.read(warehouse_url, source, A, [{"OBS_VALUE": "1"}], release="2020", at=LATER)
-    with pytest.raises(PermanentError, match=r"release 2020 .* 2020-12-01, before .* 2024-12-01"):
-        toy.load(warehouse_url, source, old)
-    assert toy.fingerprint(warehouse_url) == marks
+    counts = toy.load(warehouse_url, source, old)
+    assert (counts.outcome, counts.loaded, counts.closed) == ("accepted", 1, 0)
+    assert standing(warehouse_url) == before
+    assert toy.load(warehouse_url, source, old).outcome == "unchanged"
 
 
 def test_a_newer_release_is_compared_with_the_one_before(

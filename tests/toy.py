@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from migstats import lake, pipeline, vintage, warehouse
-from migstats.source import Slice, Source, read_source
+from migstats.source import Slice, Source, folder_of, read_source
 
 #: Columns of a payload, and what a row holds where it does not say otherwise.
 ROW: Mapping[str, str] = {
@@ -64,7 +64,9 @@ datasets:
 """
 _RELEASES = """\
 releases:
+  - {id: "2019", released: 2019-09-01}
   - {id: "2020", released: 2020-12-01}
+  - {id: "2022", released: 2022-12-01}
   - {id: "2024", released: 2024-12-01}
 """
 _CODES = """\
@@ -110,10 +112,6 @@ def read(
     release: str = "",
 ) -> vintage.Read:
     """Land a payload as a slice (lake and ledger, as `pipeline.land` does), then read it."""
-    from migstats.source import folder_of
-
-    content = body if isinstance(body, bytes) else payload(body)
-    sha = lake.store_snapshot(content)
     edition = source.release(release or None)
     slice_ = Slice(
         source=source.id,
@@ -123,16 +121,22 @@ def read(
         released=edition.released if edition else None,
         url=f"https://example.org/{source.id}/{slice_id[-1]}.csv",
     )
+    return land(url, source, slice_, body if isinstance(body, bytes) else payload(body), at)
+
+
+def land(url: str, source: Source, slice_: Slice, content: bytes, at: dt.datetime) -> vintage.Read:
+    """Land the bytes of a slice (lake and ledgers, as `pipeline.land` does), then read them."""
+    sha = lake.store_snapshot(content)
     noted = warehouse.Snapshot(
         source=source.id,
-        dataset="figures",
-        slice=slice_id,
+        dataset=slice_.dataset,
+        slice=slice_.slice,
         release=slice_.release,
         part=1,
         sha256=sha,
         bytes=len(content),
         url=slice_.url,
-        media_type="text/csv",
+        media_type=None,
         etag=None,
         last_modified=None,
         retrieved_at=at,
@@ -143,6 +147,7 @@ def read(
     page = pipeline.Page(sha256=sha, bytes=len(content), part=1, pages=1, retrieved_at=at)
     released = dt.datetime.combine(slice_.released, dt.time(), dt.UTC) if slice_.released else at
     landed = pipeline.Landed(slice=slice_, pages=(page,), released_at=released)
+    pipeline._note_landing(url, landed, "test")
     return pipeline.read(landed, source, folder_of(source.id))
 
 

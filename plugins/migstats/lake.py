@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -106,3 +106,23 @@ def absolute(path: str) -> Path:
 def write_text(text: str, path: Path) -> None:
     """Write a small text file; it appears whole or not at all."""
     _write(path, lambda file: file.write(text.encode()))
+
+
+def store_facts(files: Mapping[str, Path]) -> str:
+    """Keep small files of ours (name → path) together under the hash of their names and contents, which is returned."""
+    contents = {name: path.read_bytes() for name, path in sorted(files.items())}
+    digest = sha256()
+    for name, content in contents.items():
+        digest.update(f"{name}\x1f{len(content)}\x1f".encode() + content)
+    sha = digest.hexdigest()
+    folder = facts_path(sha)
+    for name, content in contents.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != len(content):
+            _write(path, lambda file, content=content: file.write(content))  # type: ignore[misc]
+    return sha
+
+
+def facts_path(sha: str) -> Path:
+    """Where the facts with this hash lie."""
+    return settings.lake() / "facts" / sha

@@ -17,13 +17,13 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from migstats import frames, lake, settings, validate, vintage, warehouse, web
 from migstats.corrections import correct, read_corrections
-from migstats.errors import DeclarationError, MigstatsError, PublisherError
+from migstats.errors import DeclarationError, MigstatsError, PublisherError, TryAgainError
 from migstats.harmonise import Harmonised, harmonise, last_plausible_year, read_codes
-from migstats.readers import Envelope, TextTable, reader_for
+from migstats.readers import Envelope, TextTable, closes, reader_for
 from migstats.source import Dataset, Slice, Source, folder_of, read_source
 from migstats.vintage import Counts, Read
 from migstats.warehouse import Outcome, Snapshot
@@ -58,6 +58,17 @@ class Landed(BaseModel):
     pages: tuple[Page, ...]
     released_at: dt.datetime
     not_modified: bool = False
+
+    @field_validator("slice")
+    @classmethod
+    def _without_secrets(cls, value: Slice) -> Slice:
+        """It is kept in databases and shown in UIs; a key or token of its URL is not."""
+        return value.model_copy(update={"url": web.redact(value.url)})
+
+    @property
+    def landed_at(self) -> dt.datetime:
+        """When its last page was served."""
+        return max(page.retrieved_at for page in self.pages)
 
 
 def concepts() -> Path:
@@ -105,7 +116,7 @@ def _note(url: str, outcome: Outcome) -> None:
 # -- land -------------------------------------------------------------------------------------------------------
 
 
-def land(slice_: Slice, source: Source, *, url: str | None = None) -> Landed:
+def land(slice_: Slice, source: Source, *, run_id: str = "by hand", url: str | None = None) -> Landed:
     """Fetch the pages of one slice into the lake, and note them in the ledger of the warehouse at `url`.
 
     A publisher that answers "not modified" costs no download. Raises TryAgainError, PublisherError or DeniedError as
@@ -127,6 +138,12 @@ def land(slice_: Slice, source: Source, *, url: str | None = None) -> Landed:
                 return _as_before(slice_, known)
             envelope = reader.inspect(answer.body, dataset.reader)
             _check_page(slice_, part, envelope, envelopes, dataset)
+            if not answer.framed and not closes(dataset.reader):
+                raise TryAgainError(
+                    f"{answer.url}: the answer does not say how long it is (no Content-Length, not chunked, not "
+                    f"compressed), and {dataset.reader.format} has no end of its own: a part could not be told from "
+                    "the whole. Nothing was loaded; ask again later, and tell the publisher if it stays so"
+                )
             sha = lake.store_snapshot(answer.body)
             envelopes.append(envelope)
             if any(sha == page.sha256 for page in pages):
@@ -155,7 +172,30 @@ def land(slice_: Slice, source: Source, *, url: str | None = None) -> Landed:
         with warehouse.connect(url) as connection:
             warehouse.add_source(connection, source)
             warehouse.add_snapshots(connection, snapshots)
-    return Landed(slice=slice_, pages=tuple(pages), released_at=_released(slice_, envelopes[0], pages[0]))
+    landed = Landed(slice=slice_, pages=tuple(pages), released_at=_released(slice_, envelopes[0], pages[0]))
+    _note_landing(url, landed, run_id)
+    return landed
+
+
+def _note_landing(url: str | None, landed: Landed, run_id: str) -> None:
+    """Note in the ledger that a slice landed whole: it waits to be loaded from now on."""
+    if url is None:
+        return
+    key = landed.slice.model_dump(include={"source", "dataset", "slice", "release"})
+    with warehouse.connect(url) as connection:
+        warehouse.execute(
+            connection,
+            "load/add_landing",
+            {**key, "landed_at": landed.landed_at, "run_id": run_id, "landed": landed.model_dump_json()},
+        )
+
+
+def waiting(landed: Landed, *, url: str) -> list[Landed]:
+    """Landings of the same slice and release that were neither loaded nor refused, however old, and then this one."""
+    key = landed.slice.model_dump(include={"source", "slice", "release"})
+    with warehouse.connect(url) as connection:
+        found = warehouse.rows(connection, "load/waiting_landings", {**key, "landed_at": landed.landed_at})
+    return [*(Landed.model_validate(row["landed"]) for row in found), landed]
 
 
 def _page_url(url: str, dataset: Dataset, part: int) -> str:
@@ -211,20 +251,21 @@ def _released(slice_: Slice, envelope: Envelope, page: Page) -> dt.datetime:
 # -- read and harmonise -----------------------------------------------------------------------------------------
 
 
-def read(landed: Landed, source: Source, folder: Path) -> Read:
-    """Read and harmonise a landed slice into tables of the lake; `folder` holds the source's facts.
+def read(landed: Landed, source: Source, folder: Path, *, lists: Path | None = None) -> Read:
+    """Read and harmonise a landed slice into tables of the lake; `folder` holds the source's facts, `lists` codelists.
 
     The same snapshots, facts and code give the tables that are there already. Raises DriftError or PublisherError
     where a payload is not what is declared; rows that cannot become observations go to quarantine.
     """
     dataset = source.dataset(landed.slice.dataset)
-    codes = read_codes(folder, concepts())
+    listed = lists or concepts()
+    codes = read_codes(folder, listed)
     corrections = read_corrections(folder)
-    made_of = _made_of(landed, dataset, codes.digest, folder)
+    made_of = _made_of(landed, dataset, codes.digest, folder, listed)
     safe = re.sub(r"[^A-Za-z0-9=._-]+", "_", landed.slice.slice)
     home = settings.lake() / "observations" / source.id / safe / made_of[:32]
     summary = home / "summary.json"
-    landed_at = max(page.retrieved_at for page in landed.pages)
+    landed_at = landed.landed_at
     made = _made(summary)
     if made is not None:
         return read_from({**made, "released_at": landed.released_at.isoformat(), "landed_at": landed_at.isoformat()})
@@ -233,7 +274,7 @@ def read(landed: Landed, source: Source, folder: Path) -> Read:
     last_year = last_plausible_year(retrieved)
     tables = {sha: _read_page(payload, dataset) for sha, payload in pages.items()}
     _check_total(landed, tables)
-    harmonised = harmonise(tables, source.id, dataset, codes, concepts=concepts(), last_year=last_year)
+    harmonised = harmonise(tables, source.id, dataset, codes, concepts=listed, last_year=last_year)
     harmonised = correct(harmonised, corrections, dataset=dataset.id, today=retrieved)
     _check_pages_apart(landed, harmonised)
     written = {name: lake.write_table(getattr(harmonised, name), home / f"{name}.parquet") for name in TABLES}
@@ -253,6 +294,7 @@ def read(landed: Landed, source: Source, folder: Path) -> Read:
         quarantined=harmonised.quarantine.num_rows,
         explained=int(sum(harmonised.explained["count"].to_pylist())),
         landed_at=landed_at.isoformat(),
+        made_with=lake.store_facts(_facts(folder, listed)),
         landed=dict(harmonised.landed),
         figures=_per_snapshot(harmonised.facts, None),
     )
@@ -276,7 +318,13 @@ def read_from(facts: Mapping[str, object]) -> Read:
     return Read(**{**facts, "snapshots": tuple(snapshots)})  # type: ignore[arg-type]
 
 
-def _made_of(landed: Landed, dataset: Dataset, codes: str, folder: Path) -> str:
+def _facts(folder: Path, lists: Path) -> dict[str, Path]:
+    """The facts that a reading depends on: declaration, codes, corrections, codelists."""
+    own = {path.name: path for path in folder.glob("*") if path.suffix in (".yaml", ".csv")}
+    return {**own, **{f"codelists/{path.name}": path for path in lists.glob("*.csv")}}
+
+
+def _made_of(landed: Landed, dataset: Dataset, codes: str, folder: Path, lists: Path) -> str:
     corrections = folder / "corrections.csv"
     parts = [
         landed.slice.source,
@@ -285,7 +333,7 @@ def _made_of(landed: Landed, dataset: Dataset, codes: str, folder: Path) -> str:
         dataset.model_dump_json(),
         codes,
         sha256(corrections.read_bytes()).hexdigest() if corrections.is_file() else "",
-        _codelists_digest(concepts()),
+        _codelists_digest(lists),
         code_version(),
         *(page.sha256 for page in landed.pages),
     ]

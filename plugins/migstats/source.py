@@ -47,6 +47,10 @@ class Release(Declared):
     id: Text
     released: dt.date
     note: str = ""
+    urls: Mapping[str, str | None] = Field(
+        default_factory=dict,
+        description="dataset → its URL in this edition where it does not follow the pattern; null: not in this edition",
+    )
 
 
 class Years(Declared):
@@ -266,8 +270,17 @@ class Source(Declared):
                 raise ValueError(f"dataset {dataset.id!r}: {parts.scheme!r} is not http or https")
             if "{release}" in dataset.url and not self.releases:
                 raise ValueError(f"dataset {dataset.id!r}: url has {{release}}, but `releases` is empty")
-        if self.schedule is not None and len(self.schedule.split()) != 5:
-            raise ValueError(f"schedule {self.schedule!r} is no cron expression of five fields")
+        for release in self.releases:
+            for dataset_id, url in release.urls.items():
+                if dataset_id not in ids:
+                    raise ValueError(f"release {release.id!r}: urls names {dataset_id!r}, which is no dataset")
+                if url is not None and urlsplit(url).hostname not in self.hosts:
+                    raise ValueError(f"release {release.id!r}: host {urlsplit(url).hostname!r} is not in `hosts`")
+        dates = [release.released for release in self.releases]
+        if len(set(dates)) != len(dates):
+            raise ValueError("two releases have one date; what came later, came later: give the second the next day")
+        if self.schedule is not None and not _is_cron(self.schedule):
+            raise ValueError(f"schedule {self.schedule!r} is no cron expression of five fields that ever comes round")
         return self
 
     @property
@@ -310,6 +323,16 @@ class Slice(Declared):
     year: int | None = None
 
 
+def _is_cron(text: str) -> bool:
+    from croniter import CroniterError, croniter
+
+    try:
+        croniter(text).get_next()
+    except CroniterError:
+        return False
+    return len(text.split()) == 5
+
+
 def _texts(value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
@@ -336,6 +359,9 @@ def plan(
     for dataset in source.datasets:
         if wanted_datasets and dataset.id not in wanted_datasets:
             continue
+        pattern = edition.urls.get(dataset.id, dataset.url) if edition else dataset.url
+        if pattern is None:
+            continue
         dated = dataset.dated_by
         if wanted_years and dated is None:
             continue
@@ -350,7 +376,7 @@ def plan(
             name = "/".join([dataset.id, *(f"{axis}={value}" for axis, value in at.items())])
             holes = {**at, "release": edition.id if edition else ""}
             query = [(k, t.format(**holes)) for k, v in dataset.query.items() for t in _texts(v)]
-            url = dataset.url.format(**holes) + ("?" + urlencode(query, safe=";:,") if query else "")
+            url = pattern.format(**holes) + ("?" + urlencode(query, safe=";:,") if query else "")
             planned.append(
                 Slice(
                     source=source.id,
@@ -423,23 +449,28 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def _roots(further: Iterable[Path] = ()) -> dict[Path, list[Path]]:
+    """The project's folder, those of MIGSTATS_SOURCES and `further` → the folders in them that hold a source.yaml."""
+    listed = [Path(p) for p in os.environ.get("MIGSTATS_SOURCES", "").split(os.pathsep) if p]
+    roots = dict.fromkeys(p.resolve() for p in (settings.include() / "sources", *listed, *further))
+    return {root: sorted(p.parent for p in root.glob("*/source.yaml")) for root in roots}
+
+
 def source_folders(further: Iterable[Path] = ()) -> Iterator[Path]:
     """Folders that hold a source.yaml: the project's, those of MIGSTATS_SOURCES, and `further`; by name."""
-    listed = [Path(p) for p in os.environ.get("MIGSTATS_SOURCES", "").split(os.pathsep) if p]
-    for root in dict.fromkeys(p.resolve() for p in (settings.include() / "sources", *listed, *further)):
-        folders = sorted(p.parent for p in root.glob("*/source.yaml"))
-        if not folders:
-            raise DeclarationError(
-                f"{root}: is no folder of source declarations; each source is a folder in it, with a source.yaml"
-            )
-        yield from folders
+    return itertools.chain.from_iterable(_roots(further).values())
 
 
 def declared(further: Iterable[Path] = ()) -> tuple[Mapping[str, Source], Mapping[Path, str]]:
     """The sources that can be used, by id, and what is wrong with the others, by folder: one never hides another."""
     sources: dict[str, Source] = {}
-    wrong: dict[Path, str] = {}
-    for folder in source_folders(further):
+    roots = _roots(further)
+    wrong = {
+        root: f"{root}: is no folder of source declarations; each source is a folder in it, with a source.yaml"
+        for root, folders in roots.items()
+        if not folders
+    }
+    for folder in itertools.chain.from_iterable(roots.values()):
         try:
             source = read_source(folder / "source.yaml")
         except DeclarationError as error:

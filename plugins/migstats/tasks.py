@@ -14,6 +14,7 @@ from migstats.errors import ConfigurationError, PermanentError, ValidationFailed
 from migstats.pipeline import Landed
 from migstats.source import Slice, Source, folder_of, read_source
 from migstats.source import plan as plan_slices
+from migstats.web import redact
 
 log = logging.getLogger("migstats")
 
@@ -74,7 +75,15 @@ def plan(source_id: str, context: Context) -> list[Json]:
             years=years,
             slices=params.get("slices") or (),
         )
-    return [slice_.model_dump(mode="json") for slice_ in planned]
+    # What one task tells another is seen in the UI and kept in Airflow's database: no key or token of a URL goes there.
+    return [{**slice_.model_dump(mode="json"), "url": redact(slice_.url)} for slice_ in planned]
+
+
+def _asked_for(slice_: Slice, source: Source) -> Slice:
+    """The slice with the URL that is declared for it, of which the plan holds only what all may see."""
+    end_of_runs = dt.date(2100, 12, 31)  # whichever years were open when it was planned
+    [again] = plan_slices(source, today=end_of_runs, release=slice_.release or None, slices=[slice_.slice])
+    return again
 
 
 def _first_of_year(cron: str | None, tick: dt.datetime) -> bool:
@@ -95,7 +104,8 @@ def land(planned: Json, context: Context) -> Json:
     _label(context, slice_)
     url = warehouse_url()
     with pipeline.attempt(url, _run_id(context), slice_.source, "land", slice_.slice):
-        landed = pipeline.land(slice_, _source(slice_.source), url=url)
+        source = _source(slice_.source)
+        landed = pipeline.land(_asked_for(slice_, source), source, run_id=_run_id(context), url=url)
     log.info("%s: %s pages, not modified: %s", slice_.slice, len(landed.pages), landed.not_modified)
     return landed.model_dump(mode="json")
 

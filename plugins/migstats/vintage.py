@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 import psycopg
@@ -41,6 +41,8 @@ class Read:
     explained: int
     #: When its bytes were last served; an older landing never replaces a newer one.
     landed_at: str
+    #: Folder of the lake with the declaration, codes, corrections and codelists that it was made with.
+    made_with: str
     #: Snapshot → cells that could hold a figure, and figures that came of them.
     landed: Mapping[str, int]
     figures: Mapping[str, int]
@@ -103,25 +105,87 @@ def _plain(facts: pa.Table) -> pl.DataFrame:
     return _frame(facts).with_columns(pl.col("obs_status").cast(pl.String))
 
 
-def _accepted(connection: Connection, read: Read, state: Mapping[str, Any] | None) -> pl.DataFrame:
-    """The accepted facts of a slice: its file in the lake if that is still the one in the ledger, else the database."""
-    if state is None:
-        empty = {"series_id": pl.Int64, "time_id": pl.Int32, "value": pl.Float64, "obs_status": pl.String}
-        return pl.DataFrame(schema={**empty, "attribute_id": pl.Int64})
+def _accepted(connection: Connection, read: Read, moment: Moment) -> pl.DataFrame:
+    """What held of a slice until this moment: its file in the lake if it is the ledger's, else from the database."""
+    schema = {"series_id": pl.Int64, "time_id": pl.Int32, "value": pl.Float64, "obs_status": pl.String}
+    if moment.before is None:
+        return pl.DataFrame(schema={**schema, "attribute_id": pl.Int64})
     try:
-        return _plain(lake.read_table(lake.absolute(state["facts_path"]), state["facts_sha256"]))
+        return _plain(lake.read_table(lake.absolute(moment.before["facts_path"]), moment.before["facts_sha256"]))
     except PermanentError:
-        found = warehouse.rows(connection, "load/current_facts", {"source": read.source, "slice": read.slice})
-        schema = {"series_id": pl.Int64, "time_id": pl.Int32, "value": pl.Float64, "obs_status": pl.String}
+        key = {"source": read.source, "slice": read.slice, "at": moment.before["released_at"]}
+        found = warehouse.rows(connection, "load/current_facts", key)
         return pl.DataFrame(found, schema={**schema, "attribute_id": pl.Int64})
+
+
+# -- the release clock ------------------------------------------------------------------------------------------
+
+State = Mapping[str, Any]
+
+_INSTANT = dt.timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where what a slice says stands on the release clock: it holds from `at` to `until` (None: it is the newest).
+
+    `same` is what was accepted, `remapped` the same bytes understood otherwise, `new` a release or a revision.
+    `before` is the state that it replaces or continues, None for the first one.
+    """
+
+    fate: Literal["same", "remapped", "new"]
+    at: dt.datetime
+    until: dt.datetime | None
+    before: State | None
+
+
+def place_in_time(read: Read, states: Sequence[State]) -> Moment:
+    """Find the moment of a slice among its accepted `states`, which are ordered by release.
+
+    A declared release stands at its date, whenever it arrives; put out again under its old name it keeps that date,
+    since nobody tells when it was. A rolling source stands at the publisher's stamp if that moved, else at the time it
+    was served. Raises PermanentError for what was served before the state that it would replace, and for two releases
+    of one date.
+    """
+    released = dt.datetime.fromisoformat(read.released_at)
+    landed = dt.datetime.fromisoformat(read.landed_at)
+    own = [state for state in states if state["release"] == read.release]
+    if not own:
+        if any(state["released_at"] == released for state in states):
+            raise PermanentError(
+                f"slice {read.slice}: release {read.release} has the date of another release, {released:%Y-%m-%d}; "
+                "mend `releases` of source.yaml"
+            )
+        return _between(states, released)
+    last = own[-1]
+    until = next((s["released_at"] for s in states if s["released_at"] > last["released_at"]), None)
+    if last["content_sha256"] == read.content_sha256:
+        return Moment("same", last["released_at"], until, last)
+    if list(last["snapshots"]) == list(read.snapshots):
+        return Moment("remapped", last["released_at"], until, last)
+    if landed <= last["landed_at"]:
+        raise PermanentError(
+            f"slice {read.slice} landed on {landed:%Y-%m-%d %H:%M}, before what stands, which landed on "
+            f"{last['landed_at']:%Y-%m-%d %H:%M}; it is superseded: run again, so that it is asked for anew"
+        )
+    if read.release:
+        return Moment("new", last["released_at"], until, last)
+    at = released if released > last["released_at"] else max(landed, last["released_at"] + _INSTANT)
+    return Moment("new", at, None, last)
+
+
+def _between(states: Sequence[State], at: dt.datetime) -> Moment:
+    before = next((s for s in reversed(states) if s["released_at"] < at), None)
+    return Moment("new", at, next((s["released_at"] for s in states if s["released_at"] > at), None), before)
 
 
 def accept(url: str, source: str, reads: Sequence[Read], *, run_id: str, code_version: str) -> Counts:
     """Load a candidate and make it a vintage: one transaction, serialised per source, written at most once.
 
     A load that was made before, or that says what was accepted last, writes no fact and makes no vintage. Facts that
-    are gone from a slice are closed as `deleted_at_source`; slices that are not among `reads` are not touched.
-    Raises PermanentError for a release older than the accepted one, or where the database refuses the data.
+    are gone from a slice are closed as `deleted_at_source`; slices that are not among `reads` are not touched. A
+    release older than the accepted one fills its own range of the release clock and changes nothing that stands.
+    Raises PermanentError where the candidate is superseded, or where the database refuses the data.
     """
     began = time.monotonic()
     load_id = load_id_of(source, reads)
@@ -134,8 +198,11 @@ def accept(url: str, source: str, reads: Sequence[Read], *, run_id: str, code_ve
         else:
             if done:  # the publisher went back to what it said before: the same input, and yet another load
                 load_id = sha256(f"{load_id} after {_latest(connection, source)}".encode()).hexdigest()[:32]
-            _require_newer(reads, states)
-            counts = _write(connection, source, reads, states, load_id, run_id, code_version, began)
+            moments = [place_in_time(read, states.get(read.slice, ())) for read in reads]
+            counts = _write(connection, source, reads, moments, load_id, run_id, code_version, began)
+        for read in reads:
+            key = {"source": source, "slice": read.slice, "release": read.release, "landed_at": read.landed_at}
+            warehouse.execute(connection, "load/settle", {**key, "load_id": load_id, "reason": "loaded"})
         warehouse.add_outcome(
             connection,
             warehouse.Outcome(
@@ -158,37 +225,23 @@ def accept(url: str, source: str, reads: Sequence[Read], *, run_id: str, code_ve
     return counts
 
 
-def _states(connection: Connection, source: str, reads: Sequence[Read]) -> dict[str, dict[str, Any]]:
-    """What was accepted last of each slice."""
+def _states(connection: Connection, source: str, reads: Sequence[Read]) -> dict[str, list[State]]:
+    """What was accepted of each slice, ordered by release."""
+    found: dict[str, list[State]] = {}
     slices = {"source": source, "slices": [read.slice for read in reads]}
-    return {state["slice"]: state for state in warehouse.rows(connection, "load/slice_states", slices)}
+    for state in warehouse.rows(connection, "load/slice_states", slices):
+        found.setdefault(state["slice"], []).append(state)
+    return found
 
 
-def _lands_later(read: Read, state: Mapping[str, Any]) -> bool:
-    return bool(dt.datetime.fromisoformat(read.landed_at) > state["landed_at"])
-
-
-def _comes_back(reads: Sequence[Read], states: Mapping[str, Mapping[str, Any]]) -> bool:
+def _comes_back(reads: Sequence[Read], states: Mapping[str, Sequence[State]]) -> bool:
     """Whether a load that was made before says something else than what stands, and was served since."""
-    return any(
-        states[read.slice]["content_sha256"] != read.content_sha256 and _lands_later(read, states[read.slice])
-        for read in reads
-        if read.slice in states
-    )
-
-
-def _require_newer(reads: Sequence[Read], states: Mapping[str, Mapping[str, Any]]) -> None:
-    """PermanentError where what stands was served after what is to be loaded (two runs at once)."""
     for read in reads:
-        state = states.get(read.slice)
-        if state is None or state["content_sha256"] == read.content_sha256 or _lands_later(read, state):
-            continue
+        own = [state for state in states.get(read.slice, ()) if state["release"] == read.release]
         landed = dt.datetime.fromisoformat(read.landed_at)
-        if landed < state["landed_at"] and (read.release == state["release"]):
-            raise PermanentError(
-                f"slice {read.slice} landed on {landed:%Y-%m-%d %H:%M}, before what stands, which landed on "
-                f"{state['landed_at']:%Y-%m-%d %H:%M}; run again, so that it is asked for anew"
-            )
+        if own and own[-1]["content_sha256"] != read.content_sha256 and landed > own[-1]["landed_at"]:
+            return True
+    return False
 
 
 def _latest(connection: Connection, source: str) -> int | None:
@@ -196,31 +249,16 @@ def _latest(connection: Connection, source: str) -> int | None:
     return found[0]["vintage_id"] if found else None
 
 
-def _released_at(connection: Connection, source: str, reads: Sequence[Read]) -> dt.datetime:
-    """When the publisher put the candidate out. Declared releases keep their date; others never go back in time."""
-    released = max(dt.datetime.fromisoformat(r.released_at) for r in reads)
-    newest = warehouse.rows(connection, "load/newest_release", {"source": source})[0]["released_at"]
-    if newest is None or released >= newest:
-        return released
-    if reads[0].release:
-        raise PermanentError(
-            f"release {reads[0].release} of {source} came out on {released:%Y-%m-%d}, before the accepted one of "
-            f"{newest:%Y-%m-%d}; old never overwrites new: load releases in the order in which they came out"
-        )
-    return newest  # type: ignore[no-any-return]
-
-
 def _write(
     connection: Connection,
     source: str,
     reads: Sequence[Read],
-    states: Mapping[str, Mapping[str, Any]],
+    moments: Sequence[Moment],
     load_id: str,
     run_id: str,
     code_version: str,
     began: float,
 ) -> Counts:
-    released_at = _released_at(connection, source, reads)
     warehouse.execute(connection, "load/lock_first_load", {"source": source})
     first = connection.execute("SELECT core.new_partition(%s) AS made", (source,)).fetchall()[0]["made"]
     connection.execute(warehouse.statement("load/stage"))
@@ -229,14 +267,13 @@ def _write(
     balance: list[dict[str, object]] = []
     explained: list[dict[str, object]] = []
     quarantine: list[pl.DataFrame] = []
-    for read in reads:
+    for read, moment in zip(reads, moments, strict=True):
         folder = lake.absolute(read.folder)
         ids = _snapshot_ids(connection, read)
-        state = states.get(read.slice)
-        if state is not None and state["content_sha256"] == read.content_sha256:
+        if moment.fate == "same":
             changed_per: dict[str, int] = {}
         else:
-            changed_per = _stage(connection, read, state, ids, totals, alone=first)
+            changed_per = _stage(connection, read, moment, ids, totals, alone=first)
             seen = _stage_series(connection, read, seen, alone=first)
         told = _frame(lake.read_table(folder / "explained.parquet"))
         held = _frame(lake.read_table(folder / "quarantine.parquet"))
@@ -260,7 +297,8 @@ def _write(
             balance.append(
                 {"load_id": load_id, "snapshot_id": ids[sha], "landed": read.landed[sha], "unchanged": rest, **parts}
             )
-    vintage_id = _record(connection, source, reads, load_id, run_id, code_version, began, released_at, totals, first)
+    load = _Load(source, load_id, run_id, code_version, began, first)
+    vintage_id = _record(connection, load, reads, moments, totals)
     warehouse.execute_many(connection, "load/add_load_snapshot", balance)
     warehouse.execute_many(connection, "load/add_explained", explained)
     if quarantine:
@@ -297,7 +335,7 @@ def _snapshot_ids(connection: Connection, read: Read) -> dict[str, int]:
 def _stage(
     connection: Connection,
     read: Read,
-    state: Mapping[str, Any] | None,
+    moment: Moment,
     ids: Mapping[str, int],
     totals: dict[str, int],
     *,
@@ -309,14 +347,17 @@ def _stage(
     """
     folder = lake.absolute(read.folder)
     facts = _plain(lake.read_table(folder / "facts.parquet", read.facts_sha256))
-    fate, ended = compare(facts, _accepted(connection, read, state))
+    fate, ended = compare(facts, _accepted(connection, read, moment))
     counted = dict(fate.value_counts().iter_rows())
     totals["added"] += counted.get("new", 0)
     totals["changed"] += counted.get("changed", 0)
     totals["closed"] += ended.filter(pl.col("reason") == "deleted_at_source").height
     written = facts if counted.get("same", 0) == 0 else facts.filter(fate != "same")
     written = written.with_columns(pl.col("snapshot", "place").cast(pl.String))
-    warehouse.copy(connection, ("stage_ended",), ended)
+    if moment.fate == "remapped":
+        ended = ended.with_columns(reason=pl.lit("remapped"))
+    at, until = _stamp(moment.at), _stamp(moment.until)
+    warehouse.copy(connection, ("stage_ended",), ended.with_columns(at=at, until=until))
     warehouse.copy(connection, ("stage_attributes",), _frame(lake.read_table(folder / "attributes.parquet")))
     used = written.select("snapshot", "place").unique()
     for (sha,), templates in used.group_by("snapshot"):
@@ -340,13 +381,20 @@ def _stage(
             "place_id",
             pl.col("row").alias("place_row"),
             pl.when(pl.col("raw") != _shortest("value")).then("raw").alias("raw"),
+            at.alias("known_from"),
         )
     )
     target = ("core", f"observation_{read.source}") if alone else ("stage_facts",)
     if alone:
         rows = rows.with_columns(vintage_from=pl.lit(_next_vintage(connection), pl.Int32))
+    else:
+        rows = rows.with_columns(known_to=until)
     warehouse.copy(connection, target, rows)
     return dict(written.group_by("snapshot").len().iter_rows())
+
+
+def _stamp(moment: dt.datetime | None) -> pl.Expr:
+    return pl.lit(None if moment is None else moment.isoformat(), pl.String)
 
 
 def _stage_series(connection: Connection, read: Read, seen: pl.DataFrame, *, alone: bool) -> pl.DataFrame:
@@ -373,44 +421,48 @@ def _shortest(column: str) -> pl.Expr:
     return pl.when(whole).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(plain)
 
 
+@dataclass(frozen=True)
+class _Load:
+    """One load as it goes on. `first` is the first one of its source."""
+
+    source: str
+    load_id: str
+    run_id: str
+    code_version: str
+    began: float
+    first: bool
+
+
 def _record(
-    connection: Connection,
-    source: str,
-    reads: Sequence[Read],
-    load_id: str,
-    run_id: str,
-    code_version: str,
-    began: float,
-    released_at: dt.datetime,
-    totals: Mapping[str, int],
-    first: bool,
+    connection: Connection, load: _Load, reads: Sequence[Read], moments: Sequence[Moment], totals: Mapping[str, int]
 ) -> int | None:
     """Write the staged facts as a vintage if there are any, and the load in any case."""
-    release = reads[0].release
+    source = load.source
     vintage_id = _latest(connection, source)
     changed = any(totals.values())
+    told = [moment for moment in moments if moment.fate != "same"] or moments
+    released_at = max(moment.at for moment in told)
     warehouse.execute(connection, "load/add_attributes")
-    if changed:
-        vintage_id = _next_vintage(connection)
-        named = {"vintage": vintage_id, "source": source}
-        warehouse.execute(
-            connection,
-            "load/new_vintage",
-            {**named, "release": release, "released_at": released_at, "load_id": load_id, **totals},
-        )
-        if not first:
-            warehouse.execute(connection, "load/add_series")
-            ended = connection.execute("SELECT count(*) AS n FROM pg_temp.stage_ended").fetchall()[0]["n"]
-            closed = warehouse.execute(connection, "load/close_facts", named)
-            if closed != ended:
-                raise PermanentError(
-                    f"source {source}: {ended} facts were to be ended, {closed} were found; the lake and the warehouse "
-                    "disagree on what was accepted last"
-                )
     try:
-        if changed and not first:
-            warehouse.execute(connection, "load/add_facts", named)
-        if first:
+        if changed:
+            vintage_id = _next_vintage(connection)
+            warehouse.execute(
+                connection,
+                "load/new_vintage",
+                {
+                    "vintage": vintage_id,
+                    "source": source,
+                    "release": reads[0].release,
+                    "released_at": released_at,
+                    "load_id": load.load_id,
+                    "cause": _cause(reads, moments),
+                    "made_with": reads[0].made_with,
+                    **totals,
+                },
+            )
+            if not load.first:
+                _merge(connection, source, vintage_id, late=any(moment.until for moment in told))
+        if load.first:
             connection.execute("SELECT core.attach_partition(%s)", (source,))
     except psycopg.errors.UniqueViolation as error:
         raise DriftError(
@@ -421,16 +473,16 @@ def _record(
         connection,
         "load/add_load",
         {
-            "load_id": load_id,
+            "load_id": load.load_id,
             "source": source,
-            "release": release,
+            "release": reads[0].release,
             "released_at": released_at,
             "outcome": "accepted" if changed else "unchanged",
             "vintage_id": vintage_id,
-            "run_id": run_id,
-            "code_version": code_version,
+            "run_id": load.run_id,
+            "code_version": load.code_version,
             "codes_sha256": reads[0].codes_sha256,
-            "seconds": time.monotonic() - began,
+            "seconds": time.monotonic() - load.began,
         },
     )
     warehouse.execute_many(
@@ -441,13 +493,44 @@ def _record(
                 "source": source,
                 "slice": read.slice,
                 "release": read.release,
+                "released_at": moment.at,
                 "content_sha256": read.content_sha256,
                 "facts_path": f"{read.folder}/facts.parquet",
                 "facts_sha256": read.facts_sha256,
-                "load_id": load_id,
+                "load_id": load.load_id,
                 "landed_at": read.landed_at,
+                "snapshots": list(read.snapshots),
+                "made_with": read.made_with,
             }
-            for read in reads
+            for read, moment in zip(reads, moments, strict=True)
         ],
     )
     return vintage_id
+
+
+def _cause(reads: Sequence[Read], moments: Sequence[Moment]) -> str:
+    """Why there is a vintage: other bytes, or the same ones with other codes or corrections, or with other code."""
+    if any(moment.fate == "new" for moment in moments):
+        return "publisher"
+    remapped = [(read, moment.before) for read, moment in zip(reads, moments, strict=True) if moment.fate == "remapped"]
+    mapped = any(before is not None and before["made_with"] != read.made_with for read, before in remapped)
+    return "crosswalk" if mapped else "code"
+
+
+def _merge(connection: Connection, source: str, vintage_id: int, *, late: bool) -> None:
+    """End what is staged as ended, and add the staged facts; `late` where some hold only until a later release."""
+    named = {"vintage": vintage_id, "source": source}
+    warehouse.execute(connection, "load/add_series")
+    ended = connection.execute("SELECT count(*) AS n FROM pg_temp.stage_ended").fetchall()[0]["n"]
+    closed = warehouse.execute(connection, "load/close_facts", named)
+    if late:
+        warehouse.execute(connection, "load/split_past_facts", named)
+        closed += warehouse.execute(connection, "load/shorten_past_facts", named)
+    if closed != ended:
+        raise PermanentError(
+            f"source {source}: {ended} facts were to be ended, {closed} were found; the lake and the warehouse "
+            "disagree on what was accepted last"
+        )
+    warehouse.execute(connection, "load/add_facts", named)
+    if late:
+        warehouse.execute(connection, "load/add_past_facts", named)

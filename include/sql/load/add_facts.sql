@@ -1,5 +1,5 @@
 INSERT INTO core.observation (
-    source, series_id, time_id, value, obs_status, attribute_id, place_id, place_row, raw, vintage_from
+    source, series_id, time_id, value, obs_status, attribute_id, place_id, place_row, raw, vintage_from, known_from
 )
 SELECT
     %(source)s,
@@ -11,5 +11,7 @@ SELECT
     place_id,
     place_row,
     raw,
-    %(vintage)s
+    %(vintage)s,
+    known_from
 FROM stage_facts
+WHERE known_to IS NULL

@@ -26,15 +26,11 @@ repeated AS (
 
 ranges AS (
     SELECT
-        f.series_id,
-        f.time_id,
-        v.released_at AS known_from,
-        w.released_at AS known_to,
-        lead(v.released_at) OVER key_in_order AS next_from
-    FROM facts AS f
-    INNER JOIN ops.vintage AS v ON f.vintage_from = v.vintage_id
-    LEFT JOIN ops.vintage AS w ON f.vintage_to = w.vintage_id
-    WINDOW key_in_order AS (PARTITION BY f.series_id, f.time_id ORDER BY v.released_at, f.vintage_from)
+        known_from,
+        known_to,
+        lead(known_from) OVER (PARTITION BY series_id, time_id ORDER BY known_from, known_to) AS next_from
+    FROM facts
+    WHERE known_to IS NULL OR known_to > known_from
 ),
 
 last_load AS (

@@ -1,2 +1,0 @@
-SELECT max(released_at) AS released_at FROM ops.vintage
-WHERE source = %(source)s

@@ -1,0 +1,287 @@
+"""History: what the world could know at a moment, what our readers saw, and that no order of loading changes it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import toy
+
+from migstats import lake, pipeline, vintage, warehouse
+from migstats.source import Source, folder_of, plan, read_source
+
+pytestmark = pytest.mark.database
+
+A, B, _ = toy.SLICES
+RELEASED = {
+    "2019": dt.datetime(2019, 9, 1, tzinfo=dt.UTC),
+    "2020": dt.datetime(2020, 12, 1, tzinfo=dt.UTC),
+    "2022": dt.datetime(2022, 12, 1, tzinfo=dt.UTC),
+    "2024": dt.datetime(2024, 12, 1, tzinfo=dt.UTC),
+}
+Rows = Sequence[Mapping[str, str]]
+State = dict[tuple[str, str], float | None]
+
+
+def said(rows: Rows) -> State:
+    """(area, year) → value, as the payload says it."""
+    filled = [{**toy.ROW, **row} for row in rows]
+    return {(r["REF_AREA"], r["TIME_PERIOD"]): None if r["OBS_VALUE"] == ":" else float(r["OBS_VALUE"]) for r in filled}
+
+
+def shown(url: str, function: str, at: dt.datetime) -> State:
+    """What core.as_of or core.as_published says of a moment; a figure that comes twice is an error."""
+    with warehouse.connect(url) as connection:
+        found = connection.execute(
+            f"""
+            SELECT s.ref_area, t.time_period, o.value
+            FROM core.{function}(%s) AS o
+            INNER JOIN core.series AS s ON o.source = s.source AND o.series_id = s.series_id
+            INNER JOIN ref.period AS t ON o.time_id = t.time_id
+            """,
+            (at,),
+        ).fetchall()
+    state = {(r["ref_area"], r["time_period"]): r["value"] for r in found}
+    assert len(state) == len(found), "a figure stands twice"
+    return state
+
+
+def overlaps(url: str, source: str = "toy") -> dict[str, float]:
+    """Measures of the suite `warehouse` that prove the ranges over all rows."""
+    with warehouse.connect(url) as connection:
+        found = {r["measure"]: r["value"] for r in warehouse.rows(connection, "load/measures", {"source": source})}
+    return {name: found[name] for name in ("known_ranges_overlap", "known_ranges_reversed", "duplicate_current_keys")}
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    return toy.declare(tmp_path, monkeypatch, "toy", releases=True)[0]
+
+
+@pytest.fixture
+def rolling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    return toy.declare(tmp_path, monkeypatch, "toy")[0]
+
+
+#: Three editions: MAR is revised twice, NPL vanishes and comes back, SRB is new in the second one.
+EDITIONS: Mapping[str, Rows] = {
+    "2019": [{"OBS_VALUE": "1"}, {"REF_AREA": "NPL", "OBS_VALUE": "5"}, {"REF_AREA": "TUN", "OBS_VALUE": "9"}],
+    "2020": [{"OBS_VALUE": "2"}, {"REF_AREA": "SRB", "OBS_VALUE": "7"}, {"REF_AREA": "TUN", "OBS_VALUE": "9"}],
+    "2024": [{"OBS_VALUE": "3"}, {"REF_AREA": "NPL", "OBS_VALUE": "5"}, {"REF_AREA": "TUN", "OBS_VALUE": "9"}],
+}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(EDITIONS)), ids="-".join)
+def test_releases_loaded_in_any_order_give_each_release_for_its_time(
+    warehouse_url: str, source: Source, order: tuple[str, ...]
+) -> None:
+    seen: list[tuple[dt.datetime, State]] = []
+    for number, release in enumerate(order):
+        at = toy.DAY + dt.timedelta(days=number)
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, EDITIONS[release], release=release, at=at))
+        seen.append((now(), said(EDITIONS[max(order[: number + 1])])))
+    assert shown(warehouse_url, "as_of", RELEASED["2019"] - dt.timedelta(days=1)) == {}
+    assert shown(warehouse_url, "as_of", dt.datetime(2020, 1, 1, tzinfo=dt.UTC)) == said(EDITIONS["2019"])
+    assert shown(warehouse_url, "as_of", RELEASED["2020"] - dt.timedelta(microseconds=1)) == said(EDITIONS["2019"])
+    assert shown(warehouse_url, "as_of", RELEASED["2020"]) == said(EDITIONS["2020"])
+    assert shown(warehouse_url, "as_of", dt.datetime(2022, 7, 1, tzinfo=dt.UTC)) == said(EDITIONS["2020"])
+    assert shown(warehouse_url, "as_of", now()) == said(EDITIONS["2024"])
+    for moment, state in seen:
+        assert shown(warehouse_url, "as_published", moment) == state
+    assert set(overlaps(warehouse_url).values()) == {0}
+
+
+def _edition(chance: random.Random) -> Rows:
+    areas = ["MAR", "NPL", "SRB", "TUN", "PHL"]
+    return [
+        {"REF_AREA": area, "TIME_PERIOD": year, "OBS_VALUE": chance.choice(["1", "2", ":"]), "OBS_STATUS": ""}
+        for area in areas
+        for year in ("2019", "2020")
+        if chance.random() < 0.7
+    ] or [{"REF_AREA": "MAR"}]
+
+
+def known(world: Mapping[str, Mapping[dt.datetime, State]], at: dt.datetime) -> State:
+    """The newest edition of each slice at a moment, all slices together."""
+    found: State = {}
+    for editions in world.values():
+        past = [released for released in editions if released <= at]
+        if past:
+            found |= editions[max(past)]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_history_of_releases_and_reissues_is_what_an_oracle_says(
+    warehouse_url: str, source: Source, seed: int
+) -> None:
+    """Releases arrive in any order, and are put out again under their old name; slices come alone or together."""
+    chance = random.Random(seed)
+    world: dict[str, dict[dt.datetime, State]] = {A: {}, B: {}}
+    readers: list[tuple[dt.datetime, State]] = []
+    for number in range(7):
+        release = chance.choice(list(RELEASED))
+        reads = []
+        for slice_id, period in ((A, "2019"), (B, "2020")):
+            if chance.random() < 0.3:
+                continue
+            rows = [r for r in _edition(chance) if r.get("TIME_PERIOD") == period] or [{"TIME_PERIOD": period}]
+            at = dt.datetime(2025, 6, 1, tzinfo=dt.UTC) + dt.timedelta(days=number)
+            reads.append(toy.read(warehouse_url, source, slice_id, rows, release=release, at=at))
+            world[slice_id][RELEASED[release]] = said(rows)
+        if not reads:
+            continue
+        toy.load(warehouse_url, source, *reads)
+        readers.append((now(), known(world, dt.datetime(2099, 1, 1, tzinfo=dt.UTC))))
+        assert shown(warehouse_url, "as_of", dt.datetime(2099, 1, 1, tzinfo=dt.UTC)) == readers[-1][1]
+    for moment in RELEASED.values():
+        assert shown(warehouse_url, "as_of", moment) == known(world, moment)
+    for moment, state in readers:
+        assert shown(warehouse_url, "as_published", moment) == state
+    assert set(overlaps(warehouse_url).values()) == {0}
+
+
+def test_a_figure_that_the_publisher_drops_is_closed_and_still_there_for_earlier_dates(
+    warehouse_url: str, source: Source
+) -> None:
+    for number, release in enumerate(("2019", "2020")):
+        at = toy.DAY + dt.timedelta(days=number)
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, EDITIONS[release], release=release, at=at))
+    with warehouse.connect(warehouse_url) as connection:
+        [gone] = connection.execute(
+            "SELECT known_from, known_to, end_reason FROM core.observation AS o "
+            "INNER JOIN core.series AS s USING (source, series_id) WHERE s.ref_area = 'NPL'"
+        ).fetchall()
+    assert gone == {
+        "known_from": RELEASED["2019"],
+        "known_to": RELEASED["2020"],
+        "end_reason": "deleted_at_source",
+    }
+    assert ("NPL", "2020") in shown(warehouse_url, "as_of", dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+
+
+def changes(url: str, since: dt.datetime) -> set[tuple[str, str, float | None, float | None]]:
+    with warehouse.connect(url) as connection:
+        found = connection.execute(
+            "SELECT u.change, s.ref_area, u.was, u.value FROM core.updated_after(%s) AS u "
+            "INNER JOIN core.series AS s USING (source, series_id)",
+            (since,),
+        ).fetchall()
+    return {tuple(r.values()) for r in found}
+
+
+def test_updated_after_gives_inserts_changes_and_deletions_and_nothing_that_went_to_and_fro(
+    warehouse_url: str, rolling: Source
+) -> None:
+    def serve(day: int, rows: Rows) -> dt.datetime:
+        at = toy.DAY + dt.timedelta(days=day)
+        toy.load(warehouse_url, rolling, toy.read(warehouse_url, rolling, A, rows, at=at))
+        return now()
+
+    before = now()
+    first = serve(0, [{"OBS_VALUE": "1"}, {"REF_AREA": "NPL", "OBS_VALUE": "5"}, {"REF_AREA": "TUN", "OBS_VALUE": "9"}])
+    serve(1, [{"OBS_VALUE": "2"}, {"REF_AREA": "TUN", "OBS_VALUE": "8"}])
+    third = serve(2, [{"OBS_VALUE": "1"}, {"REF_AREA": "TUN", "OBS_VALUE": "7"}, {"REF_AREA": "SRB", "OBS_VALUE": "4"}])
+    assert changes(warehouse_url, first) == {
+        ("delete", "NPL", 5, None),
+        ("change", "TUN", 9, 7),
+        ("insert", "SRB", None, 4),
+    }
+    assert changes(warehouse_url, third) == set()
+    assert changes(warehouse_url, before) == {
+        ("insert", "MAR", None, 1),
+        ("insert", "TUN", None, 7),
+        ("insert", "SRB", None, 4),
+    }
+
+
+def test_other_codes_are_our_error_and_change_what_is_believed_not_what_readers_saw(
+    warehouse_url: str, rolling: Source, tmp_path: Path
+) -> None:
+    """A row that was quarantined becomes a figure from its release on, with a vintage whose cause is `crosswalk`."""
+    rows = [{"OBS_VALUE": "1"}, {"REF_AREA": "XXA", "OBS_VALUE": "5"}]
+    first = toy.load(warehouse_url, rolling, toy.read(warehouse_url, rolling, A, rows))
+    assert (first.loaded, first.quarantined) == (1, 1)
+    saw = now()
+    with (tmp_path / "sources" / "toy" / "codes.csv").open("a", encoding="utf-8") as codes:
+        codes.write("*,REF_AREA,XXA,ref_area,NPL,map\n")
+    again = toy.load(warehouse_url, rolling, toy.read(warehouse_url, rolling, A, rows))
+    assert (again.outcome, again.loaded, again.unchanged, again.quarantined) == ("accepted", 1, 1, 0)
+    with warehouse.connect(warehouse_url) as connection:
+        causes = connection.execute("SELECT cause FROM ops.vintage ORDER BY vintage_id").fetchall()
+    assert [c["cause"] for c in causes] == ["publisher", "crosswalk"]
+    assert shown(warehouse_url, "as_of", toy.DAY) == {("MAR", "2020"): 1, ("NPL", "2020"): 5}
+    assert shown(warehouse_url, "as_published", saw) == {("MAR", "2020"): 1}
+
+
+def test_a_landing_is_read_again_with_the_facts_that_it_was_made_with(
+    warehouse_url: str, rolling: Source, tmp_path: Path
+) -> None:
+    """The codes of a vintage are kept, so that it can be made again after they changed."""
+    rows = [{"OBS_VALUE": "1"}, {"REF_AREA": "XXA", "OBS_VALUE": "5"}]
+    read = toy.read(warehouse_url, rolling, A, rows)
+    with (tmp_path / "sources" / "toy" / "codes.csv").open("a", encoding="utf-8") as codes:
+        codes.write("*,REF_AREA,XXA,ref_area,NPL,map\n")
+    assert toy.read(warehouse_url, rolling, A, rows).content_sha256 != read.content_sha256
+    kept = lake.facts_path(read.made_with)
+    with warehouse.connect(warehouse_url) as connection:
+        landed = connection.execute("SELECT landed FROM raw.landing").fetchall()[0]["landed"]
+    again = pipeline.read(pipeline.Landed.model_validate(landed), rolling, kept, lists=kept / "codelists")
+    assert (again.content_sha256, again.quarantined) == (read.content_sha256, 1)
+    assert folder_of("toy") != kept
+    assert read_source(folder_of("toy") / "source.yaml") == rolling
+    assert isinstance(again, vintage.Read)
+
+
+DESA = {
+    "2019": "undesa_pd_2019_migrant_stock_total_dataset.xlsx",
+    "2020": "undesa_pd_2020_ims_stock_by_sex_and_destination.xlsx",
+    "2024": "undesa_pd_2024_ims_stock_by_sex_and_destination.xlsx",
+}
+WORLD = (
+    "SELECT o.value FROM core.as_of(%s) AS o INNER JOIN core.series AS s USING (source, series_id) "
+    "INNER JOIN ref.period AS t USING (time_id) "
+    "WHERE s.ref_area = '001' AND s.sex = '_T' AND s.counterpart_area = '_T' AND t.time_period = '2000'"
+)
+
+
+@pytest.mark.parametrize("order", [("2019", "2020", "2024"), ("2024", "2019", "2020")], ids="-".join)
+def test_the_real_editions_of_un_desa_each_hold_for_their_time(
+    warehouse_url: str,
+    payloads: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    order: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("MIGSTATS_LAKE", str(tmp_path / "lake"))
+    source = read_source(folder_of("undesa_stock") / "source.yaml")
+    reads: dict[str, vintage.Read] = {}
+    for number, release in enumerate(order):
+        at = dt.datetime(2026, 1, 1 + number, tzinfo=dt.UTC)
+        [slice_] = [s for s in plan(source, today=at.date(), release=release) if s.dataset == "destination"]
+        reads[release] = toy.land(
+            warehouse_url, source, slice_, (payloads / "un_desa" / DESA[release]).read_bytes(), at
+        )
+        toy.load(warehouse_url, source, reads[release])
+    with warehouse.connect(warehouse_url) as connection:
+        for day, release in (("2021-01-01", "2019"), ("2021-07-01", "2020"), ("2025-06-01", "2024")):
+            accepted = {
+                tuple(f.values())
+                for f in connection.execute(
+                    "SELECT series_id, time_id, value, obs_status, attribute_id FROM core.as_of(%s)", (day,)
+                ).fetchall()
+            }
+            columns = ["series_id", "time_id", "value", "obs_status", "attribute_id"]
+            table = lake.read_table(lake.absolute(reads[release].folder) / "facts.parquet").select(columns)
+            assert accepted == {tuple(row.values()) for row in table.to_pylist()}
+        world = [connection.execute(WORLD, (day,)).fetchall()[0]["value"] for day in ("2021-01-01", "2021-07-01")]
+    assert world == [173588441, 173230585]
+    assert set(overlaps(warehouse_url, "undesa_stock").values()) == {0}
