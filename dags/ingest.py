@@ -6,16 +6,17 @@ from airflow.sdk import (
     DAG,
     Asset,
     CronTriggerTimetable,
-    ExceptionRetryPolicy,
     Param,
-    RetryAction,
-    RetryRule,
     get_current_context,
     task,
     task_group,
 )
 
-from migstats.source import Source, read_sources
+from migstats.decision import DecisionOperator
+from migstats.links import ReportLink
+from migstats.retry import Politely
+from migstats.source import Source
+from migstats.source import declared as declarations
 
 DOC = """
 ### {title}
@@ -30,10 +31,16 @@ DOC = """
 | `plan` | chooses the slices of this run | a name in the form is unknown; the message lists those that there are |
 | `slices.land` | fetches the bytes of each slice into the lake | network: it is tried again by itself. \
 "withdrawn?", "not in `hosts`": look at the publisher's page, mend `include/sources/{id}/source.yaml` |
+| | stays `scheduled` | the pool of its host is missing: `migstats pools` makes it |
 | `slices.read` | turns bytes into observations | the message names the column, sheet or flag that moved: mend \
 `source.yaml` or `codes.csv`, then clear the task |
 | `check` | Great Expectations: suites `landed`, `observation`, `{id}` | a critical rule failed: the message \
-has the rows and places; the full report is under *Data Docs* in the menu. Published data stays as it was |
+has the rows and places; the button *Data Docs* in the details of the task leads to the full report. \
+Published data stays as it was |
+| `gate` | compares with what was accepted last | a rule of `gate.yaml` cannot be read. A breach is not red: it \
+waits in `decide` |
+| `decide` | asks a person, where the gate found a breach | nobody answered in time: nothing was accepted. \
+*Required actions* in the menu lists what waits |
 | `load` | writes what changed, as a new vintage | skipped: nothing changed since the last accepted vintage |
 | `complete` | says whether every slice came through | lists the slices that did not; the others are loaded |
 
@@ -42,16 +49,6 @@ has the rows and places; the full report is under *Data Docs* in the menu. Publi
 """
 
 OWNER = "migstats"
-
-RETRY = ExceptionRetryPolicy(
-    rules=[
-        RetryRule(
-            exception="migstats.errors.PermanentError",
-            action=RetryAction.FAIL,
-            reason="trying again gives the same answer",
-        ),
-    ]
-)
 
 
 def form(source: Source) -> dict[str, Param]:
@@ -111,7 +108,7 @@ def ingest(source: Source) -> DAG:
             "retry_delay": dt.timedelta(seconds=30),
             "retry_exponential_backoff": True,
             "max_retry_delay": dt.timedelta(minutes=15),
-            "retry_policy": RETRY,
+            "retry_policy": Politely(),
             "execution_timeout": dt.timedelta(minutes=30),
         },
     ) as dag:
@@ -129,39 +126,57 @@ def ingest(source: Source) -> DAG:
             return tasks.land(planned, get_current_context())
 
         @task(map_index_template="{{ slice }}")
-        def read(landed: dict) -> dict:
+        def read(landed: dict) -> list[dict]:
             from migstats import tasks
 
             return tasks.read(landed, get_current_context())
 
         @task_group
-        def slices(planned: dict) -> dict:
+        def slices(planned: dict) -> list[dict]:
             return read(land(planned))
 
         @task(trigger_rule="none_skipped", retries=1)
-        def check(reads: list[dict]) -> list[dict]:
+        def check(reads: list[list[dict]]) -> list[dict]:
             from migstats import tasks
 
             return tasks.check(source.id, reads, get_current_context())
 
-        @task(outlets=[accepted])
+        @task(retries=1)
+        def gate(checked: list[dict]) -> dict:
+            from migstats import tasks
+
+            return tasks.gate(source.id, checked, get_current_context())
+
+        @task(outlets=[accepted], trigger_rule="none_failed")
         def load(checked: list[dict]) -> dict:
             from migstats import tasks
 
             return tasks.load(source.id, checked, accepted, get_current_context())
 
         @task(trigger_rule="none_skipped", retries=0)
-        def complete(planned: list[dict], reads: list[dict]) -> None:
+        def complete(planned: list[dict], reads: list[list[dict]]) -> None:
             from migstats import tasks
 
             tasks.complete(source.id, planned, reads)
 
         planned = plan()
         reads = slices.expand(planned=planned)
-        load(check(reads))
+        checked = check(reads)
+        checked.operator.operator_extra_links = (ReportLink(source.id),)
+        judged = gate(checked)
+        # An answer that comes at once may find the task not parked yet: it is asked for again.
+        decide = DecisionOperator(
+            task_id="decide",
+            source_id=source.id,
+            judged=judged,
+            response_timeout=dt.timedelta(days=source.decision_days),
+            retries=1,
+        )
+        judged >> decide >> load(checked)
         complete(planned, reads)
     return dag
 
 
-for declared in read_sources().values():
+# Those that cannot be read are an import error of declarations.py, and the others run.
+for declared in declarations()[0].values():
     ingest(declared)

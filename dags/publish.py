@@ -2,9 +2,11 @@
 
 import datetime as dt
 
-from airflow.sdk import DAG, Asset, AssetAny, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context, task
+from airflow.sdk import DAG, Asset, AssetAny, get_current_context, task
 
-from migstats.source import read_sources
+from migstats.links import ReportLink
+from migstats.retry import Politely
+from migstats.source import declared
 
 DOC = """
 ### Publish
@@ -23,7 +25,7 @@ with DAG(
     dag_id="publish",
     dag_display_name="Publish · bring BI to the accepted vintages",
     description="Accepted vintages become what BI reads",
-    schedule=AssetAny(*(Asset(f"vintage_{s.id}", uri=s.vintage_uri, group="vintage") for s in read_sources().values())),
+    schedule=AssetAny(*(Asset(f"vintage_{s.id}", uri=s.vintage_uri, group="vintage") for s in declared()[0].values())),
     catchup=False,
     max_active_runs=1,
     tags=["publish"],
@@ -33,9 +35,7 @@ with DAG(
         "retries": 3,
         "retry_delay": dt.timedelta(seconds=30),
         "retry_exponential_backoff": True,
-        "retry_policy": ExceptionRetryPolicy(
-            rules=[RetryRule(exception="migstats.errors.PermanentError", action=RetryAction.FAIL)]
-        ),
+        "retry_policy": Politely(),
         "execution_timeout": dt.timedelta(minutes=60),
     },
 ):
@@ -52,4 +52,6 @@ with DAG(
 
         return tasks.publish(checked, get_current_context())
 
-    publish(check())
+    checked = check()
+    checked.operator.operator_extra_links = (ReportLink(),)
+    publish(checked)

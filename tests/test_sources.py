@@ -71,7 +71,7 @@ def test_every_cell_of_a_sample_is_accounted_for_and_none_is_quarantined(slices)
         assert sum(done.landed.values()) == frame.height + explained, dataset
 
 
-GOLDEN = [(source, golden) for source in sorted(SOURCES) for golden in rows_of(HERE / source / "golden.csv")]
+GOLDEN = [(source, golden) for source in sorted(SOURCES) for golden in rows_of(folder_of(source) / "golden.csv")]
 
 
 @pytest.mark.parametrize("source", sorted(SOURCES))

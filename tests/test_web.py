@@ -50,8 +50,9 @@ from migstats.errors import (
     PublisherError,
     TryAgainError,
 )
+from migstats.redaction import clean, redact
 from migstats.source import Dataset, Licence, Source
-from migstats.web import Client, Manners, manners_of, redact
+from migstats.web import Client, Manners, manners_of
 
 PROJECT = Path(__file__).resolve().parents[1]
 BODY = b'[{"page":1},[{"value":111069}]]'
@@ -1044,7 +1045,7 @@ def test_secrets_of_a_url_are_replaced_and_all_else_stays(url: str, shown: str) 
 def test_hiding_secrets_takes_time_in_proportion_to_the_text(text: str) -> None:
     began = time.monotonic()
     redact(text)
-    web._clean(text, text)
+    clean(text, text)
     assert time.monotonic() - began < 0.5
 
 

@@ -274,6 +274,29 @@ def setup(
 
 @app.command()
 @_plainly
+def pools(
+    check_only: Annotated[bool, typer.Option("--check", help="change nothing; 1 where one differs")] = False,
+    further: Sources = None,
+) -> None:
+    """Create or update the pools of Airflow, one per declared host; without its pool a task is never started."""
+    from migstats import pools as of_airflow
+
+    wanted = of_airflow.pools(read_sources(further or ()).values())
+    if check_only:
+        differing = of_airflow.differing(wanted)
+        for name, slots in differing.items():
+            found = "is missing" if slots is None else f"has {slots} slots"
+            print(f"pool {name}: {found}, {wanted[name]} declared", file=sys.stderr)
+        if differing:
+            raise ConfigurationError(f"{len(differing)} pools differ from the declarations; run `migstats pools`")
+        print(f"{len(wanted)} pools are as declared")
+        return
+    changed = of_airflow.write(wanted)
+    print(f"{len(wanted)} pools are as declared; made or changed: {', '.join(changed) or 'none'}")
+
+
+@app.command()
+@_plainly
 def fingerprint(as_json: Json = False) -> None:
     """Print a content hash per table of core and bi, independent of order, locale and time of load."""
     from migstats import warehouse

@@ -103,6 +103,11 @@ class Run:
         return Run(self.source, self.run_id, self.judged_at, kept + self.judgements)
 
 
+def page_of(source: str, run_id: str) -> str:
+    """The page that a run of a source has, or would have, relative to the index."""
+    return Run(source, run_id, dt.datetime.min, ()).page
+
+
 def _safe(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_+-]+", "-", name)[:80]
 

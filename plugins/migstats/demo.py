@@ -33,6 +33,7 @@ from rich.table import Table
 
 from migstats import postgres, process, services, settings, warehouse
 from migstats.errors import ConfigurationError, DeclarationError, MigstatsError, PermanentError, TryAgainError
+from migstats.pools import DESCRIPTION, pools
 from migstats.services import AIRFLOW_SERVICES, Ports, Record
 from migstats.source import Source, read_sources
 
@@ -165,20 +166,9 @@ def selection(sources: Mapping[str, Source]) -> dict[str, dict[str, Any]]:
     return {name: facts[name] or {} for name in sorted(facts)}
 
 
-def pools(sources: Iterable[Source]) -> dict[str, int]:
-    """Pool → slots: one per host, so that no host is asked more at once than the most careful source allows."""
-    slots: dict[str, int] = {}
-    for source in sources:
-        for host in source.hosts:
-            name = f"host_{host}"
-            slots[name] = min(source.concurrency, slots.get(name, source.concurrency))
-    return slots
-
-
 def _set_pools(airflow: Airflow, slots: Mapping[str, int]) -> None:
     entities = [
-        {"name": name, "slots": n, "description": "requests at once to this host", "include_deferred": False}
-        for name, n in slots.items()
+        {"name": name, "slots": n, "description": DESCRIPTION, "include_deferred": False} for name, n in slots.items()
     ]
     action = {"action": "create", "entities": entities, "action_on_existence": "overwrite"}
     answer = airflow.call("PATCH", "/api/v2/pools", {"actions": [action]})

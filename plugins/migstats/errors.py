@@ -42,3 +42,7 @@ class ValidationFailedError(PermanentError):
 
 class ConfigurationError(PermanentError):
     """A setting, connection or service of this installation is missing or wrong."""
+
+
+class RefusedError(PermanentError):
+    """A person rejected a candidate: nothing is wrong with the run, and nothing was loaded."""

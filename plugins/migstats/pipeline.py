@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import multiprocessing
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -19,11 +22,15 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from migstats import candidate as candidates
 from migstats import frames, lake, settings, validate, vintage, warehouse, web
+from migstats import publish as publishing
+from migstats.candidate import Candidate, generations_of
 from migstats.corrections import correct, read_corrections
-from migstats.errors import DeclarationError, MigstatsError, PublisherError, TryAgainError
+from migstats.errors import DeclarationError, MigstatsError, PermanentError, PublisherError, RefusedError, TryAgainError
 from migstats.harmonise import Harmonised, harmonise, last_plausible_year, read_codes
 from migstats.readers import Envelope, TextTable, closes, reader_for
+from migstats.redaction import redact
 from migstats.source import Dataset, Slice, Source, folder_of, read_source
 from migstats.vintage import Counts, Read
 from migstats.warehouse import Outcome, Snapshot
@@ -63,7 +70,7 @@ class Landed(BaseModel):
     @classmethod
     def _without_secrets(cls, value: Slice) -> Slice:
         """It is kept in databases and shown in UIs; a key or token of its URL is not."""
-        return value.model_copy(update={"url": web.redact(value.url)})
+        return value.model_copy(update={"url": redact(value.url)})
 
     @property
     def landed_at(self) -> dt.datetime:
@@ -98,6 +105,10 @@ def attempt(url: str | None, run_id: str, source: str, step: str, slice_id: str 
     """One attempt of a step: a failure is logged in one line that says which slice and why, and kept in ops.outcome."""
     try:
         yield
+    except RefusedError as error:
+        if url is not None:
+            _note(url, Outcome(run_id, source, step, "skip", slice_id, type(error).__name__, str(error)[:2000]))
+        raise
     except MigstatsError as error:
         log.error("%s failed: %s: %s", step, slice_id or source, error)
         if url is not None:
@@ -251,11 +262,11 @@ def _released(slice_: Slice, envelope: Envelope, page: Page) -> dt.datetime:
 # -- read and harmonise -----------------------------------------------------------------------------------------
 
 
-def read(landed: Landed, source: Source, folder: Path, *, lists: Path | None = None) -> Read:
+def read(landed: Landed, source: Source, folder: Path, *, lists: Path | None = None, fresh: bool = False) -> Read:
     """Read and harmonise a landed slice into tables of the lake; `folder` holds the source's facts, `lists` codelists.
 
-    The same snapshots, facts and code give the tables that are there already. Raises DriftError or PublisherError
-    where a payload is not what is declared; rows that cannot become observations go to quarantine.
+    The same snapshots, facts and code give the tables that are there already (unless `fresh`). Raises DriftError or
+    PublisherError where a payload is not what is declared; rows that cannot become observations go to quarantine.
     """
     dataset = source.dataset(landed.slice.dataset)
     listed = lists or concepts()
@@ -266,7 +277,7 @@ def read(landed: Landed, source: Source, folder: Path, *, lists: Path | None = N
     home = settings.lake() / "observations" / source.id / safe / made_of[:32]
     summary = home / "summary.json"
     landed_at = landed.landed_at
-    made = _made(summary)
+    made = None if fresh else _made(summary)
     if made is not None:
         return read_from({**made, "released_at": landed.released_at.isoformat(), "landed_at": landed_at.isoformat()})
     pages = {page.sha256: lake.read_snapshot(page.sha256) for page in landed.pages}
@@ -294,7 +305,7 @@ def read(landed: Landed, source: Source, folder: Path, *, lists: Path | None = N
         quarantined=harmonised.quarantine.num_rows,
         explained=int(sum(harmonised.explained["count"].to_pylist())),
         landed_at=landed_at.isoformat(),
-        made_with=lake.store_facts(_facts(folder, listed)),
+        made_with=lake.store_facts(_facts(source.id, folder, listed)),
         landed=dict(harmonised.landed),
         figures=_per_snapshot(harmonised.facts, None),
     )
@@ -318,9 +329,10 @@ def read_from(facts: Mapping[str, object]) -> Read:
     return Read(**{**facts, "snapshots": tuple(snapshots)})  # type: ignore[arg-type]
 
 
-def _facts(folder: Path, lists: Path) -> dict[str, Path]:
+def _facts(source_id: str, folder: Path, lists: Path) -> dict[str, Path]:
     """The facts that a reading depends on: declaration, codes, corrections, codelists."""
-    own = {path.name: path for path in folder.glob("*") if path.suffix in (".yaml", ".csv")}
+    names = ("source.yaml", "codes.csv", "corrections.csv")
+    own = {f"{source_id}/{name}": folder / name for name in names if (folder / name).is_file()}
     return {**own, **{f"codelists/{path.name}": path for path in lists.glob("*.csv")}}
 
 
@@ -439,9 +451,24 @@ def _per_snapshot(table: pa.Table, column: str | None) -> dict[str, int]:
 # -- load and publish -------------------------------------------------------------------------------------------
 
 
-def load(reads: Sequence[Read], source: Source, *, run_id: str, url: str) -> Counts:
-    """Load a checked candidate: accepted as a vintage where something changed, else a no-op."""
-    return vintage.accept(url, source.id, reads, run_id=run_id, code_version=code_version())
+def gate(reads: Sequence[Read], source: Source, folder: Path, *, run_id: str, url: str) -> Candidate:
+    """Compare a checked candidate with what was accepted; the answer says whether a person has to decide."""
+    generations = generations_of(reads)
+    return candidates.judge(url, source.id, folder, generations, concepts=concepts(), run_id=run_id)
+
+
+def load(reads: Sequence[Read], source: Source, folder: Path, *, run_id: str, url: str) -> Counts:
+    """Load a checked candidate that passed the gate: accepted as a vintage where something changed, else a no-op.
+
+    PermanentError where it breached the gate and nobody approved it, RefusedError where somebody rejected it: then what
+    it was made of does not wait any more.
+    """
+    generations = generations_of(reads)
+    judged = candidates.judge(url, source.id, folder, generations, concepts=concepts(), run_id=run_id)
+    if judged.verdict == "rejected":
+        candidates.refuse(url, source.id, generations)
+        raise RefusedError(f"candidate {judged.candidate_id} was rejected; what was accepted before stands")
+    return candidates.accept(url, source.id, generations, judged, run_id=run_id, code_version=code_version())
 
 
 def check_warehouse(source_id: str, *, run_id: str, url: str, today: dt.date) -> validate.Report:
@@ -457,6 +484,71 @@ def check_warehouse(source_id: str, *, run_id: str, url: str, today: dt.date) ->
     keep_report(report, run_id=run_id, url=url)
     validate.demand(report)
     return report
+
+
+# -- again, from the snapshots ----------------------------------------------------------------------------------
+
+
+def landed_slices(source: Source, *, url: str) -> list[Landed]:
+    """The last landing of each slice and release of a source: what it would be read from again, without a download."""
+    with warehouse.connect(url) as connection:
+        found = warehouse.rows(connection, "load/last_landings", {"source": source.id})
+    return [Landed.model_validate(row["landed"]) for row in found]
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a rebuild came to: loads and facts that were made again."""
+
+    loads: int
+    vintages: int
+    figures: int
+    seconds: float
+
+
+def rebuild(*, url: str, admin: str, workers: int = 1) -> Rebuilt:
+    """Drop `core` and `bi` and make them again from the snapshots, load by load, with the facts of each.
+
+    No network. `admin` is the URL of the owner. The ledgers (landings, loads, vintages, decisions) stay. What bi shows
+    is made last; until then its readers find it empty. PermanentError where a load gives something else than it gave:
+    a snapshot is not what it was, or the code reads it otherwise.
+    """
+    began = time.monotonic()
+    with warehouse.connect(url) as connection:
+        loads = warehouse.rows(connection, "rebuild/loads")
+        published = [row["source"] for row in warehouse.rows(connection, "load/published_sources")]
+    with warehouse.connect(admin) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('migstats.publish', 0))")
+        connection.execute(warehouse.statement("rebuild/empty"))
+    figures = 0
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for load_ in loads:
+            reads = list(pool.map(_read_again, [(load_["made_with"], landed) for landed in load_["landed"]]))
+            totals = {name: load_[name] or 0 for name in ("added", "changed", "closed")}
+            recorded = vintage.Recorded(
+                load_["load_id"], load_["vintage_id"] if load_["outcome"] == "accepted" else None, totals
+            )
+            vintage.accept(url, load_["source"], reads, run_id="rebuild", code_version=code_version(), again=recorded)
+            figures += totals["added"] + totals["changed"]
+    publishing.publish(url, run_id="rebuild", only=published)
+    return Rebuilt(
+        len(loads), sum(1 for load_ in loads if load_["outcome"] == "accepted"), figures, time.monotonic() - began
+    )
+
+
+def _read_again(work: tuple[str | None, dict[str, Any]]) -> Read:
+    """Read a landing with the facts that its load was made with; those of today where it made no vintage."""
+    made_with, facts = work
+    landed = Landed.model_validate(facts)
+    source_id = landed.slice.source
+    if made_with is None:
+        folder = folder_of(source_id)
+        return read(landed, read_source(folder / "source.yaml"), folder, fresh=True)
+    kept = lake.facts_path(made_with)
+    folder = kept / source_id
+    if not (folder / "source.yaml").is_file():
+        raise PermanentError(f"{folder}: the facts that {source_id} was made with are not in the lake; restore them")
+    return read(landed, read_source(folder / "source.yaml"), folder, lists=kept / "codelists", fresh=True)
 
 
 # -- local files ------------------------------------------------------------------------------------------------

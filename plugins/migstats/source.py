@@ -255,6 +255,7 @@ class Source(Declared):
     schedule: str | None = Field(default=None, description="cron, UTC; null: only by hand")
     releases: tuple[Release, ...] = ()
     datasets: tuple[Dataset, ...] = Field(min_length=1)
+    decision_days: float = Field(default=7, gt=0, le=90, description="a breach not decided by then is not accepted")
     quarantine_bound: float = Field(default=0.05, ge=0, le=1, description="share above which a load is refused")
 
     @model_validator(mode="after")

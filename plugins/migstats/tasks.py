@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from migstats import pipeline
+from migstats import pipeline, vintage
 from migstats import publish as publishing
-from migstats.errors import ConfigurationError, PermanentError, ValidationFailedError
+from migstats.candidate import generations_of
+from migstats.errors import ConfigurationError, PermanentError, RefusedError, ValidationFailedError
 from migstats.pipeline import Landed
+from migstats.redaction import redact
 from migstats.source import Slice, Source, folder_of, read_source
 from migstats.source import plan as plan_slices
-from migstats.web import redact
 
 log = logging.getLogger("migstats")
 
@@ -25,11 +26,11 @@ Json = dict[str, Any]
 def warehouse_url() -> str:
     """The warehouse of Airflow's connection `warehouse`. ConfigurationError where the connection is not there."""
     from airflow.sdk import Connection
-    from airflow.sdk.exceptions import AirflowRuntimeError
+    from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
         connection = Connection.get("warehouse")
-    except (AirflowRuntimeError, LookupError) as error:
+    except AirflowNotFoundException as error:
         raise ConfigurationError(
             "the Airflow connection `warehouse` is not there; add it (Admin > Connections, type Postgres) or set "
             "AIRFLOW_CONN_WAREHOUSE=postgresql://user:password@host:port/warehouse"
@@ -110,69 +111,108 @@ def land(planned: Json, context: Context) -> Json:
     return landed.model_dump(mode="json")
 
 
-def read(landed: Json, context: Context) -> Json:
-    """Read and harmonise one landed slice."""
+def read(landed: Json, context: Context) -> list[Json]:
+    """Read and harmonise one landed slice, after those of its landings that still wait to be loaded."""
     there = Landed.model_validate(landed)
     _label(context, there.slice)
-    folder = folder_of(there.slice.source)
-    with pipeline.attempt(warehouse_url(), _run_id(context), there.slice.source, "read", there.slice.slice):
-        result = pipeline.read(there, read_source(folder / "source.yaml"), folder)
+    folder, url = folder_of(there.slice.source), warehouse_url()
+    source = read_source(folder / "source.yaml")
+    results: list[vintage.Read] = []
+    with pipeline.attempt(url, _run_id(context), source.id, "read", there.slice.slice):
+        for waiting in pipeline.waiting(there, url=url):
+            try:
+                results.append(pipeline.read(waiting, source, folder))
+            except PermanentError as error:
+                if waiting == there:
+                    raise
+                log.warning("the landing of %s stays unread: %s", waiting.landed_at, error)
     log.info(
-        "%s: %s observations, %s quarantined, %s explained",
+        "%s: %s observations, %s quarantined, %s explained; landings: %s",
         there.slice.slice,
-        result.observations,
-        result.quarantined,
-        result.explained,
+        results[-1].observations,
+        results[-1].quarantined,
+        results[-1].explained,
+        len(results),
     )
-    return asdict(result)
+    return [asdict(result) for result in results]
 
 
-def _listed(reads: Sequence[Json] | Json) -> list[Json]:
-    """What the mapped tasks gave; of a single one Airflow hands over the value itself."""
-    return [reads] if isinstance(reads, Mapping) else list(reads)
+Reads = Sequence[Sequence[Json]] | Sequence[Json]
 
 
-def check(source_id: str, reads: Sequence[Json] | Json, context: Context) -> list[Json]:
-    """Judge the slices that were read; what passes goes on to be loaded."""
-    reads = _listed(reads)
-    with pipeline.attempt(warehouse_url(), _run_id(context), source_id, "check"):
-        if not reads:
+def _flat(reads: Reads) -> list[Json]:
+    """What the mapped tasks gave, of all slices; of a single one Airflow hands over the value itself."""
+    return [one for each in reads for one in ([each] if isinstance(each, Mapping) else each)]
+
+
+def _listed(reads: Reads) -> list[vintage.Read]:
+    return [pipeline.read_from(one) for one in _flat(reads)]
+
+
+def check(source_id: str, reads: Reads, context: Context) -> list[Json]:
+    """Judge the slices that were read; what passes goes on to the gate.
+
+    Of landings that waited, those that do not pass stay where they are: the newest one is what a run is about.
+    """
+    url, run_id = warehouse_url(), _run_id(context)
+    with pipeline.attempt(url, run_id, source_id, "check"):
+        generations = generations_of(_listed(reads))
+        if not generations:
             raise PermanentError("no slice came through; the failed tasks of `slices` say why. Nothing was loaded")
-        report = pipeline.check(
-            [pipeline.read_from(r) for r in reads],
-            _source(source_id),
-            run_id=_run_id(context),
-            url=warehouse_url(),
-            today=_run_date(context).date(),
-        )
+        passed: list[vintage.Read] = []
+        for generation in generations:
+            try:
+                report = pipeline.check(
+                    generation, _source(source_id), run_id=run_id, url=url, today=_run_date(context).date()
+                )
+            except ValidationFailedError as error:
+                if generation is generations[-1]:
+                    raise
+                log.warning("a state that landed before stays unloaded: %s", error)
+                continue
+            passed += generation
     log.info("%s expectations, %s warnings", len(report.judgements), len(report.warned))
     for judgement in report.warned:
         log.warning("%s %s %s: %s", judgement.suite, judgement.rule, judgement.column, "; ".join(judgement.failing[:3]))
-    return list(reads)
+    return [asdict(read) for read in passed]
 
 
-def load(source_id: str, checked: Sequence[Json], accepted: Any, context: Context) -> Json:
-    """Load what was checked. Skips, and tells nobody, where nothing changed and nothing waits to be published."""
+def gate(source_id: str, checked: Sequence[Json], context: Context) -> Json:
+    """Compare what was checked with what was accepted last, and say whether a person has to decide."""
+    url, run_id = warehouse_url(), _run_id(context)
+    with pipeline.attempt(url, run_id, source_id, "gate"):
+        folder = folder_of(source_id)
+        judged = pipeline.gate(_listed(checked), _source(source_id), folder, run_id=run_id, url=url)
+    log.info("candidate %s: %s breaches, %s notices", judged.candidate_id, judged.breaches, judged.notices)
+    return {**asdict(judged), "waits": judged.waits}
+
+
+def load(source_id: str, checked: Sequence[Json] | None, accepted: Any, context: Context) -> Json:
+    """Load what passed the gate. Skips, and tells nobody, where nothing changed and nothing waits to be published."""
     from airflow.sdk.exceptions import AirflowSkipException
 
-    url = warehouse_url()
+    url, run_id = warehouse_url(), _run_id(context)
+    if checked is None:
+        raise AirflowSkipException("nothing was checked")
     if context["params"].get("dry_run"):
         raise AirflowSkipException("dry run: checked, not loaded")
-    with pipeline.attempt(url, _run_id(context), source_id, "load"):
-        counts = pipeline.load(
-            [pipeline.read_from(r) for r in checked], _source(source_id), run_id=_run_id(context), url=url
-        )
-        log.info("%s", counts)
-        if counts.outcome == "unchanged" and source_id not in publishing.waiting(url):
-            raise AirflowSkipException(f"SKIP: nothing changed since vintage {counts.vintage_id}")
+    try:
+        with pipeline.attempt(url, run_id, source_id, "load"):
+            folder = folder_of(source_id)
+            counts = pipeline.load(_listed(checked), _source(source_id), folder, run_id=run_id, url=url)
+            log.info("%s", counts)
+    except RefusedError as error:
+        raise AirflowSkipException(f"SKIP: {error}") from error
+    if counts.outcome == "unchanged" and source_id not in publishing.waiting(url):
+        raise AirflowSkipException(f"SKIP: nothing changed since vintage {counts.vintage_id}")
     facts = asdict(counts)
     context["outlet_events"][accepted].extra = facts
     return facts
 
 
-def complete(source_id: str, planned: Sequence[Json] | None, reads: Sequence[Json] | Json) -> None:
+def complete(source_id: str, planned: Sequence[Json] | None, reads: Reads) -> None:
     """Fail where a planned slice did not come through, so that the run is red although the others were loaded."""
-    there = {r["slice"] for r in _listed(reads)}
+    there = {read["slice"] for read in _flat(reads)}
     missing = [p["slice"] for p in planned or () if p["slice"] not in there]
     if missing:
         message = (

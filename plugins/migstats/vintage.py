@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from migstats import lake, warehouse
 from migstats.errors import DriftError, PermanentError
+from migstats.observation import SERIES_DIMENSIONS, period_of
 from migstats.warehouse import Connection
 
 _KEY = ["series_id", "time_id"]
@@ -179,12 +180,59 @@ def _between(states: Sequence[State], at: dt.datetime) -> Moment:
     return Moment("new", at, next((s["released_at"] for s in states if s["released_at"] > at), None), before)
 
 
-def accept(url: str, source: str, reads: Sequence[Read], *, run_id: str, code_version: str) -> Counts:
+def figures(read: Read) -> pl.DataFrame:
+    """The figures of a slice with their dimensions: series_id, SERIES_DIMENSIONS, time_period, value, obs_status."""
+    folder = lake.absolute(read.folder)
+    facts = _plain(lake.read_table(folder / "facts.parquet", read.facts_sha256))
+    return _described(facts, _frame(lake.read_table(folder / "series.parquet")))
+
+
+def accepted_figures(connection: Connection, read: Read) -> pl.DataFrame:
+    """As `figures`, of what was accepted of the slice and would be continued or replaced by this reading."""
+    states = _states(connection, read.source, [read]).get(read.slice, ())
+    moment = place_in_time(read, states)
+    facts = _accepted(connection, read, moment)
+    ids = facts["series_id"].unique().to_list()
+    found = warehouse.rows(connection, "load/series_of", {"source": read.source, "ids": ids}) if ids else []
+    schema = {"series_id": pl.Int64, **dict.fromkeys(SERIES_DIMENSIONS, pl.String)}
+    return _described(facts, pl.DataFrame(found, schema=schema))
+
+
+def differs(connection: Connection, reads: Sequence[Read]) -> bool:
+    """Whether one of these slices says something else than what was accepted of it."""
+    states = _states(connection, reads[0].source, reads)
+    return any(place_in_time(read, states.get(read.slice, ())).fate != "same" for read in reads)
+
+
+def _described(facts: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
+    codes = facts["time_id"].unique()
+    periods = pl.DataFrame({"time_id": codes, "time_period": [period_of(code) for code in codes]})
+    texts = series.select("series_id", *(pl.col(d).cast(pl.String) for d in SERIES_DIMENSIONS))
+    return (
+        facts.select("series_id", "time_id", "value", "obs_status")
+        .join(texts, on="series_id", how="left")
+        .join(periods.cast({"time_id": pl.Int32, "time_period": pl.String}), on="time_id", how="left")
+        .select("series_id", *SERIES_DIMENSIONS, "time_period", "value", "obs_status")
+    )
+
+
+def accept(
+    url: str,
+    source: str,
+    reads: Sequence[Read],
+    *,
+    run_id: str,
+    code_version: str,
+    candidate_id: str | None = None,
+    again: Recorded | None = None,
+) -> Counts:
     """Load a candidate and make it a vintage: one transaction, serialised per source, written at most once.
 
     A load that was made before, or that says what was accepted last, writes no fact and makes no vintage. Facts that
     are gone from a slice are closed as `deleted_at_source`; slices that are not among `reads` are not touched. A
     release older than the accepted one fills its own range of the release clock and changes nothing that stands.
+    With `candidate_id` only what the gate judged is loaded, and only while what it was compared with stands. With
+    `again` the facts of a load that is on record are made anew, and the record is not written again.
     Raises PermanentError where the candidate is superseded, or where the database refuses the data.
     """
     began = time.monotonic()
@@ -193,13 +241,20 @@ def accept(url: str, source: str, reads: Sequence[Read], *, run_id: str, code_ve
         warehouse.execute(connection, "load/lock_source", {"source": source})
         states = _states(connection, source, reads)
         done = warehouse.rows(connection, "load/find_load", {"load_id": load_id})
+        if again is not None:
+            moments = [place_in_time(read, states.get(read.slice, ())) for read in reads]
+            load = _Load(source, again.load_id, run_id, code_version, None, began, again)
+            return _write(connection, load, reads, moments)
         if done and not _comes_back(reads, states):
             counts = Counts(load_id, "unchanged", loaded=0, **{**done[0], "vintage_id": _latest(connection, source)})
         else:
             if done:  # the publisher went back to what it said before: the same input, and yet another load
                 load_id = sha256(f"{load_id} after {_latest(connection, source)}".encode()).hexdigest()[:32]
             moments = [place_in_time(read, states.get(read.slice, ())) for read in reads]
-            counts = _write(connection, source, reads, moments, load_id, run_id, code_version, began)
+            if candidate_id is not None and any(moment.fate != "same" for moment in moments):
+                _require_judged(connection, candidate_id)
+            load = _Load(source, load_id, run_id, code_version, candidate_id, began)
+            counts = _write(connection, load, reads, moments)
         for read in reads:
             key = {"source": source, "slice": read.slice, "release": read.release, "landed_at": read.landed_at}
             warehouse.execute(connection, "load/settle", {**key, "load_id": load_id, "reason": "loaded"})
@@ -244,24 +299,55 @@ def _comes_back(reads: Sequence[Read], states: Mapping[str, Sequence[State]]) ->
     return False
 
 
+def _require_judged(connection: Connection, candidate_id: str) -> None:
+    """PermanentError where the gate did not judge this, or compared it with what no longer stands."""
+    found = warehouse.rows(connection, "load/judged_against", {"candidate_id": candidate_id})
+    if not found:
+        raise PermanentError(f"candidate {candidate_id} was not judged by the gate; run `gate` again")
+    [judged] = found
+    if judged["base_vintage"] != judged["latest_vintage"] and judged["latest_candidate"] != candidate_id:
+        raise PermanentError(
+            f"candidate {candidate_id} was compared with vintage {judged['base_vintage']}, and vintage "
+            f"{judged['latest_vintage']} stands now; it is superseded: clear `gate`, so that it is judged again"
+        )
+    if judged["verdict"] == "rejected" or (judged["breaches"] and judged["verdict"] != "approved"):
+        raise PermanentError(f"candidate {candidate_id} breached the gate and was not approved; nothing was loaded")
+
+
 def _latest(connection: Connection, source: str) -> int | None:
     found = warehouse.rows(connection, "load/latest_vintage", {"source": source})
     return found[0]["vintage_id"] if found else None
 
 
-def _write(
-    connection: Connection,
-    source: str,
-    reads: Sequence[Read],
-    moments: Sequence[Moment],
-    load_id: str,
-    run_id: str,
-    code_version: str,
-    began: float,
-) -> Counts:
+@dataclass(frozen=True)
+class Recorded:
+    """A load that is on record, and what its vintage came to."""
+
+    load_id: str
+    vintage_id: int | None
+    totals: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class _Load:
+    """One load as it goes on."""
+
+    source: str
+    load_id: str
+    run_id: str
+    code_version: str
+    candidate_id: str | None
+    began: float
+    again: Recorded | None = None
+
+
+def _write(connection: Connection, load: _Load, reads: Sequence[Read], moments: Sequence[Moment]) -> Counts:
+    source, load_id = load.source, load.load_id
     warehouse.execute(connection, "load/lock_first_load", {"source": source})
     first = connection.execute("SELECT core.new_partition(%s) AS made", (source,)).fetchall()[0]["made"]
     connection.execute(warehouse.statement("load/stage"))
+    if load.again is not None and load.again.vintage_id is not None:
+        connection.execute("INSERT INTO pg_temp.drawn (vintage_id) VALUES (%s)", (load.again.vintage_id,))
     totals = {"added": 0, "changed": 0, "closed": 0}
     seen = pl.DataFrame(schema={"series_id": pl.Int64})
     balance: list[dict[str, object]] = []
@@ -297,12 +383,12 @@ def _write(
             balance.append(
                 {"load_id": load_id, "snapshot_id": ids[sha], "landed": read.landed[sha], "unchanged": rest, **parts}
             )
-    load = _Load(source, load_id, run_id, code_version, began, first)
-    vintage_id = _record(connection, load, reads, moments, totals)
-    warehouse.execute_many(connection, "load/add_load_snapshot", balance)
-    warehouse.execute_many(connection, "load/add_explained", explained)
-    if quarantine:
-        warehouse.copy(connection, ("ops", "quarantine"), pl.concat(quarantine))
+    vintage_id = _record(connection, load, reads, moments, totals, first=first)
+    if load.again is None:
+        warehouse.execute_many(connection, "load/add_load_snapshot", balance)
+        warehouse.execute_many(connection, "load/add_explained", explained)
+        if quarantine:
+            warehouse.copy(connection, ("ops", "quarantine"), pl.concat(quarantine))
 
     def total(name: str) -> int:
         return sum(int(str(b[name])) for b in balance)
@@ -421,20 +507,14 @@ def _shortest(column: str) -> pl.Expr:
     return pl.when(whole).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(plain)
 
 
-@dataclass(frozen=True)
-class _Load:
-    """One load as it goes on. `first` is the first one of its source."""
-
-    source: str
-    load_id: str
-    run_id: str
-    code_version: str
-    began: float
-    first: bool
-
-
 def _record(
-    connection: Connection, load: _Load, reads: Sequence[Read], moments: Sequence[Moment], totals: Mapping[str, int]
+    connection: Connection,
+    load: _Load,
+    reads: Sequence[Read],
+    moments: Sequence[Moment],
+    totals: Mapping[str, int],
+    *,
+    first: bool,
 ) -> int | None:
     """Write the staged facts as a vintage if there are any, and the load in any case."""
     source = load.source
@@ -446,35 +526,71 @@ def _record(
     try:
         if changed:
             vintage_id = _next_vintage(connection)
-            warehouse.execute(
-                connection,
-                "load/new_vintage",
-                {
-                    "vintage": vintage_id,
-                    "source": source,
-                    "release": reads[0].release,
-                    "released_at": released_at,
-                    "load_id": load.load_id,
-                    "cause": _cause(reads, moments),
-                    "made_with": reads[0].made_with,
-                    **totals,
-                },
-            )
-            if not load.first:
+            if load.again is None:
+                _add_vintage(connection, load, reads, moments, vintage_id, released_at, totals)
+            if not first:
                 _merge(connection, source, vintage_id, late=any(moment.until for moment in told))
-        if load.first:
+        if first:
             connection.execute("SELECT core.attach_partition(%s)", (source,))
     except psycopg.errors.UniqueViolation as error:
         raise DriftError(
             f"source {source}: two slices publish the same cell ({error.diag.message_detail}); declare for one of them "
             "which rows are not its own (`ignore` in codes.csv, or `only`)"
         ) from error
+    if load.again is not None:
+        if dict(totals) != dict(load.again.totals):
+            raise PermanentError(
+                f"load {load.load_id} of {source} gave {dict(load.again.totals)} when it was made and gives "
+                f"{dict(totals)} now; its snapshots, facts or code are not what they were"
+            )
+    else:
+        _add_load(connection, load, reads, released_at, vintage_id, changed=changed)
+    _set_states(connection, load, reads, moments)
+    return vintage_id
+
+
+def _add_vintage(
+    connection: Connection,
+    load: _Load,
+    reads: Sequence[Read],
+    moments: Sequence[Moment],
+    vintage_id: int,
+    released_at: dt.datetime,
+    totals: Mapping[str, int],
+) -> None:
+    warehouse.execute(
+        connection,
+        "load/new_vintage",
+        {
+            "vintage": vintage_id,
+            "source": load.source,
+            "release": reads[0].release,
+            "released_at": released_at,
+            "load_id": load.load_id,
+            "cause": _cause(reads, moments),
+            "made_with": reads[0].made_with,
+            "candidate_id": load.candidate_id,
+            **totals,
+        },
+    )
+    warehouse.execute(connection, "load/use_waivers", {"candidate_id": load.candidate_id, "vintage": vintage_id})
+
+
+def _add_load(
+    connection: Connection,
+    load: _Load,
+    reads: Sequence[Read],
+    released_at: dt.datetime,
+    vintage_id: int | None,
+    *,
+    changed: bool,
+) -> None:
     warehouse.execute(
         connection,
         "load/add_load",
         {
             "load_id": load.load_id,
-            "source": source,
+            "source": load.source,
             "release": reads[0].release,
             "released_at": released_at,
             "outcome": "accepted" if changed else "unchanged",
@@ -485,12 +601,15 @@ def _record(
             "seconds": time.monotonic() - load.began,
         },
     )
+
+
+def _set_states(connection: Connection, load: _Load, reads: Sequence[Read], moments: Sequence[Moment]) -> None:
     warehouse.execute_many(
         connection,
         "load/set_slice_state",
         [
             {
-                "source": source,
+                "source": load.source,
                 "slice": read.slice,
                 "release": read.release,
                 "released_at": moment.at,
@@ -505,7 +624,6 @@ def _record(
             for read, moment in zip(reads, moments, strict=True)
         ],
     )
-    return vintage_id
 
 
 def _cause(reads: Sequence[Read], moments: Sequence[Moment]) -> str:

@@ -42,7 +42,7 @@ from dataclasses import dataclass, replace
 from http.cookiejar import DefaultCookiePolicy
 from importlib import metadata
 from typing import IO, Any, Final, Self, cast
-from urllib.parse import quote, quote_plus, unquote, unquote_plus, urldefrag, urljoin, urlsplit
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
 import urllib3
@@ -60,6 +60,7 @@ from migstats.errors import (
     PublisherError,
     TryAgainError,
 )
+from migstats.redaction import clean, redact
 from migstats.source import Source
 
 log = logging.getLogger("migstats.web")
@@ -145,70 +146,13 @@ class Answer:
     content_type: str | None
     retrieved_at: dt.datetime  # UTC
     not_modified: bool
+    #: The transport says where the body ends (a length, chunks, a compressed stream), so that a cut is found here.
+    framed: bool
 
 
 def back_off(attempt: int) -> float:
     """Seconds to wait after the failed try number `attempt` (from 1): 1 to 2, 2 to 4, 4 to 8 ... at most 20."""
     return min(2.0**attempt, 20.0) * random.uniform(0.5, 1.0)  # noqa: S311 (spreads load, guards nothing)
-
-
-# --- secrets -------------------------------------------------------------------------------------------------
-
-# fmt: off
-_SECRET_PARTS: Final = frozenset({
-    "key", "apikey", "token", "secret", "password", "passwd", "passphrase", "pwd", "pass", "signature", "sig",
-    "credential", "credentials", "auth", "authorization", "session", "sessionid", "jwt",
-})
-# fmt: on
-_SECRET_NAMES: Final = frozenset({"clientid", "appidentifier", "appid", "accesskeyid"})
-_NAME_PART: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-# These run over what strangers send, so each one takes time in proportion to the text.
-_QUERY_NAME: Final = re.compile(r"[?&#]([^=&#?]+)=")
-_USERINFO: Final = re.compile(r"(?<=://)[^/?#\s]*@")
-_TEXT_PAIR: Final = re.compile(r"""(?<![\w.-])([\w.-]++)(=|%3D|["']?\s*+:\s*+["'])([^&\s"'<>]+)""", re.IGNORECASE)
-
-
-def _is_secret(name: str) -> bool:
-    parts = [part.lower() for part in _NAME_PART.findall(unquote(name))]
-    return "".join(parts) in _SECRET_NAMES or not _SECRET_PARTS.isdisjoint(parts)
-
-
-def _secret_values(url: str) -> Iterator[tuple[int, int]]:
-    """Where the values of secret parameters begin and end."""
-    end = 0
-    for name in _QUERY_NAME.finditer(url):
-        if name.start() >= end and _is_secret(name[1]):
-            stops = (url.find(mark, name.end()) for mark in "&#")
-            end = min((stop for stop in stops if stop >= 0), default=len(url))
-            yield name.end(), end
-
-
-def redact(url: str) -> str:
-    """The URL with user, password and the values of secret parameters (key, token, client_id ...) as `***`."""
-    shown, done = "", 0
-    for start, end in _secret_values(url):
-        shown, done = f"{shown}{url[done:start]}***", end
-    return _USERINFO.sub("***@", shown + url[done:])
-
-
-def _secrets(url: str) -> set[str]:
-    """The secret texts in a URL, in each spelling in which they may be given back; shorter than 3 are none."""
-    raw = {url[start:end] for start, end in _secret_values(url)}
-    userinfo = _USERINFO.search(url)
-    if userinfo:
-        raw |= set(userinfo[0][:-1].split(":", 1))
-    plain = raw | {unquote(text) for text in raw} | {unquote_plus(text) for text in raw}
-    spelt = plain | {quote(text, safe="") for text in plain} | {quote_plus(text) for text in plain}
-    return {text for text in spelt if len(text) >= 3}
-
-
-def _clean(text: str, *urls: str) -> str:
-    """Foreign text made fit for a message: one line, no control characters, no secret of these URLs."""
-    for secret in sorted(set().union(*map(_secrets, urls)), key=len, reverse=True):
-        text = text.replace(secret, "***")
-    text = _USERINFO.sub("***@", text)
-    text = _TEXT_PAIR.sub(lambda m: f"{m[1]}{m[2]}***" if _is_secret(m[1]) else m[0], text)
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 # --- sockets that know the deadline ----------------------------------------------------------------------------
@@ -443,6 +387,12 @@ def _codings(response: requests.Response) -> list[str]:
     return codings
 
 
+def _is_framed(response: requests.Response) -> bool:
+    """Whether a body that was cut off would have been an error; one that ends with the connection may end anywhere."""
+    told = any(name in response.headers for name in ("Content-Length", "Transfer-Encoding"))
+    return told or bool(_codings(response))
+
+
 def _pieces(response: requests.Response, max_bytes: int) -> Iterator[bytes]:
     """The decoded body as it arrives; PublisherError as soon as it is larger than `max_bytes`."""
     too_big = PublisherError(
@@ -600,6 +550,7 @@ class _Reply:
     headers: requests.structures.CaseInsensitiveDict[str]
     body: bytes  # whole for 200 and 203; else the start of an error's text
     retrieved_at: dt.datetime
+    framed: bool
 
 
 @dataclass
@@ -616,7 +567,7 @@ class _Trip:
         return redact(self.url) + via
 
     def text(self, foreign: str) -> str:
-        return _clean(foreign, self.url, self.at)
+        return clean(foreign, self.url, self.at)
 
 
 class Client:
@@ -827,7 +778,7 @@ class Client:
             else:
                 body = _excerpt(response)
             now = dt.datetime.now(dt.UTC)
-            return _Reply(response.status_code, response.headers, body, now)
+            return _Reply(response.status_code, response.headers, body, now, _is_framed(response))
         finally:
             if not whole:
                 response.close()  # a connection with unread bytes cannot be used again
@@ -911,6 +862,7 @@ def _answer(trip: _Trip, reply: _Reply, *, not_modified: bool) -> Answer:
         content_type=reply.headers.get("Content-Type"),
         retrieved_at=reply.retrieved_at,
         not_modified=not_modified,
+        framed=reply.framed,
     )
 
 

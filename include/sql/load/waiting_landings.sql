@@ -1,4 +1,4 @@
--- Landings of a slice that were neither loaded nor refused, before the one at hand; oldest first.
+-- Landings of a slice before the one at hand that were neither loaded nor refused nor superseded; oldest first.
 SELECT l.landed FROM raw.landing AS l
 LEFT JOIN ops.settled AS s ON l.landing_id = s.landing_id
 WHERE

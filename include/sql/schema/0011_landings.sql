@@ -22,7 +22,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION raw.refuse_change();
 CREATE TABLE ops.settled (
     landing_id bigint PRIMARY KEY REFERENCES raw.landing,
     load_id text REFERENCES ops.load,
-    reason text NOT NULL CHECK (reason IN ('loaded', 'refused')),
+    reason text NOT NULL CHECK (reason IN ('loaded', 'refused', 'superseded')),
     CONSTRAINT loaded_by CHECK ((reason = 'loaded') = (load_id IS NOT NULL))
 );
 

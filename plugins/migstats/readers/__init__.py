@@ -65,6 +65,14 @@ class TextTable:
         return int(self.data.num_rows) + sum(e.count for e in self.explained)
 
 
+def closes(layout: Layout) -> bool:
+    """Whether a payload of this format ends with a sign of its own, so that one that was cut off cannot be read.
+
+    JSON has its last bracket and a workbook its directory; CSV that is cut at the end of a line is CSV.
+    """
+    return layout.format != "sdmx_csv"
+
+
 class Reader(Protocol):
     """The functions of a reader module."""
 

@@ -73,7 +73,10 @@ def _refuse_text(said: str) -> None:
     if "EXTRACTION_TOO_BIG" in said:
         raise PublisherError(f"the publisher says that the extraction is too big: {said}; cut the slice smaller")
     if "ASYNCHRONOUS" in said.upper() or "syncResponse" in said:
-        raise TryAgainError(f"the publisher prepares the answer and asks to come back later: {said}")
+        raise TryAgainError(
+            f"the publisher prepares the answer and asks to come back later: {said}; "
+            "if it says so again and again, declare smaller slices"
+        )
     raise PublisherError(f"the publisher answers with an error: {said or '(without a text)'}; mend what is asked for")
 
 

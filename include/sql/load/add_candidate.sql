@@ -1,0 +1,5 @@
+INSERT INTO ops.candidate (candidate_id, source, release, base_vintage, breaches, notices, run_id)
+VALUES (
+    %(candidate_id)s, %(source)s, %(release)s, %(base_vintage)s, %(breaches)s, %(notices)s, %(run_id)s
+)
+ON CONFLICT (candidate_id) DO NOTHING

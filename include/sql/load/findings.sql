@@ -1,0 +1,16 @@
+SELECT
+    number,
+    kind,
+    severity,
+    scope,
+    found,
+    allowed,
+    message,
+    place,
+    time_period,
+    was,
+    now,
+    waiver_id
+FROM ops.gate_finding
+WHERE candidate_id = %(candidate_id)s
+ORDER BY severity = 'notice', waiver_id IS NOT NULL, number

@@ -1,0 +1,2 @@
+SELECT source FROM ops.publication
+ORDER BY source

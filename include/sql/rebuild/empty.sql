@@ -1,0 +1,21 @@
+-- Take away what can be made again from the snapshots and the ledgers: facts, their places, what bi shows.
+DO $$
+DECLARE
+    part regclass;
+BEGIN
+    FOR part IN
+        SELECT i.inhrelid::regclass
+        FROM pg_catalog.pg_inherits AS i
+        WHERE i.inhparent = 'core.observation'::regclass
+        UNION ALL
+        SELECT i.inhrelid::regclass
+        FROM pg_catalog.pg_inherits AS i
+        WHERE i.inhparent = 'core.series'::regclass
+    LOOP
+        EXECUTE format('DROP TABLE %s CASCADE', part);
+    END LOOP;
+END
+$$;
+TRUNCATE core.place, core.attributes, core.observation, core.series RESTART IDENTITY CASCADE;
+TRUNCATE bi.fact_observation, ops.slice_state;
+DELETE FROM ops.publication;

@@ -1,0 +1,247 @@
+"""Candidates: what a source says now, judged against what was accepted, and decided by a person where it breaches."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from migstats import gate, vintage, warehouse
+from migstats.errors import DeclarationError, PermanentError
+from migstats.vintage import Counts, Read
+from migstats.warehouse import Connection
+
+#: States of a source that wait to be accepted, the oldest first: what was served since the last load.
+Generations = Sequence[Sequence[Read]]
+
+#: Differences that are kept for the person who decides.
+LARGEST = 50
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A judged state of a source. `verdict` is None where nobody decided yet (or nobody needs to)."""
+
+    candidate_id: str
+    source: str
+    release: str
+    base_vintage: int | None
+    breaches: int
+    notices: int
+    verdict: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person has to decide."""
+        return self.breaches > 0 and self.verdict is None
+
+
+def generations_of(reads: Sequence[Read]) -> list[list[Read]]:
+    """Sort reads into states of the source: by release, and the newest landing of each slice last."""
+    releases: dict[tuple[str, str], dict[str, list[Read]]] = {}
+    for read in sorted(reads, key=lambda r: dt.datetime.fromisoformat(r.landed_at)):
+        edition = (read.released_at if read.release else "", read.release)
+        history = releases.setdefault(edition, {}).setdefault(read.slice, [])
+        if history and history[-1].content_sha256 == read.content_sha256:
+            history.pop()
+        history.append(read)
+    generations = []
+    for _, slices in sorted(releases.items()):
+        for back in range(max(len(history) for history in slices.values()), 0, -1):
+            generations.append([history[-back] for history in slices.values() if len(history) >= back])
+    return generations
+
+
+def id_of(source: str, generations: Generations, base_vintage: int | None) -> str:
+    """Hash of what a candidate says and of the vintage that it is compared with: another one is another candidate."""
+    digest = sha256(f"{source}\x1f{base_vintage}".encode())
+    for reads in generations:
+        digest.update(vintage.load_id_of(source, reads).encode())
+    return digest.hexdigest()[:32]
+
+
+def judge(url: str, source: str, folder: Path, generations: Generations, *, concepts: Path, run_id: str) -> Candidate:
+    """Compare a candidate with what was accepted, keep what was found, and say whether a person has to decide.
+
+    A candidate that was judged before keeps its findings and its decision. One that says what was accepted is not kept.
+    """
+    with warehouse.connect(url) as connection:
+        base = _base(connection, source)
+        candidate_id = id_of(source, generations, base)
+        found = find(connection, candidate_id)
+        if found is not None:
+            return found
+        if not any(vintage.differs(connection, reads) for reads in generations):
+            return Candidate(candidate_id, source, generations[-1][0].release, base, breaches=0, notices=0)
+        findings, largest = _compare(connection, folder, generations, concepts)
+        waivers: dict[tuple[str, str], int] = {}
+        for waiver in warehouse.rows(connection, "load/open_waivers", {"source": source}):
+            waivers.setdefault((waiver["kind"], waiver["scope"]), waiver["waiver_id"])
+        kept = [
+            {**asdict(f), "waiver_id": waivers.get((f.kind, f.scope)) if f.severity == "breach" else None}
+            for f in findings
+        ]
+        candidate = Candidate(
+            candidate_id=candidate_id,
+            source=source,
+            release=generations[-1][0].release,
+            base_vintage=base,
+            breaches=sum(f["severity"] == "breach" and f["waiver_id"] is None for f in kept),
+            notices=sum(f["severity"] == "notice" for f in kept),
+        )
+        warehouse.execute(connection, "load/add_candidate", {**asdict(candidate), "run_id": run_id})
+        numbered = [{"candidate_id": candidate_id, "number": n, **f} for n, f in enumerate(kept, start=1)]
+        warehouse.execute_many(connection, "load/add_finding", numbered)
+        differences = [
+            {"candidate_id": candidate_id, "number": n, **row} for n, row in enumerate(largest.iter_rows(named=True), 1)
+        ]
+        warehouse.execute_many(connection, "load/add_difference", differences)
+    return candidate
+
+
+def _base(connection: Connection, source: str) -> int | None:
+    found: int | None = warehouse.rows(connection, "load/latest_of_source", {"source": source})[0]["vintage_id"]
+    return found
+
+
+def find(connection: Connection, candidate_id: str) -> Candidate | None:
+    """A candidate that was judged before, with its decision; None for an unknown one."""
+    found = warehouse.rows(connection, "load/find_candidate", {"candidate_id": candidate_id})
+    if not found:
+        return None
+    names = ("candidate_id", "source", "release", "base_vintage", "breaches", "notices", "verdict")
+    return Candidate(**{name: found[0][name] for name in names})
+
+
+def _slice(read: Read) -> tuple[str, str]:
+    return read.slice, read.release
+
+
+def _compare(
+    connection: Connection, folder: Path, generations: Generations, concepts: Path
+) -> tuple[list[gate.Finding], pl.DataFrame]:
+    """Findings of each generation against the one before, and the largest differences of the last against the first."""
+    rules, golden = gate.read_rules(folder), gate.read_golden(folder)
+    lists = gate.read_lists(concepts)
+    findings: list[gate.Finding] = []
+    standing: dict[tuple[str, str], pl.DataFrame] = {}
+    largest = pl.DataFrame()
+    for reads in generations:
+        now = [vintage.figures(read) for read in reads]
+        was = [
+            standing[_slice(read)] if _slice(read) in standing else vintage.accepted_figures(connection, read)
+            for read in reads
+        ]
+        standing |= {_slice(read): figures for read, figures in zip(reads, now, strict=True)}
+        candidate, accepted = pl.concat(now), pl.concat(was)
+        findings += gate.judge(candidate, accepted, rules, golden, lists, release=reads[0].release)
+        largest = gate.largest(candidate, accepted, LARGEST)
+    return findings, largest
+
+
+def decide(
+    url: str, candidate_id: str, *, verdict: Literal["approved", "rejected"], decided_by: str, reason: str
+) -> Candidate:
+    """Record who lets a candidate pass or refuses it, and why. The first decision stands.
+
+    PermanentError for an unknown candidate, one without breach, a decision that contradicts the first one, and one
+    without a name or a reason.
+    """
+    if not decided_by.strip() or len(reason.strip()) < 3:
+        raise PermanentError("a decision needs a name and a reason (three letters or more); nothing was decided")
+    with warehouse.connect(url) as connection:
+        there = find(connection, candidate_id)
+        if there is None:
+            raise PermanentError(f"no candidate {candidate_id!r} was judged; `migstats decisions` lists the open ones")
+        if not there.breaches:
+            raise PermanentError(f"candidate {candidate_id} breaches nothing; there is nothing to decide")
+        warehouse.execute(
+            connection,
+            "load/add_decision",
+            {
+                "candidate_id": candidate_id,
+                "verdict": verdict,
+                "decided_by": decided_by.strip(),
+                "reason": reason.strip(),
+            },
+        )
+        decided = find(connection, candidate_id)
+        assert decided is not None
+        if decided.verdict != verdict:
+            raise PermanentError(
+                f"candidate {candidate_id} was {decided.verdict} before; a decision is not changed: run the DAG again "
+                "for a new candidate"
+            )
+    return decided
+
+
+def waive(url: str, *, source: str, kind: str, scope: str, author: str, reason: str, expires_at: dt.datetime) -> int:
+    """Record an exception that lets one breach of this kind and scope pass once, until it expires; its number."""
+    if kind not in gate.KINDS:
+        raise DeclarationError(f"{kind!r} is no kind of finding; there are {', '.join(gate.KINDS)}")
+    if not author.strip() or len(reason.strip()) < 10:
+        raise DeclarationError("a waiver needs an author and a reason of ten letters or more")
+    if expires_at <= dt.datetime.now(dt.UTC):
+        raise DeclarationError(
+            f"a waiver that expires on {expires_at:%Y-%m-%d %H:%M} lets nothing pass; give a later date"
+        )
+    with warehouse.connect(url) as connection:
+        given: int = warehouse.rows(
+            connection,
+            "load/add_waiver",
+            {
+                "source": source,
+                "kind": kind,
+                "scope": scope,
+                "author": author.strip(),
+                "reason": reason.strip(),
+                "expires_at": expires_at,
+            },
+        )[0]["waiver_id"]
+    return given
+
+
+def accept(
+    url: str, source: str, generations: Generations, candidate: Candidate, *, run_id: str, code_version: str
+) -> Counts:
+    """Load the states of a candidate one after the other, each a vintage of its own; what came of all of them.
+
+    PermanentError where the candidate breached and was not approved, or where what it was compared with is no longer
+    what stands.
+    """
+    counts = [
+        vintage.accept(
+            url, source, reads, run_id=run_id, code_version=code_version, candidate_id=candidate.candidate_id
+        )
+        for reads in generations
+    ]
+    last = counts[-1]
+    accepted = any(count.outcome == "accepted" for count in counts)
+    return Counts(**{**asdict(last), "outcome": "accepted" if accepted else "unchanged"})
+
+
+def refuse(url: str, source: str, generations: Generations) -> None:
+    """Settle the landings of a candidate that a person rejected: they do not wait to be loaded any more."""
+    with warehouse.connect(url) as connection:
+        for read in (read for reads in generations for read in reads):
+            key = {"source": source, "slice": read.slice, "release": read.release, "landed_at": read.landed_at}
+            warehouse.execute(connection, "load/settle", {**key, "load_id": None, "reason": "refused"})
+
+
+def story(url: str, candidate_id: str) -> Mapping[str, Any]:
+    """Everything that a person needs to decide: the candidate, its findings, its largest differences."""
+    with warehouse.connect(url) as connection:
+        key = {"candidate_id": candidate_id}
+        found = warehouse.rows(connection, "load/find_candidate", key)
+        if not found:
+            raise PermanentError(f"no candidate {candidate_id!r} was judged")
+        return {
+            **found[0],
+            "findings": warehouse.rows(connection, "load/findings", key),
+            "differences": warehouse.rows(connection, "load/differences", key),
+        }
