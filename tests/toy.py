@@ -151,6 +151,15 @@ def land(url: str, source: Source, slice_: Slice, content: bytes, at: dt.datetim
     return pipeline.read(landed, source, folder_of(source.id))
 
 
+def landed(url: str, source_id: str) -> pipeline.Landed:
+    """The last landing of a source."""
+    with warehouse.connect(url) as connection:
+        found = connection.execute(
+            "SELECT landed FROM raw.landing WHERE source = %s ORDER BY landed_at DESC LIMIT 1", (source_id,)
+        ).fetchall()
+    return pipeline.Landed.model_validate(found[0]["landed"])
+
+
 def load(url: str, source: Source, *reads: vintage.Read) -> vintage.Counts:
     """Load what was read."""
     return vintage.accept(url, source.id, reads, run_id="test", code_version="test")

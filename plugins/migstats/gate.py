@@ -484,7 +484,7 @@ def _sums(candidate: pl.DataFrame, rules: Rules, lists: Lists) -> Iterator[Findi
         "age": _whole_ages(figures.filter(pl.col("age") != "_T"), lists),
         # Whether every origin, or every part of a country, is there cannot be known: more than the total is too much.
         "counterpart_area": figures.filter(
-            (pl.col("counterpart_area") != "_T") & pl.col("counterpart_area").is_in(members)
+            (pl.col("counterpart_area") != "_T") & pl.col("counterpart_area").is_in(members.to_list())
         ),
         "subdivision": figures.filter(pl.col("subdivision") != "_T"),
     }

@@ -1,0 +1,284 @@
+"""Candidates: nothing moves before it is accepted, a person decides a breach, and a waiver lets one pass once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import toy
+
+from migstats import candidate, pipeline, publish, vintage, warehouse
+from migstats.errors import DeclarationError, PermanentError, RefusedError
+from migstats.source import Source, folder_of
+
+pytestmark = pytest.mark.database
+
+A, B, _ = toy.SLICES
+AREAS = ("MAR", "NPL", "SRB", "TUN", "PHL")
+Rows = Sequence[Mapping[str, str]]
+
+
+def rows(**changes: str) -> Rows:
+    values = {area: str(10_000 * n) for n, area in enumerate(AREAS, start=1)} | changes
+    return [{"REF_AREA": area, "OBS_VALUE": value} for area, value in values.items() if value]
+
+
+#: One area is gone: coverage shrinks, and a fifth of the figures is deleted.
+SHRUNK = rows(MAR="")
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    return toy.declare(tmp_path, monkeypatch, "toy")[0]
+
+
+def read(url: str, source: Source, served: Rows, day: int = 0, slice_id: str = A) -> vintage.Read:
+    return toy.read(url, source, slice_id, served, at=toy.DAY + dt.timedelta(days=day))
+
+
+def load(url: str, source: Source, *reads: vintage.Read) -> vintage.Counts:
+    return pipeline.load(reads, source, folder_of(source.id), run_id="test", url=url)
+
+
+def gate(url: str, source: Source, *reads: vintage.Read) -> candidate.Candidate:
+    return pipeline.gate(reads, source, folder_of(source.id), run_id="test", url=url)
+
+
+def state(url: str) -> dict[str, tuple[int, str]]:
+    publish.publish(url, run_id="test")
+    return toy.fingerprint(url)
+
+
+def rows_of(url: str, query: str) -> list[dict[str, object]]:
+    with warehouse.connect(url) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_a_candidate_without_breach_goes_through_and_is_told_with_its_vintage(
+    warehouse_url: str, source: Source
+) -> None:
+    first = read(warehouse_url, source, rows())
+    judged = gate(warehouse_url, source, first)
+    assert (judged.breaches, judged.waits) == (0, False)
+    assert load(warehouse_url, source, first).loaded == 5
+    second = load(warehouse_url, source, read(warehouse_url, source, rows(NPL="20100"), day=1))
+    assert (second.outcome, second.loaded) == ("accepted", 1)
+    told = rows_of(warehouse_url, "SELECT candidate_id IS NOT NULL AS judged FROM ops.vintage")
+    assert told == [{"judged": True}] * 2
+
+
+def test_a_breach_changes_nothing_until_somebody_approves_it(warehouse_url: str, source: Source) -> None:
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    before = state(warehouse_url)
+    shrunk = read(warehouse_url, source, SHRUNK, day=1)
+    judged = gate(warehouse_url, source, shrunk)
+    assert judged.waits
+    with pytest.raises(PermanentError, match="breached the gate and was not approved"):
+        load(warehouse_url, source, shrunk)
+    assert state(warehouse_url) == before
+    [open_one] = rows_of(warehouse_url, "SELECT candidate_id, source FROM ops.open_decision")
+    assert open_one == {"candidate_id": judged.candidate_id, "source": "toy"}
+    candidate.decide(
+        warehouse_url, judged.candidate_id, verdict="approved", decided_by="Amina", reason="Morocco left the survey"
+    )
+    counts = load(warehouse_url, source, shrunk)
+    assert (counts.outcome, counts.closed) == ("accepted", 1)
+    [told] = rows_of(
+        warehouse_url,
+        "SELECT d.decided_by, d.reason, d.verdict FROM ops.vintage INNER JOIN ops.decision AS d USING (candidate_id)",
+    )
+    assert told == {"decided_by": "Amina", "reason": "Morocco left the survey", "verdict": "approved"}
+    assert rows_of(warehouse_url, "SELECT 1 FROM ops.open_decision") == []
+
+
+def test_what_was_rejected_is_not_loaded_and_does_not_wait(warehouse_url: str, source: Source) -> None:
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    before = state(warehouse_url)
+    shrunk = read(warehouse_url, source, SHRUNK, day=1)
+    judged = gate(warehouse_url, source, shrunk)
+    candidate.decide(warehouse_url, judged.candidate_id, verdict="rejected", decided_by="Amina", reason="a broken file")
+    with pytest.raises(RefusedError, match="was rejected"):
+        load(warehouse_url, source, shrunk)
+    assert state(warehouse_url) == before
+    settled = rows_of(warehouse_url, "SELECT reason FROM ops.settled ORDER BY landing_id")
+    assert settled == [{"reason": "loaded"}, {"reason": "refused"}]
+    # the publisher mends it: what comes then is another candidate
+    again = load(warehouse_url, source, read(warehouse_url, source, rows(NPL="20001"), day=2))
+    assert (again.outcome, again.loaded) == ("accepted", 1)
+
+
+def test_an_approval_is_for_one_candidate_and_what_it_was_compared_with(warehouse_url: str, source: Source) -> None:
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    shrunk = read(warehouse_url, source, SHRUNK, day=1)
+    approved = gate(warehouse_url, source, shrunk)
+    candidate.decide(
+        warehouse_url, approved.candidate_id, verdict="approved", decided_by="Amina", reason="as announced"
+    )
+    other = read(warehouse_url, source, rows(MAR="", NPL=""), day=2)
+    assert gate(warehouse_url, source, other).waits, "another candidate asks again"
+    # another slice was accepted in between: what was approved was compared with what stands no longer
+    load(warehouse_url, source, read(warehouse_url, source, [{"REF_AREA": "SEN"}], day=1, slice_id=B))
+    assert gate(warehouse_url, source, shrunk).candidate_id != approved.candidate_id
+    with pytest.raises(PermanentError, match="not approved"):
+        load(warehouse_url, source, shrunk)
+    with pytest.raises(PermanentError, match="superseded: clear `gate`"):
+        vintage.accept(
+            warehouse_url,
+            source.id,
+            [shrunk],
+            run_id="test",
+            code_version="test",
+            candidate_id=approved.candidate_id,
+        )
+
+
+def test_the_database_itself_refuses_a_vintage_that_breached_and_was_not_approved(
+    warehouse_url: str, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    shrunk = read(warehouse_url, source, SHRUNK, day=1)
+    judged = gate(warehouse_url, source, shrunk)
+    monkeypatch.setattr(vintage, "_require_judged", lambda connection, candidate_id: None)
+    with pytest.raises(PermanentError, match="breached the gate and was not approved"):
+        vintage.accept(
+            warehouse_url, source.id, [shrunk], run_id="t", code_version="t", candidate_id=judged.candidate_id
+        )
+
+
+@pytest.mark.parametrize(
+    ("who", "why"), [("", "a good reason"), ("  ", "a good reason"), ("Amina", ""), ("Amina", " x ")]
+)
+def test_a_decision_has_a_name_and_a_reason(warehouse_url: str, source: Source, who: str, why: str) -> None:
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    judged = gate(warehouse_url, source, read(warehouse_url, source, SHRUNK, day=1))
+    with pytest.raises(PermanentError, match="needs a name and a reason"):
+        candidate.decide(warehouse_url, judged.candidate_id, verdict="approved", decided_by=who, reason=why)
+
+
+def test_the_first_decision_stands(warehouse_url: str, source: Source) -> None:
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    judged = gate(warehouse_url, source, read(warehouse_url, source, SHRUNK, day=1))
+    again = candidate.decide
+    again(warehouse_url, judged.candidate_id, verdict="rejected", decided_by="Amina", reason="a broken file")
+    with pytest.raises(PermanentError, match="was rejected before"):
+        again(warehouse_url, judged.candidate_id, verdict="approved", decided_by="Bilal", reason="yes, it is fine")
+    with pytest.raises(PermanentError, match="no candidate"):
+        again(warehouse_url, "0" * 32, verdict="approved", decided_by="Bilal", reason="yes, it is fine")
+
+
+def waive(url: str, scope: str, *, kind: str = "coverage", days: float = 1) -> int:
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+    return candidate.waive(
+        url, source="toy", kind=kind, scope=scope, author="Amina", reason="announced by the publisher", expires_at=until
+    )
+
+
+def test_a_waiver_lets_that_difference_pass_once(warehouse_url: str, source: Source) -> None:
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    waive(warehouse_url, "ref_area=MAR")
+    waive(warehouse_url, "all", kind="deleted")
+    shrunk = load(warehouse_url, source, read(warehouse_url, source, SHRUNK, day=1))
+    assert (shrunk.outcome, shrunk.closed) == ("accepted", 1)
+    assert load(warehouse_url, source, read(warehouse_url, source, rows(), day=2)).outcome == "accepted"
+    with pytest.raises(PermanentError, match="not approved"):
+        load(warehouse_url, source, read(warehouse_url, source, SHRUNK, day=3))
+
+
+def test_a_waiver_is_for_its_own_scope_and_kind(warehouse_url: str, source: Source) -> None:
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    waive(warehouse_url, "ref_area=NPL")
+    waive(warehouse_url, "all", kind="changed")
+    judged = gate(warehouse_url, source, read(warehouse_url, source, SHRUNK, day=1))
+    assert judged.breaches == 2
+
+
+def test_a_waiver_that_expired_blocks_again(warehouse_url: str, source: Source) -> None:
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    waive(warehouse_url, "all", kind="deleted")
+    waive(warehouse_url, "ref_area=MAR", days=0.3 / 86400)
+    threading.Event().wait(0.4)
+    judged = gate(warehouse_url, source, read(warehouse_url, source, SHRUNK, day=1))
+    assert judged.breaches == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "anything"},
+        {"author": " "},
+        {"reason": "short"},
+        {"expires_at": dt.datetime(2020, 1, 1, tzinfo=dt.UTC)},
+    ],
+    ids=["kind", "author", "reason", "expiry"],
+)
+def test_a_waiver_says_who_why_and_until_when(warehouse_url: str, source: Source, wrong: dict[str, object]) -> None:
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    right = {
+        "source": "toy",
+        "kind": "coverage",
+        "scope": "ref_area=MAR",
+        "author": "Amina",
+        "reason": "announced by the publisher",
+        "expires_at": dt.datetime.now(dt.UTC) + dt.timedelta(days=1),
+    }
+    with pytest.raises(DeclarationError):
+        candidate.waive(warehouse_url, **{**right, **wrong})  # type: ignore[arg-type]
+
+
+def test_landings_that_were_never_loaded_are_loaded_in_their_order_however_old(
+    warehouse_url: str, source: Source
+) -> None:
+    """Ten runs that failed after landing: the eleventh loads what each of them brought, each a vintage."""
+    served = [rows(NPL=str(20_000 + day)) for day in range(10)]
+    for day, content in enumerate(served):
+        read(warehouse_url, source, content, day=day)
+    last = toy.landed(warehouse_url, "toy")
+    reads = [pipeline.read(one, source, folder_of("toy")) for one in pipeline.waiting(last, url=warehouse_url)]
+    assert len(reads) == 10
+    load(warehouse_url, source, *reads)
+    assert len(rows_of(warehouse_url, "SELECT 1 FROM ops.vintage")) == 10
+    history = rows_of(
+        warehouse_url,
+        "SELECT o.value FROM core.observation AS o INNER JOIN core.series AS s USING (source, series_id) "
+        "WHERE s.ref_area = 'NPL' ORDER BY o.known_from",
+    )
+    assert [h["value"] for h in history] == [20_000 + day for day in range(10)]
+    assert pipeline.waiting(last, url=warehouse_url) == [last]
+
+
+def test_a_reader_never_sees_half_of_a_publish(warehouse_url: str, source: Source) -> None:
+    """Fifty publishes; each moves every figure, so that a mixture would show."""
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    publish.publish(warehouse_url, run_id="test")
+    (source_folder := folder_of("toy")).joinpath("gate.yaml").write_text(
+        "changed_share: {limit: 1, owner: tests, reason: every figure moves in this test}\n", encoding="utf-8"
+    )
+    seen: list[tuple[object, object]] = []
+    stop = threading.Event()
+
+    def watch() -> None:
+        with warehouse.connect(warehouse_url, autocommit=True) as connection:
+            while not stop.is_set():
+                [row] = connection.execute(
+                    "SELECT count(*) AS n, sum(published_value) AS total FROM bi.fact_observation WHERE source = 'toy'"
+                ).fetchall()
+                seen.append((row["n"], row["total"]))
+
+    reader = threading.Thread(target=watch)
+    reader.start()
+    try:
+        whole = {(5, 150_000.0)}
+        for day in range(1, 51):
+            served = [{**row, "OBS_VALUE": str(int(row["OBS_VALUE"]) + day)} for row in rows()]
+            load(warehouse_url, source, read(warehouse_url, source, served, day=day))
+            publish.publish(warehouse_url, run_id="test")
+            whole.add((5, 150_000.0 + 5 * day))
+    finally:
+        stop.set()
+        reader.join()
+    assert source_folder.is_dir()
+    assert set(seen) <= whole
+    assert len(set(seen)) > 5, "the reader saw hardly anything"
