@@ -44,7 +44,8 @@ waits in `decide` |
 | `load` | writes what changed, as a new vintage | skipped: nothing changed since the last accepted vintage |
 | `complete` | says whether every slice came through | lists the slices that did not; the others are loaded |
 
-**Run it by hand** with the form: a release, datasets, years, slices; *dry run* stops before the load.
+**Run it by hand** with the form: a release, datasets, years, slices; *replay* reads what landed \
+again, which empties the quarantine after a new line in `codes.csv`; *dry run* stops before the load.
 **Backfill** takes the slices of the year of each run's logical date. A run never touches slices that it did not land.
 """
 
@@ -66,6 +67,12 @@ def form(source: Source) -> dict[str, Param]:
             description="Only for datasets whose slices are years.",
         ),
         "slices": Param([], type="array", items={"type": "string"}, title="Slices by name (all if empty)"),
+        "replay": Param(
+            False,
+            type="boolean",
+            title="Replay",
+            description="Read what landed again, with the codes of today; ask the publisher for nothing.",
+        ),
         "dry_run": Param(False, type="boolean", title="Dry run", description="Check only; load nothing."),
     }
     if source.releases:

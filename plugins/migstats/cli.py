@@ -10,9 +10,10 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import typer
@@ -308,6 +309,98 @@ def fingerprint(as_json: Json = False) -> None:
         return
     for row in found:
         print(f"{row['hash']}  {row['rows']:>10}  {row['table']}")
+
+
+@app.command()
+@_plainly
+def decisions(as_json: Json = False) -> None:
+    """List the candidates that breach the gate and wait for a person."""
+    from migstats import warehouse
+
+    with warehouse.connect(settings.warehouse_url()) as connection:
+        waiting = warehouse.rows(connection, "report/open_decisions")
+    if as_json:
+        _print_json(waiting)
+        return
+    _print_table(
+        ("candidate_id", "source", "release", "breaches", "judged_at"), (list(row.values()) for row in waiting)
+    )
+
+
+@app.command()
+@_plainly
+def decide(
+    candidate_id: Annotated[str, typer.Argument(help="as `migstats decisions` lists it")],
+    approve: Annotated[bool, typer.Option("--approve/--reject", help="let it pass, or refuse it")],
+    reason: Annotated[str, typer.Option(help="why; kept with the vintage")],
+    by: Annotated[str, typer.Option(help="who decides")],
+) -> None:
+    """Approve or reject a candidate that breaches the gate; then clear the task `load` of its run."""
+    from migstats import candidate
+
+    verdict: Literal["approved", "rejected"] = "approved" if approve else "rejected"
+    decided = candidate.decide(settings.warehouse_url(), candidate_id, verdict=verdict, decided_by=by, reason=reason)
+    print(f"candidate {decided.candidate_id} of {decided.source} is {decided.verdict}")
+
+
+@app.command()
+@_plainly
+def waive(
+    source: str,
+    kind: Annotated[str, typer.Option(help="kind of finding, such as coverage")],
+    scope: Annotated[str, typer.Option(help="scope of the finding, word for word")],
+    reason: Annotated[str, typer.Option(help="why it may pass")],
+    author: Annotated[str, typer.Option(help="who answers for it")],
+    until: Annotated[dt.datetime, typer.Option(help="UTC; lets nothing pass after that")],
+) -> None:
+    """Let one breach of this kind and scope pass once, until it expires."""
+    from migstats import candidate
+
+    number = candidate.waive(
+        settings.warehouse_url(),
+        source=source,
+        kind=kind,
+        scope=scope,
+        author=author,
+        reason=reason,
+        expires_at=until.replace(tzinfo=dt.UTC),
+    )
+    print(f"waiver {number}: one {kind} of {source} ({scope}) may pass until {until:%Y-%m-%d %H:%M} UTC")
+
+
+@app.command()
+@_plainly
+def replay(source: str, as_json: Json = False) -> None:
+    """Read the snapshots of a source again with the codes of today, check, gate and load: no download."""
+    from migstats import pipeline
+
+    folder = folder_of(source)
+    now = dt.datetime.now(dt.UTC)
+    run_id = f"replay/{now:%Y-%m-%dT%H:%M:%S}"
+    counts = pipeline.replay(
+        read_source(folder / "source.yaml"), folder, run_id=run_id, url=settings.warehouse_url(), today=now.date()
+    )
+    if as_json:
+        _print_json(asdict(counts))
+        return
+    print(
+        f"{source}: {counts.outcome}, vintage {counts.vintage_id}: {counts.loaded:,} figures loaded, "
+        f"{counts.unchanged:,} unchanged, {counts.quarantined:,} quarantined; `publish` brings it to bi"
+    )
+
+
+@app.command()
+@_plainly
+def rebuild(
+    admin: Annotated[str | None, typer.Option(help="URL of the database's owner (or MIGSTATS_ADMIN)")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="processes that read")] = 1,
+) -> None:
+    """Drop `core` and `bi` and make them again from the snapshots; no network. Stop the DAGs before."""
+    from migstats import pipeline
+
+    owner = admin or os.environ.get("MIGSTATS_ADMIN") or settings.warehouse_url()
+    done = pipeline.rebuild(url=settings.warehouse_url(), admin=owner, workers=workers)
+    print(f"{done.loads} loads, {done.vintages} vintages, {done.figures:,} figures made again in {done.seconds:.1f} s")
 
 
 @app.command()

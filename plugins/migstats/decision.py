@@ -30,8 +30,8 @@ class DecisionOperator(HITLOperator):  # type: ignore[misc]  # Airflow is untype
         # Airflow hands over the fields of the DAG's own form here; this form has one of its own.
         kwargs["params"] = {
             "reason": Param(
-                "",
                 type="string",
+                minLength=3,
                 title="Reason",
                 description="Kept with the vintage: why these differences are right, or what is wrong with them.",
             )

@@ -572,7 +572,10 @@ def _against_total(
 
 
 def largest(candidate: pl.DataFrame, accepted: pl.DataFrame, n: int) -> pl.DataFrame:
-    """The `n` largest differences: series (in words), time_period, was, now; null for a figure that is not there."""
+    """The `n` largest differences: series (in words), time_period, was, now.
+
+    Figures that are there on both sides come first; null is a figure that is not there.
+    """
     names = [*_KEY, *SERIES_DIMENSIONS]
     now = candidate.select(*names, now="value")
     was = accepted.select(*names, was="value")
@@ -580,7 +583,13 @@ def largest(candidate: pl.DataFrame, accepted: pl.DataFrame, n: int) -> pl.DataF
     size = (pl.col("now").fill_null(0) - pl.col("was").fill_null(0)).abs()
     return (
         both.filter(size > 0)
-        .sort(size, "series_id", "time_period", descending=[True, False, False])
+        .sort(
+            pl.col("now").is_null() | pl.col("was").is_null(),
+            size,
+            "series_id",
+            "time_period",
+            descending=[False, True, False, False],
+        )
         .head(n)
         .select(_place().alias("series"), "time_period", "was", "now")
     )

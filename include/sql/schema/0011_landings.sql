@@ -28,5 +28,15 @@ CREATE TABLE ops.settled (
 
 COMMENT ON TABLE ops.settled IS 'Landings that need no further load; the others are waiting, however old they are';
 
-GRANT SELECT ON raw.landing, ops.settled TO migstats_etl;
-GRANT INSERT ON raw.landing, ops.settled TO migstats_etl;
+-- What each load was made of, and with which facts of ours: enough to make it again.
+CREATE TABLE ops.load_landing (
+    load_id text NOT NULL REFERENCES ops.load,
+    landing_id bigint NOT NULL REFERENCES raw.landing,
+    made_with text NOT NULL,
+    PRIMARY KEY (load_id, landing_id)
+);
+
+COMMENT ON COLUMN ops.load_landing.made_with IS
+'Declaration, codes, corrections and codelists that the landing was read with: a folder of the lake with this hash';
+
+GRANT SELECT, INSERT ON raw.landing, ops.settled, ops.load_landing TO migstats_etl;

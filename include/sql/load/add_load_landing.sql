@@ -1,0 +1,7 @@
+INSERT INTO ops.load_landing (load_id, landing_id, made_with)
+SELECT
+    %(load_id)s,
+    landing_id,
+    %(made_with)s
+FROM raw.landing
+WHERE source = %(source)s AND slice = %(slice)s AND release = %(release)s AND landed_at = %(landed_at)s

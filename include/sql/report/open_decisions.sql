@@ -1,0 +1,8 @@
+SELECT
+    candidate_id,
+    source,
+    release,
+    breaches,
+    judged_at
+FROM ops.open_decision
+ORDER BY judged_at

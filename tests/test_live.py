@@ -1,0 +1,199 @@
+"""`make live` asks the publishers themselves: what is sent to them is what their interfaces are known to take.
+
+The addresses here are typed out from the publishers' contracts, not made from the declarations. No network.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from migstats import services
+from migstats.pipeline import _page_url
+from migstats.services import Ports, Record
+from migstats.source import Slice, Source, plan, read_sources
+from migstats.web import Client, manners_of
+
+TODAY = dt.date(2026, 11, 24)
+PORTS = Ports(ui=18080, postgres=15433, replay=18100)
+
+UNDESA = "https://www.un.org/development/desa/pd/sites/www.un.org.development.desa.pd/files/"
+UNHCR = "https://api.unhcr.org/population/v1/population/"
+WORLDBANK = "https://api.worldbank.org/v2/country/all/indicator/"
+EUROSTAT = "https://ec.europa.eu/eurostat/api/dissemination/"
+
+#: Source → slice → the first request of it, whole. Of sources by year, the year 2023.
+FIRST_REQUESTS = {
+    "undesa_stock": {
+        "destination": f"{UNDESA}undesa_pd_2024_ims_stock_by_sex_and_destination.xlsx",
+        "origin": f"{UNDESA}undesa_pd_2024_ims_stock_by_sex_and_origin.xlsx",
+    },
+    "unhcr_population": {
+        "pairs/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coo_all=true&coa_all=true&page=1",
+        "asylum/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coa_all=true&page=1",
+        "origin/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coo_all=true&page=1",
+        "returned/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coo_all=true&coa_all=true&page=1",
+    },
+    "worldbank_wdi": {
+        "stocks/indicator=SM.POP.TOTL": f"{WORLDBANK}SM.POP.TOTL?format=json&per_page=20000&page=1",
+        "stocks/indicator=SP.POP.TOTL": f"{WORLDBANK}SP.POP.TOTL?format=json&per_page=20000&page=1",
+        "flows/indicator=SM.POP.NETM": f"{WORLDBANK}SM.POP.NETM?format=json&per_page=20000&page=1",
+        "remittances/indicator=BX.TRF.PWKR.CD.DT": f"{WORLDBANK}BX.TRF.PWKR.CD.DT?format=json&per_page=20000&page=1",
+        "remittances/indicator=BM.TRF.PWKR.CD.DT": f"{WORLDBANK}BM.TRF.PWKR.CD.DT?format=json&per_page=20000&page=1",
+        "shares/indicator=BX.TRF.PWKR.DT.GD.ZS": f"{WORLDBANK}BX.TRF.PWKR.DT.GD.ZS?format=json&per_page=20000&page=1",
+    },
+    "eurostat_migr": {
+        "citizenship/year=2023": (
+            f"{EUROSTAT}statistics/1.0/data/migr_pop1ctz?format=JSON&lang=EN&unit=NR&age=TOTAL"
+            "&sex=T&sex=M&sex=F&sinceTimePeriod=2023&untilTimePeriod=2023"
+        ),
+        "birth/year=2023": (
+            f"{EUROSTAT}sdmx/2.1/data/migr_pop3ctb/A..TOTAL.NR..?format=SDMX-CSV&startPeriod=2023&endPeriod=2023"
+        ),
+    },
+}
+
+#: What an interface takes, and nothing else: three of the four answer 200 to a parameter that they do not know.
+#: Of Eurostat, by the path of the request.
+KNOWN_PARAMETERS = {
+    "www.un.org": set(),
+    "api.unhcr.org": {
+        "limit",
+        "page",
+        "yearFrom",
+        "yearTo",
+        "year[]",
+        "coo",
+        "coa",
+        "coo_all",
+        "coa_all",
+        "cf_type",
+        "ptype_show",
+        "columns[]",
+    },
+    "api.worldbank.org": {"format", "date", "per_page", "page", "mrv", "mrnev", "gapfill", "footnote", "source"},
+    "ec.europa.eu/eurostat/api/dissemination/statistics/1.0": {
+        "format",
+        "lang",
+        "sinceTimePeriod",
+        "untilTimePeriod",
+        "lastTimePeriod",
+        *("freq", "citizen", "age", "unit", "sex", "geo"),  # the dimensions of migr_pop1ctz
+    },
+    "ec.europa.eu/eurostat/api/dissemination/sdmx/2.1": {"format", "compressed", "startPeriod", "endPeriod"},
+}
+
+
+@pytest.fixture(scope="module")
+def sources() -> dict[str, Source]:
+    return dict(read_sources())
+
+
+def first_request(source: Source, slice_: Slice) -> str:
+    return _page_url(slice_.url, source.dataset(slice_.dataset), 1)
+
+
+def parts(url: str) -> tuple[str, str, str, list[tuple[str, str]]]:
+    """Scheme, host, path and the parameters in any order: what an address means."""
+    split = urlsplit(url)
+    assert not split.fragment
+    query = parse_qsl(split.query, keep_blank_values=True, strict_parsing=True) if split.query else []
+    return split.scheme, split.netloc, split.path, sorted(query)
+
+
+def test_every_source_has_its_requests_written_down(sources: dict[str, Source]) -> None:
+    assert set(sources) == set(FIRST_REQUESTS)
+
+
+@pytest.mark.parametrize("source_id", FIRST_REQUESTS)
+def test_the_requests_of_a_run_are_those_of_the_publishers_contract(source_id: str, sources: dict[str, Source]) -> None:
+    source = sources[source_id]
+    years = [2023] if any(dataset.dated_by for dataset in source.datasets) else []
+    planned = plan(source, today=TODAY, years=years)
+    assert {s.slice: parts(first_request(source, s)) for s in planned} == {
+        slice_: parts(url) for slice_, url in FIRST_REQUESTS[source_id].items()
+    }
+
+
+@pytest.mark.parametrize("source_id", FIRST_REQUESTS)
+def test_no_request_of_any_year_or_release_has_a_parameter_that_its_publisher_does_not_know(
+    source_id: str, sources: dict[str, Source]
+) -> None:
+    source = sources[source_id]
+    asked = 0
+    for release in [None, *(r.id for r in source.releases)]:
+        for slice_ in plan(source, today=TODAY, release=release):
+            scheme, host, path, query = parts(first_request(source, slice_))
+            known = [names for place, names in KNOWN_PARAMETERS.items() if f"{host}{path}/".startswith(f"{place}/")]
+            assert scheme == "https"
+            assert len(known) == 1, f"{host}{path}"
+            assert {name for name, _ in query} <= known[0]
+            assert all(value for _, value in query), "an empty value widens a request, or is refused"
+            asked += 1
+    assert asked >= len(source.datasets)
+
+
+def test_later_pages_differ_in_their_number_only(sources: dict[str, Source]) -> None:
+    for source in sources.values():
+        for slice_ in plan(source, today=TODAY):
+            dataset = source.dataset(slice_.dataset)
+            third = _page_url(slice_.url, dataset, 3)
+            if dataset.page_parameter is None:
+                assert third == slice_.url
+            else:
+                assert parts(third)[:3] == parts(slice_.url)[:3]
+                assert parts(third)[3] == sorted([*parts(slice_.url)[3], ("page", "3")])
+
+
+def test_years_that_are_not_over_are_not_asked_for_and_both_bounds_are_sent(sources: dict[str, Source]) -> None:
+    first_years = {"unhcr_population": 2000, "eurostat_migr": 2014}
+    bounds = {
+        "api.unhcr.org": ("yearFrom", "yearTo"),
+        "statistics/1.0": ("sinceTimePeriod", "untilTimePeriod"),
+        "sdmx/2.1": ("startPeriod", "endPeriod"),
+    }
+    for source_id, first in first_years.items():
+        planned = plan(sources[source_id], today=TODAY)
+        for dataset in sources[source_id].datasets:
+            years = [s.year for s in planned if s.dataset == dataset.id]
+            assert years == list(range(first, 2026))
+        for slice_ in planned:
+            query = dict(parts(slice_.url)[3])
+            [(since, until)] = [names for place, names in bounds.items() if place in slice_.url]
+            assert (query[since], query[until]) == (str(slice_.year), str(slice_.year))
+
+
+def test_a_world_bank_request_keeps_to_the_limits_of_the_interface(sources: dict[str, Source]) -> None:
+    for slice_ in plan(sources["worldbank_wdi"], today=TODAY):
+        assert len(slice_.url) <= 4000
+        assert max(len(part) for part in slice_.url.split("/")) <= 1500
+        assert ";" not in slice_.url, "several indicators in one request need `source` and lose their header"
+
+
+def test_un_desa_is_asked_with_a_user_agent_that_its_site_lets_in(sources: dict[str, Source]) -> None:
+    assert (sources["undesa_stock"].user_agent or "").startswith("Mozilla/5.0 ")
+
+
+def test_live_asks_the_declared_address_itself_and_the_demo_its_stand_in(sources: dict[str, Source]) -> None:
+    for source in sources.values():
+        for slice_ in plan(source, today=TODAY):
+            url = first_request(source, slice_)
+            with Client(manners_of(source, None)) as live:
+                assert live._target(url) == url
+            with Client(manners_of(source, "http://127.0.0.1:18100")) as replayed:
+                assert replayed._target(url) == url.replace("https://", "http://127.0.0.1:18100/", 1)
+
+
+def test_live_gives_airflow_no_replay_server_whatever_the_caller_has_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIGSTATS_REPLAY", "http://127.0.0.1:9")
+    live, replayed = Record(ports=PORTS, live=True), Record(ports=PORTS)
+    assert "MIGSTATS_REPLAY" not in services.environment(tmp_path, live)
+    assert services.environment(tmp_path, replayed)["MIGSTATS_REPLAY"] == "http://127.0.0.1:18100"
+    assert "replay" not in json.dumps(services.commands(live))
+    assert services.fingerprint(tmp_path, live) != services.fingerprint(tmp_path, replayed), "the services would stay"

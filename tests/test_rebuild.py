@@ -1,0 +1,135 @@
+"""Again from the snapshots: a replay empties the quarantine, a rebuild gives every table to the same hash."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import toy
+
+from migstats import lake, pipeline, publish, warehouse
+from migstats.errors import PermanentError
+from migstats.source import Source, folder_of
+
+pytestmark = pytest.mark.database
+
+A, B, _ = toy.SLICES
+TODAY = dt.date(2024, 7, 1)
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    [declared] = toy.declare(tmp_path, monkeypatch, "toy", releases=True)
+    toy.open_gate(tmp_path, "toy")
+    return declared
+
+
+def load(url: str, source: Source, release: str, day: int, *values: tuple[str, str], slice_id: str = A) -> None:
+    rows = [{"REF_AREA": area, "OBS_VALUE": value} for area, value in values]
+    at = toy.DAY + dt.timedelta(days=day)
+    read = toy.read(url, source, slice_id, rows, release=release, at=at)
+    pipeline.load([read], source, folder_of(source.id), run_id="test", url=url)
+
+
+def map_the_unknown(tmp_path: Path) -> None:
+    with (tmp_path / "sources" / "toy" / "codes.csv").open("a", encoding="utf-8") as codes:
+        codes.write("*,REF_AREA,XXA,ref_area,NPL,map\n")
+
+
+def history(url: str, source: Source, tmp_path: Path) -> None:
+    """Releases out of order, a figure that goes, one that is unknown at first, a replay, and a re-delivery."""
+    load(url, source, "2024", 0, ("MAR", "100"), ("SRB", ":"), ("XXA", "5"))
+    load(url, source, "2019", 1, ("MAR", "90"), ("TUN", "7"))
+    load(url, source, "2020", 2, ("MAR", "95.50"), ("XXA", "4"))
+    load(url, source, "2024", 3, ("SEN", "3"), slice_id=B)
+    load(url, source, "2024", 4, ("XXA", "5.0"), ("MAR", "100"), ("SRB", ":"))
+    map_the_unknown(tmp_path)
+    pipeline.replay(source, folder_of("toy"), run_id="replay", url=url, today=TODAY)
+    load(url, source, "2024", 5, ("MAR", "101"), ("SRB", ":"), ("XXA", "5"))
+    publish.publish(url, run_id="test")
+
+
+def ledgers(url: str) -> list[dict[str, object]]:
+    with warehouse.connect(url) as connection:
+        return connection.execute(
+            "SELECT vintage_id, release, released_at, accepted_at, cause, added, changed, closed FROM ops.vintage "
+            "ORDER BY vintage_id"
+        ).fetchall()
+
+
+def test_a_new_line_of_codes_and_a_replay_empty_the_quarantine(
+    warehouse_url: str, source: Source, tmp_path: Path
+) -> None:
+    load(warehouse_url, source, "2020", 0, ("MAR", "95"), ("XXA", "4"))
+    load(warehouse_url, source, "2024", 1, ("MAR", "100"), ("XXA", "5"))
+    nothing = pipeline.replay(source, folder_of("toy"), run_id="r", url=warehouse_url, today=TODAY)
+    assert (nothing.outcome, len(ledgers(warehouse_url))) == ("unchanged", 2)
+    map_the_unknown(tmp_path)
+    counts = pipeline.replay(source, folder_of("toy"), run_id="r", url=warehouse_url, today=TODAY)
+    assert (counts.outcome, counts.quarantined) == ("accepted", 0)
+    assert [v["cause"] for v in ledgers(warehouse_url)] == ["publisher", "publisher", "crosswalk", "crosswalk"]
+    facts = {(f[2], f[7], f[9]) for f in toy.facts(warehouse_url) if f[2] == "NPL"}
+    assert facts == {("NPL", 4, False), ("NPL", 5, True)}
+
+
+def test_nothing_that_never_landed_can_be_replayed(warehouse_url: str, source: Source) -> None:
+    with pytest.raises(PermanentError, match="nothing of toy ever landed"):
+        pipeline.replay(source, folder_of("toy"), run_id="r", url=warehouse_url, today=TODAY)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_rebuild_gives_every_table_to_the_same_hash_and_leaves_the_ledgers(
+    warehouse_url: str, source: Source, tmp_path: Path, workers: int
+) -> None:
+    history(warehouse_url, source, tmp_path)
+    before, ledger = toy.fingerprint(warehouse_url), ledgers(warehouse_url)
+    for _ in range(2):
+        done = pipeline.rebuild(url=warehouse_url, admin=warehouse_url, workers=workers)
+        assert done.vintages == len(ledger)
+        assert toy.fingerprint(warehouse_url) == before
+        assert ledgers(warehouse_url) == ledger
+    # and life goes on
+    load(warehouse_url, source, "2024", 9, ("MAR", "102"), ("SRB", ":"), ("XXA", "5"))
+    assert len(ledgers(warehouse_url)) == len(ledger) + 1
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"LC_ALL": "C", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "1"},
+        {"LC_ALL": "C.UTF-8", "TZ": "America/Jamaica", "PYTHONHASHSEED": "77", "POLARS_MAX_THREADS": "1"},
+    ],
+    ids=["Kathmandu", "Kingston"],
+)
+def test_a_rebuild_is_the_same_in_another_place(
+    warehouse_url: str, source: Source, tmp_path: Path, elsewhere: dict[str, str]
+) -> None:
+    history(warehouse_url, source, tmp_path)
+    before = toy.fingerprint(warehouse_url)
+    command = [str(Path(sys.executable).parent / "migstats"), "rebuild"]
+    environment = {**os.environ, **elsewhere, "MIGSTATS_WAREHOUSE": warehouse_url}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert toy.fingerprint(warehouse_url) == before
+
+
+def test_a_rebuild_does_not_use_what_reading_gave_before(warehouse_url: str, source: Source, tmp_path: Path) -> None:
+    history(warehouse_url, source, tmp_path)
+    before = toy.fingerprint(warehouse_url)
+    for file in (tmp_path / "lake" / "observations").rglob("*.parquet"):
+        file.write_bytes(b"not what it was")
+    pipeline.rebuild(url=warehouse_url, admin=warehouse_url)
+    assert toy.fingerprint(warehouse_url) == before
+
+
+def test_a_snapshot_that_is_not_what_it_was_stops_a_rebuild(warehouse_url: str, source: Source, tmp_path: Path) -> None:
+    history(warehouse_url, source, tmp_path)
+    with warehouse.connect(warehouse_url) as connection:
+        [row] = connection.execute("SELECT sha256 FROM raw.snapshot ORDER BY snapshot_id LIMIT 1").fetchall()
+    lake.snapshot_path(row["sha256"]).write_bytes(b"damaged")
+    with pytest.raises(PermanentError, match="the bytes changed"):
+        pipeline.rebuild(url=warehouse_url, admin=warehouse_url)
