@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import toy
 
-from migstats import lake, pipeline, vintage, warehouse
+from migstats import lake, pipeline, publish, vintage, warehouse
 from migstats.source import Source, folder_of, plan, read_source
 
 pytestmark = pytest.mark.database
@@ -285,3 +285,43 @@ def test_the_real_editions_of_un_desa_each_hold_for_their_time(
         world = [connection.execute(WORLD, (day,)).fetchall()[0]["value"] for day in ("2021-01-01", "2021-07-01")]
     assert world == [173588441, 173230585]
     assert set(overlaps(warehouse_url, "undesa_stock").values()) == {0}
+
+
+def reader_url(url: str) -> str:
+    """The same warehouse as the BI role."""
+    return url.replace("postgres:test-only@", "bi_reader:test-only@")
+
+
+def test_bi_offers_both_clocks_and_what_changed_to_its_readers(warehouse_url: str, source: Source) -> None:
+    moments = []
+    for number, release in enumerate(("2019", "2024", "2020")):
+        at = toy.DAY + dt.timedelta(days=number)
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, EDITIONS[release], release=release, at=at))
+        publish.publish(warehouse_url, run_id="test")
+        moments.append(now())
+    days = ("2020-01-01", "2022-07-01", "2025-07-01")
+    with warehouse.connect(reader_url(warehouse_url)) as connection:
+
+        def asked(function: str, at: object) -> State:
+            query = f"SELECT ref_area, time_period, published_value FROM bi.{function}(%s)"
+            return {(r["ref_area"], r["time_period"]): r["published_value"] for r in connection.execute(query, (at,))}
+
+        assert [asked("as_of", day) for day in days] == [said(EDITIONS[r]) for r in ("2019", "2020", "2024")]
+        assert [asked("as_published", m) for m in moments] == [said(EDITIONS[r]) for r in ("2019", "2024", "2024")]
+        found = connection.execute(
+            "SELECT change, was, published_value FROM bi.updated_after(%s) ORDER BY change, was", (moments[0],)
+        ).fetchall()
+        assert [tuple(f.values()) for f in found] == [("change", 1, 3)]
+        overview = connection.execute("SELECT count(*) AS n FROM bi.lineage").fetchall()[0]["n"]
+        facts = connection.execute("SELECT count(*) AS n FROM bi.fact_observation").fetchall()[0]["n"]
+    assert overview == facts == 3
+
+
+def test_what_is_not_published_yet_is_in_no_view_of_bi(warehouse_url: str, rolling: Source) -> None:
+    toy.load(warehouse_url, rolling, toy.read(warehouse_url, rolling, A, [{"OBS_VALUE": "1"}]))
+    publish.publish(warehouse_url, run_id="test")
+    later = toy.DAY + dt.timedelta(days=1)
+    toy.load(warehouse_url, rolling, toy.read(warehouse_url, rolling, A, [{"OBS_VALUE": "2"}], at=later))
+    with warehouse.connect(reader_url(warehouse_url)) as connection:
+        values = connection.execute("SELECT published_value, known_to FROM bi.revisions").fetchall()
+    assert values == [{"published_value": 1, "known_to": None}]
