@@ -7,7 +7,7 @@ says by itself is judged (golden figures, sums).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -216,13 +216,13 @@ def _all(
     release: str,
 ) -> Iterator[Finding]:
     if accepted.height:
-        both = candidate.join(
-            accepted.select(*_KEY, was="value", there=pl.lit(True)), on=_KEY, how="left", maintain_order="left"
+        both = candidate.select(*_KEY, "value").join(
+            accepted.select(*_KEY, was="value", there=pl.lit(True)), on=_KEY, how="left"
         )
         gone = accepted.join(candidate.select(_KEY), on=_KEY, how="anti")
         yield from _shares(both, gone, accepted.height, rules)
         yield from _coverage(candidate, accepted, rules)
-        yield from _upgrades(both, accepted, rules)
+        yield from _upgrades(both, _series(candidate), accepted, rules)
         yield from _conserved(candidate, gone, lists)
     yield from _golden(candidate, golden, release)
     yield from _sums(candidate, rules, lists)
@@ -269,9 +269,16 @@ def _coverage(candidate: pl.DataFrame, accepted: pl.DataFrame, rules: Rules) -> 
             )
 
 
-def _upgrades(both: pl.DataFrame, accepted: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
+def _series(figures: pl.DataFrame) -> pl.DataFrame:
+    """series_id and SERIES_DIMENSIONS, once each: texts are made of them, and not of a million figures."""
+    return figures.select("series_id", *SERIES_DIMENSIONS).unique("series_id", keep="any")
+
+
+def _upgrades(both: pl.DataFrame, series: pl.DataFrame, accepted: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
     """What upgrades do to figures: scale, sign, a shift in time, for whole blocks; and jumps of single figures."""
-    pairs = both.filter(pl.col("was").is_not_null() & pl.col("value").is_not_null()).with_columns(block=_block())
+    pairs = both.filter(pl.col("was").is_not_null() & pl.col("value").is_not_null()).join(
+        series.select("series_id", block=_block()), on="series_id", how="left"
+    )
     if not pairs.height:
         return
     yield from _signs(pairs, rules)
@@ -305,7 +312,7 @@ def _upgrades(both: pl.DataFrame, accepted: pl.DataFrame, rules: Rules) -> Itera
             "were: has the unit changed?",
         )
     rest = large.join(blocks.select("block"), on="block", how="anti")
-    yield from _jumps(rest, rules)
+    yield from _jumps(rest, series, rules)
 
 
 def _block() -> pl.Expr:
@@ -352,13 +359,14 @@ def _signs(pairs: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
 
 def _shifts(pairs: pl.DataFrame, accepted: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
     """Blocks whose changed figures are those that were accepted for the period before or after."""
-    ordered = accepted.select(*_KEY, "value").sort(_KEY)
+    changed = pairs.filter(pl.col("value") != pl.col("was"))
+    ordered = accepted.select(*_KEY, "value").join(changed, on="series_id", how="semi").sort(_KEY)
     neighbours = ordered.select(
         *_KEY,
         before=pl.col("value").shift(1).over("series_id"),
         after=pl.col("value").shift(-1).over("series_id"),
     )
-    changed = pairs.filter(pl.col("value") != pl.col("was")).join(neighbours, on=_KEY, how="left")
+    changed = changed.join(neighbours, on=_KEY, how="left")
     total = pairs.group_by("block").agg(n=pl.len())
     blocks = (
         changed.group_by("block")
@@ -383,7 +391,7 @@ def _shifts(pairs: pl.DataFrame, accepted: pl.DataFrame, rules: Rules) -> Iterat
         )
 
 
-def _jumps(pairs: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
+def _jumps(pairs: pl.DataFrame, series: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
     """Single figures that changed far more than the others of their block."""
     if not pairs.height:
         return
@@ -395,7 +403,7 @@ def _jumps(pairs: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
     jumped = (
         pairs.with_columns(deviations=deviations, factor=factor)
         .filter((pl.col("deviations") > rules.jump_deviations.limit) & (pl.col("factor") > rules.jump_factor.limit))
-        .with_columns(place=_place())
+        .join(series.select("series_id", place=_place()), on="series_id", how="left")
         .sort("factor", "place", "time_period", descending=[True, False, False])
     )
     for row in jumped.iter_rows(named=True):
@@ -475,63 +483,87 @@ def _text(value: float | None) -> str:
 # -- sums -------------------------------------------------------------------------------------------------------
 
 
+#: A figure on one axis: `cell` is one number for all that the figures of a sum share, `code` its code on the axis.
+_FIGURE: Final = ("cell", "code", "value")
+
+
 def _sums(candidate: pl.DataFrame, rules: Rules, lists: Lists) -> Iterator[Finding]:
     """Parts against their published total on each axis, where all parts are there; within the source's rounding."""
-    figures = candidate.filter(pl.col("indicator").is_in(lists.additive))
-    members = lists.areas.filter(pl.col("kind") != "group")["code"]
-    axes: Mapping[str, pl.DataFrame] = {
-        "sex": _whole_sexes(figures.filter(pl.col("sex") != "_T")),
-        "age": _whole_ages(figures.filter(pl.col("age") != "_T"), lists),
-        # Whether every origin, or every part of a country, is there cannot be known: more than the total is too much.
-        "counterpart_area": figures.filter(
-            (pl.col("counterpart_area") != "_T") & pl.col("counterpart_area").is_in(members.to_list())
-        ),
-        "subdivision": figures.filter(pl.col("subdivision") != "_T"),
-    }
-    for axis, parts in axes.items():
-        yield from _against_total(axis, parts, figures, rules, whole=axis in ("sex", "age"))
+    series = _series(candidate).filter(pl.col("indicator").is_in(lists.additive))
+    periods = candidate.select("time_period").unique().with_row_index("period")
+    figures = (
+        candidate.select("series_id", "time_period", "value")
+        .join(series.select("series_id"), on="series_id", how="semi")
+        .join(periods, on="time_period", how="left")
+    )
+    members = lists.areas.filter(pl.col("kind") != "group")["code"].to_list()
+    is_part = pl.col("code") != "_T"
+    for axis in ("sex", "age", "counterpart_area", "subdivision"):
+        coded = _on_axis(axis, series, periods.height)
+        if not coded.height:
+            continue
+        there = figures.join(coded, on="series_id", how="inner").with_columns(cell=pl.col("group") + pl.col("period"))
+        parts = there.filter(is_part).select(_FIGURE)
+        if axis == "sex":
+            parts = _whole_sexes(parts)
+        elif axis == "age":
+            parts = _whole_ages(parts, lists)
+        elif axis == "counterpart_area":
+            # Whether every origin, or every part of a country, is there cannot be known: more than the total is too
+            # much.
+            parts = parts.filter(pl.col("code").is_in(members))
+        totals = there.filter(~is_part & pl.col("value").is_not_null())
+        yield from _against_total(axis, parts, totals, series, rules, whole=axis in ("sex", "age"))
 
 
-def _others(axis: str) -> list[str]:
-    return [d for d in (*SERIES_DIMENSIONS, "time_period") if d != axis]
+def _on_axis(axis: str, series: pl.DataFrame, periods: int) -> pl.DataFrame:
+    """series_id, `code` on the axis, and `group`: the same multiple of `periods` for series that differ only there.
+
+    Series without a counterpart (all parts and no total, or a total without parts) are left out.
+    """
+    others = [d for d in SERIES_DIMENSIONS if d != axis and series[d].n_unique() > 1]
+    rest = pl.struct(others).rank("dense") if others else pl.lit(1)
+    coded = series.select("series_id", code=pl.col(axis).cast(pl.String), group=rest.cast(pl.Int64) * periods)
+    is_total = pl.col("code") == "_T"
+    return coded.filter(is_total.any().over("group") & (~is_total).any().over("group"))
 
 
 def _whole_sexes(parts: pl.DataFrame) -> pl.DataFrame:
-    both = pl.col("sex").is_in(["M", "F"]).sum().over(_others("sex")) == 2
+    both = pl.col("code").is_in(["M", "F"]).sum().over("cell") == 2
     return parts.filter(both)
 
 
 def _whole_ages(parts: pl.DataFrame, lists: Lists) -> pl.DataFrame:
     """Parts of which the bands of each figure follow each other from nought to the open end."""
-    bands = parts.join(lists.ages, left_on="age", right_on="code", how="inner").sort("min_age")
+    bands = parts.join(lists.ages, on="code", how="inner").sort("cell", "min_age")
     if not bands.height:
         return parts.clear()
-    over = _others("age")
-    follows = (pl.col("min_age") == pl.col("max_age").shift(1).over(over) + 1) | (
-        (pl.col("min_age") == 0) & (pl.int_range(pl.len()).over(over) == 0)
+    begins = (pl.col("cell") != pl.col("cell").shift(1)).fill_null(value=True)
+    follows = (
+        pl.when(begins).then(pl.col("min_age") == 0).otherwise(pl.col("min_age") == pl.col("max_age").shift(1) + 1)
     )
-    open_end = pl.col("max_age").is_null().sum().over(over) == 1
-    whole = bands.with_columns(follows=follows).filter(
-        pl.col("follows").fill_null(value=False).all().over(over) & open_end
+    whole = (
+        bands.with_columns(follows=follows.fill_null(value=False))
+        .group_by("cell")
+        .agg(pl.col("follows").all(), open=pl.col("max_age").is_null().sum())
+        .filter(pl.col("follows") & (pl.col("open") == 1))
     )
-    unknown = parts.filter(pl.col("age") == "_U").join(whole.select(over).unique(), on=over, how="semi")
-    return pl.concat([whole.select(parts.columns), unknown])
+    of_whole = pl.concat([bands.select(_FIGURE), parts.filter(pl.col("code") == "_U")])
+    return of_whole.join(whole.select("cell"), on="cell", how="semi")
 
 
 def _against_total(
-    axis: str, parts: pl.DataFrame, figures: pl.DataFrame, rules: Rules, *, whole: bool
+    axis: str, parts: pl.DataFrame, totals: pl.DataFrame, series: pl.DataFrame, rules: Rules, *, whole: bool
 ) -> Iterator[Finding]:
     if not parts.height:
         return
-    others = _others(axis)
     # A part that is missing or suppressed cannot be added: the total is not judged.
     sums = (
-        parts.group_by(others)
+        parts.group_by("cell")
         .agg(total=pl.col("value").sum(), parts=pl.len(), unknown=pl.col("value").is_null().sum())
         .filter(pl.col("unknown") == 0)
     )
-    published = figures.filter((pl.col(axis) == "_T") & pl.col("value").is_not_null())
-    judged = published.join(sums, on=others, how="inner").with_columns(off=pl.col("total") - pl.col("value"))
+    judged = totals.join(sums, on="cell", how="inner").with_columns(off=pl.col("total") - pl.col("value"))
     allowed = pl.max_horizontal(
         rules.rounding.limit * (pl.col("parts") + 1), rules.rounding_share.limit * pl.col("value").abs()
     )
@@ -549,7 +581,8 @@ def _against_total(
         limit,
         f"{wrong.height:,} of {judged.height:,} totals are not the sum of their parts by {axis}",
     )
-    worst = wrong.with_columns(place=_place()).sort(
+    places = series.select("series_id", place=_place())
+    worst = wrong.join(places, on="series_id", how="left").sort(
         pl.col("off").abs(), "place", "time_period", descending=[True, False, False]
     )
     for row in worst.head(10).iter_rows(named=True):
@@ -576,20 +609,26 @@ def largest(candidate: pl.DataFrame, accepted: pl.DataFrame, n: int) -> pl.DataF
 
     Figures that are there on both sides come first; null is a figure that is not there.
     """
-    names = [*_KEY, *SERIES_DIMENSIONS]
-    now = candidate.select(*names, now="value")
-    was = accepted.select(*names, was="value")
-    both = now.join(was, on=names, how="full", coalesce=True)
+    now = candidate.select(*_KEY, now="value")
+    was = accepted.select(*_KEY, was="value")
+    both = now.join(was, on=_KEY, how="full", coalesce=True)
     size = (pl.col("now").fill_null(0) - pl.col("was").fill_null(0)).abs()
+    differing = both.select(*_KEY, "now", "was", size=size, alone=pl.col("now").is_null() | pl.col("was").is_null())
+    first = pl.concat([_largest(differing.filter(pl.col("alone") == alone), n) for alone in (False, True)]).head(n)
+    shown = [t.join(first, on="series_id", how="semi") for t in (candidate, accepted)]
+    described = _series(pl.concat([t.select("series_id", *SERIES_DIMENSIONS) for t in shown]))
+    return first.join(
+        described.select("series_id", _place().alias("series")), on="series_id", how="left", maintain_order="left"
+    ).select("series", "time_period", "was", "now")
+
+
+def _largest(differing: pl.DataFrame, n: int) -> pl.DataFrame:
+    """The `n` rows with the largest `size` above 0, without sorting all of them."""
+    least = differing["size"].top_k(n).min()
+    if least is None:
+        return differing
     return (
-        both.filter(size > 0)
-        .sort(
-            pl.col("now").is_null() | pl.col("was").is_null(),
-            size,
-            "series_id",
-            "time_period",
-            descending=[False, True, False, False],
-        )
+        differing.filter((pl.col("size") >= least) & (pl.col("size") > 0))
+        .sort("size", "series_id", "time_period", descending=[True, False, False])
         .head(n)
-        .select(_place().alias("series"), "time_period", "was", "now")
     )
