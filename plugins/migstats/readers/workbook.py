@@ -32,7 +32,9 @@ _MAX_UNPACKED: Final = 512 * 2**20
 _HEADER_DEPTH: Final = 3
 _RELATIONSHIPS: Final = "xl/_rels/workbook.xml.rels"
 _SHEET_DATA: Final = (b"<sheetData>", b"</sheetData>")
-_ROW: Final = re.compile(r'<row r="([0-9]+)"[^>]*?(?:/>|>(.*?)</row>)', re.DOTALL)
+_ROW: Final = re.compile(r'r="([0-9]+)"[^>]*?(/)?>')
+#: A cell that is empty, or that holds a number or a shared string, as nearly all do: column, type, stored value.
+_USUAL_CELL: Final = re.compile(r'<c r="([A-Z]{1,3})[0-9]+"(?: s="[0-9]+")?(?: t="(s|n)")?(?:/>|><v>([^<&]+)</v></c>)')
 #: A cell without rich text: column, type, how it ends, formula, stored value or text within the cell.
 _PLAIN_CELL: Final = re.compile(
     r'<c r="([A-Z]{1,3})[0-9]+"(?: s="[0-9]+")?(?: t="(n|s|e|b|str|inlineStr)")?'
@@ -443,10 +445,12 @@ class _Runs:
 
 
 def _text_cell(plain: str, raised: str = "") -> Cell:
-    plain, raised = (_ESCAPED.sub(lambda m: chr(int(m[1], 16)), text) for text in (plain, raised))
-    match = _FIGURE_AND_RAISED.fullmatch(plain)
-    if match:
-        plain, raised = match[1], match[2] + raised
+    if "_x" in plain or "_x" in raised:
+        plain, raised = (_ESCAPED.sub(lambda m: chr(int(m[1], 16)), text) for text in (plain, raised))
+    if not plain.isascii():
+        match = _FIGURE_AND_RAISED.fullmatch(plain)
+        if match:
+            plain, raised = match[1], match[2] + raised
     return Cell(plain, raised.strip(), True)
 
 
@@ -526,14 +530,50 @@ class _Rows:
 
     def read(self, rows: str) -> None:
         """Read the text between `<sheetData>` and `</sheetData>`."""
-        matched = 0
-        for match in _ROW.finditer(rows):
-            matched += 1
-            if not self._read_plain(int(match[1]), match[2] or ""):
-                _parse_xml(self.path, match[0].encode(), self.start, self.end, self.text)
-        if matched != rows.count("<row"):
+        before, *pieces = rows.split("<row ")
+        whole = not before.strip() and rows.count("<row") == len(pieces)
+        for piece in pieces:
+            match = _ROW.match(piece)
+            end = piece.rstrip()
+            body = end[match.end() : -6] if match and not match[2] else ""
+            whole = (
+                whole and match is not None and (end.endswith("</row>") if not match[2] else len(end) == match.end())
+            )
+            if not whole or match is None:
+                break
+            if not (self._read_usual(int(match[1]), body) or self._read_plain(int(match[1]), body)):
+                _parse_xml(self.path, f"<row {end}".encode(), self.start, self.end, self.text)
+        if not whole:
             self.sheet.cells.clear()
             _parse_xml(self.path, f"<sheetData>{rows}</sheetData>".encode(), self.start, self.end, self.text)
+
+    def _read_usual(self, number: int, body: str) -> bool:
+        """Take a row of usual cells; False, and nothing taken, where one is another."""
+        found = _USUAL_CELL.findall(body)
+        columns, shared, new = _COLUMNS, self.shared, tuple.__new__
+        empty = 0
+        row: dict[int, Cell] = {}
+        for letters, kind, stored in found:
+            if not stored:
+                empty += 1
+                continue
+            column = columns.get(letters) or _column_number(letters)
+            if kind == "s":
+                try:
+                    cell = shared[int(stored)]
+                except (IndexError, ValueError):
+                    return False  # the parser will say which cell it is
+                if _holds(cell):
+                    row[column] = cell
+            else:
+                text = stored if stored.isdigit() and stored.isascii() else _number(stored)
+                row[column] = new(Cell, (text, "", False))
+        if empty + 4 * (len(found) - empty) != body.count("<"):
+            return False
+        self._spend(len(found))
+        self.row_number, self.column = number, 0
+        self.sheet.cells.setdefault(number, {}).update(row)
+        return True
 
     def _read_plain(self, number: int, body: str) -> bool:
         """Take a row whose cells are all plain; False, and nothing taken, where one is not."""
@@ -548,9 +588,6 @@ class _Rows:
                 return False
             tags += 6 if inline or formula else 4
             column = _COLUMNS.get(letters) or _column_number(letters)
-            if kind in ("", "n"):
-                row[column] = Cell(_number(stored), "", False)
-                continue
             try:
                 cell = _plain(kind, stored or inline, self.shared)
             except (IndexError, ValueError):
