@@ -34,6 +34,9 @@ _CODELISTS = (
     "source_preference",
 )
 
+#: How dates and figures are written as text, whatever the server, the role, PGTZ or PGDATESTYLE say: hashes need it.
+_SAME_TEXT = b"SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET extra_float_digits = 1"
+
 
 def statement(name: str) -> bytes:
     """The SQL of `include/sql/<name>.sql`."""
@@ -50,12 +53,14 @@ def connect(url: str, *, autocommit: bool = False) -> Iterator[Connection]:
     try:
         connection = psycopg.connect(
             url.replace("postgresql+psycopg://", "postgresql://", 1),
-            autocommit=autocommit,
+            autocommit=True,
             row_factory=dict_row,
             application_name="migstats",
             connect_timeout=10,
-            options="-c client_connection_check_interval=1s -c lock_timeout=120s -c timezone=UTC",
+            options="-c client_connection_check_interval=1s -c lock_timeout=120s",
         )
+        connection.execute(_SAME_TEXT)
+        connection.autocommit = autocommit
     except psycopg.OperationalError as error:
         text = str(error).strip().replace("\n", " ")
         if "authentication" in text or "does not exist" in text:
