@@ -1,4 +1,4 @@
-"""Corrections: figures that we publish otherwise than the publisher does, each a record with reason and guard."""
+"""Corrections: figures that we publish otherwise than the publisher does, each a record with its why and a guard."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from migstats.errors import DeclarationError
 from migstats.harmonise import Harmonised, attribute_id
 from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, SHARED_ATTRIBUTES, period_bounds, time_id
 
-#: What a correction must say beside the key of its figure.
-REQUIRED = ("id", "dataset", "time_period", "published", "corrected", "reason", "evidence", "author", "expires")
+#: What a correction must say beside the key of its figure. It is `why`, since `reason` is a dimension.
+REQUIRED = ("id", "dataset", "time_period", "published", "corrected", "why", "evidence", "author", "expires")
 
 
 @dataclass(frozen=True)
