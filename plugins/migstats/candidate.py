@@ -13,6 +13,7 @@ import polars as pl
 
 from migstats import gate, vintage, warehouse
 from migstats.errors import DeclarationError, PermanentError
+from migstats.faultpoint import reach
 from migstats.vintage import Counts, Read
 from migstats.warehouse import Connection
 
@@ -78,6 +79,7 @@ def judge(url: str, source: str, folder: Path, generations: Generations, *, conc
             return found
         if not any(vintage.differs(connection, reads) for reads in generations):
             return Candidate(candidate_id, source, generations[-1][0].release, base, breaches=0, notices=0)
+        reach("gate.begun")
         findings, largest = _compare(connection, folder, generations, concepts)
         waivers: dict[tuple[str, str], int] = {}
         for waiver in warehouse.rows(connection, "load/open_waivers", {"source": source}):
@@ -101,6 +103,7 @@ def judge(url: str, source: str, folder: Path, generations: Generations, *, conc
             {"candidate_id": candidate_id, "number": n, **row} for n, row in enumerate(largest.iter_rows(named=True), 1)
         ]
         warehouse.execute_many(connection, "load/add_difference", differences)
+        reach("gate.kept")
     return candidate
 
 

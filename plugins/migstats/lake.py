@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from migstats import settings
 from migstats.errors import PermanentError, TryAgainError
+from migstats.faultpoint import reach
 
 
 def _write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
@@ -27,7 +28,9 @@ def _write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
                 fill(file)
                 file.flush()
                 os.fsync(file.fileno())
+            reach("lake.written")
             os.replace(name, path)
+            reach("lake.in_place")
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise

@@ -28,6 +28,7 @@ from migstats import publish as publishing
 from migstats.candidate import Candidate, generations_of
 from migstats.corrections import correct, read_corrections
 from migstats.errors import DeclarationError, MigstatsError, PermanentError, PublisherError, RefusedError, TryAgainError
+from migstats.faultpoint import reach
 from migstats.harmonise import Harmonised, harmonise, last_plausible_year, read_codes
 from migstats.readers import Envelope, TextTable, closes, reader_for
 from migstats.redaction import redact
@@ -155,7 +156,9 @@ def land(slice_: Slice, source: Source, *, run_id: str = "by hand", url: str | N
                     f"compressed), and {dataset.reader.format} has no end of its own: a part could not be told from "
                     "the whole. Nothing was loaded; ask again later, and tell the publisher if it stays so"
                 )
+            reach("land.fetched")
             sha = lake.store_snapshot(answer.body)
+            reach("land.stored")
             envelopes.append(envelope)
             if any(sha == page.sha256 for page in pages):
                 raise PublisherError(f"slice {slice_.slice}: page {part} repeats an earlier page; nothing was loaded")
@@ -184,7 +187,9 @@ def land(slice_: Slice, source: Source, *, run_id: str = "by hand", url: str | N
             warehouse.add_source(connection, source)
             warehouse.add_snapshots(connection, snapshots)
     landed = Landed(slice=slice_, pages=tuple(pages), released_at=_released(slice_, envelopes[0], pages[0]))
+    reach("land.snapshots_noted")
     _note_landing(url, landed, run_id)
+    reach("land.noted")
     return landed
 
 
@@ -288,6 +293,7 @@ def read(landed: Landed, source: Source, folder: Path, *, lists: Path | None = N
     harmonised = harmonise(tables, source.id, dataset, codes, concepts=listed, last_year=last_year)
     harmonised = correct(harmonised, corrections, dataset=dataset.id, today=retrieved)
     _check_pages_apart(landed, harmonised)
+    reach("read.harmonised")
     written = {name: lake.write_table(getattr(harmonised, name), home / f"{name}.parquet") for name in TABLES}
     result = Read(
         source=source.id,
@@ -309,6 +315,7 @@ def read(landed: Landed, source: Source, folder: Path, *, lists: Path | None = N
         landed=dict(harmonised.landed),
         figures=_per_snapshot(harmonised.facts, None),
     )
+    reach("read.tables_written")
     lake.write_text(json.dumps({"read": asdict(result), "tables": written}, sort_keys=True), summary)
     return result
 
@@ -392,7 +399,9 @@ def check(reads: Sequence[Read], source: Source, *, run_id: str, url: str | None
     profile = frames.profile(tables["series"], tables["attributes"], tables["facts"], concepts(), sums)
     judged = {"landed": frames.landed_frame(source.id, _landings(reads)), **dict.fromkeys(suites, profile)}
     report = validate.judge(judged, settings.expectations(), source.id, parameters)
+    reach("check.judged")
     keep_report(report, run_id=run_id, url=url)
+    reach("check.kept")
     validate.demand(report)
     return report
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from migstats import warehouse
+from migstats.faultpoint import reach
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ def publish(url: str, *, run_id: str, only: Sequence[str] | None = None) -> Publ
             connection.execute("CREATE UNIQUE INDEX ON pg_temp.published (observation_id)")
             connection.execute("ANALYZE pg_temp.published")
             warehouse.execute(connection, "load/mark_additive", {})
+            reach("publish.staged")
             removed = warehouse.execute(connection, "load/remove_published")
+            reach("publish.removed")
             added = warehouse.execute(connection, "load/add_published")
             for source, vintage in vintages.items():
                 warehouse.execute(connection, "load/set_publication", {"source": source, "vintage_id": vintage})
@@ -60,4 +63,6 @@ def publish(url: str, *, run_id: str, only: Sequence[str] | None = None) -> Publ
                     seconds=seconds,
                 ),
             )
+        reach("publish.before_commit")
+    reach("publish.committed")
     return Publication(vintages, removed, added, seconds)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from migstats import lake, warehouse
 from migstats.errors import DriftError, PermanentError
+from migstats.faultpoint import reach
 from migstats.observation import SERIES_DIMENSIONS, period_of
 from migstats.warehouse import Connection
 
@@ -255,6 +256,7 @@ def accept(
                 _require_judged(connection, candidate_id)
             load = _Load(source, load_id, run_id, code_version, candidate_id, began)
             counts = _write(connection, load, reads, moments)
+        reach("load.written")
         for read in reads:
             key = {"source": source, "slice": read.slice, "release": read.release, "landed_at": read.landed_at}
             warehouse.execute(connection, "load/settle", {**key, "load_id": load_id, "reason": "loaded"})
@@ -277,6 +279,8 @@ def accept(
                 seconds=time.monotonic() - began,
             ),
         )
+        reach("load.before_commit")
+    reach("load.committed")
     return counts
 
 
@@ -383,6 +387,7 @@ def _write(connection: Connection, load: _Load, reads: Sequence[Read], moments: 
             balance.append(
                 {"load_id": load_id, "snapshot_id": ids[sha], "landed": read.landed[sha], "unchanged": rest, **parts}
             )
+    reach("load.staged")
     vintage_id = _record(connection, load, reads, moments, totals, first=first)
     if load.again is None:
         warehouse.execute_many(connection, "load/add_load_snapshot", balance)

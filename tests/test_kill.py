@@ -1,0 +1,287 @@
+"""Kill anything: at every named point something goes wrong, the work runs again, and the facts are the same."""
+
+from __future__ import annotations
+
+import datetime as dt
+import http.server
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import toy
+
+from migstats import pipeline, publish, warehouse
+from migstats.errors import MigstatsError
+from migstats.source import folder_of, plan, read_source
+
+pytestmark = pytest.mark.database
+
+#: The children are forked from a process that has imported what they need, which takes them no time.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["migstats.pipeline", "migstats.datadocs", "great_expectations"])
+
+BODY = {
+    "a": toy.payload([{"OBS_VALUE": "100"}, {"SEX": "M", "OBS_VALUE": "60"}, {"SEX": "F", "OBS_VALUE": "40"}]),
+    "b": toy.payload([{"REF_AREA": "SRB", "OBS_VALUE": ":", "OBS_STATUS": ""}, {"REF_AREA": "XXA"}]),
+    "c": toy.payload([{"REF_AREA": "TUN", "TIME_PERIOD": str(year), "OBS_VALUE": "7"} for year in range(2000, 2020)]),
+}
+
+
+class Publisher(http.server.BaseHTTPRequestHandler):
+    """Serves the three slices of the toy source."""
+
+    def do_GET(self) -> None:
+        body = BODY[Path(self.path.partition("?")[0]).stem]
+        self.send_response(200)
+        self.send_header("Content-Type", "text/csv")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def publisher() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Publisher)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, publisher: str) -> Path:
+    toy.declare(tmp_path, monkeypatch, "toy")
+    monkeypatch.setenv("MIGSTATS_REPLAY", publisher)
+    monkeypatch.setenv("MIGSTATS_DATA_DOCS", str(tmp_path / "docs"))
+    return tmp_path
+
+
+def work(url: str, environment: dict[str, str]) -> None:
+    """The whole way of one source, as the tasks of its DAGs go it; an error of ours is left in a file."""
+    os.environ.update(environment)
+    try:
+        go(url)
+    except MigstatsError as error:
+        Path(os.environ["MIGSTATS_SOURCES"], "..", "error.txt").write_text(str(error), encoding="utf-8")
+        raise
+
+
+def go(url: str) -> None:
+    folder = folder_of("toy")
+    source = read_source(folder / "source.yaml")
+    today = dt.date(2026, 1, 1)
+    landings = [pipeline.land(slice_, source, run_id="run", url=url) for slice_ in plan(source, today=today)]
+    reads = [pipeline.read(w, source, folder) for landed in landings for w in pipeline.waiting(landed, url=url)]
+    for generation in pipeline.generations_of(reads):
+        pipeline.check(generation, source, run_id="run", url=url, today=today)
+    pipeline.gate(reads, source, folder, run_id="run", url=url)
+    pipeline.load(reads, source, folder, run_id="run", url=url)
+    pipeline.check_warehouse("toy", run_id="run", url=url, today=today)
+    publish.publish(url, run_id="run")
+
+
+def attempt(url: str, fault: str = "", trace: Path | None = None) -> int | None:
+    """Run the work in a process of its own; its exit code (negative: the signal that ended it)."""
+    environment = {k: v for k, v in os.environ.items() if k.startswith("MIGSTATS_")}
+    environment |= {"MIGSTATS_FAULT": fault} if fault else {}
+    environment |= {"MIGSTATS_FAULT_TRACE": str(trace)} if trace else {}
+    process = FORKS.Process(target=work, args=(url, environment))
+    process.start()
+    process.join(60)
+    assert process.exitcode is not None, "it hangs"
+    return process.exitcode
+
+
+def dump(url: str) -> dict[str, list[str]]:
+    """Everything that counts, row by row, without numbers and times that a second run may give otherwise."""
+    queries = {
+        "series": "SELECT s::text AS row FROM core.series AS s",
+        "attributes": "SELECT a::text AS row FROM core.attributes AS a",
+        "facts": """
+            SELECT jsonb_build_array(o.source, o.series_id, o.time_id, o.value, o.obs_status, o.attribute_id, o.raw,
+                   o.place_row, p.template, n.sha256, o.known_to, o.end_reason, v.release, v.cause)::text AS row
+            FROM core.observation AS o INNER JOIN core.place AS p USING (place_id)
+            INNER JOIN raw.snapshot AS n USING (snapshot_id)
+            INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
+        """,
+        "vintages": """
+            SELECT jsonb_build_array(source, release, added, changed, closed, cause)::text AS row FROM ops.vintage
+        """,
+        "balance": """
+            SELECT jsonb_build_array(sha256, landed, loaded, unchanged, quarantined, explained, difference)::text AS row
+            FROM ops.balance
+        """,
+        "quarantine": "SELECT (to_jsonb(q) - 'load_id' - 'snapshot_id')::text AS row FROM ops.quarantine AS q",
+        "bi": "SELECT (to_jsonb(f) - 'vintage')::text AS row FROM bi.fact_observation AS f",
+    }
+    with warehouse.connect(url) as connection:
+        return {name: sorted(r["row"] for r in connection.execute(query)) for name, query in queries.items()}
+
+
+def leftovers(home: Path) -> list[str]:
+    """Files that were begun and never brought to their place."""
+    return [str(path) for path in home.rglob(".writing-*")]
+
+
+POINTS = (
+    "land.fetched",
+    "lake.written",
+    "lake.in_place",
+    "land.stored",
+    "land.snapshots_noted",
+    "land.noted",
+    "read.harmonised",
+    "read.tables_written",
+    "check.judged",
+    "check.kept",
+    "gate.begun",
+    "gate.kept",
+    "load.staged",
+    "load.written",
+    "load.before_commit",
+    "load.committed",
+    "publish.staged",
+    "publish.removed",
+    "publish.before_commit",
+    "publish.committed",
+)
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dict[str, list[str]]:
+    """What a run that nothing disturbs gives; the first test fills it."""
+    return {}
+
+
+def test_the_points_that_are_named_are_those_that_a_run_reaches(
+    warehouse_url: str, home: Path, undisturbed: dict[str, list[str]]
+) -> None:
+    trace = home / "trace"
+    assert attempt(warehouse_url, trace=trace) == 0
+    assert sorted(set(trace.read_text("utf-8").split())) == sorted(POINTS)
+    undisturbed.update(dump(warehouse_url))
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda n: n.name)
+def test_a_run_that_is_killed_and_runs_again_gives_the_same(
+    warehouse_url: str, home: Path, undisturbed: dict[str, list[str]], point: str, number: signal.Signals
+) -> None:
+    assert undisturbed, "the test before gives what is compared with"
+    assert attempt(warehouse_url, f"{point}={number.name}") == -number
+    assert attempt(warehouse_url) == 0
+    assert dump(warehouse_url) == undisturbed
+    if number == signal.SIGKILL and point.startswith("load."):
+        assert attempt(warehouse_url) == 0, "and once more changes nothing"
+        assert dump(warehouse_url) == undisturbed
+
+
+def program(home: Path, text: str) -> Path:
+    """A shell script that a fault runs."""
+    path = home / "fault.sh"
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+IN_DATABASE = [p for p in POINTS if p.startswith(("gate.", "load.", "publish.")) and not p.endswith("committed")]
+
+
+@pytest.mark.parametrize("point", IN_DATABASE)
+def test_a_backend_that_is_terminated_leaves_nothing(
+    warehouse_url: str, home: Path, undisturbed: dict[str, list[str]], point: str
+) -> None:
+    assert undisturbed
+    name = warehouse_url.rpartition("/")[2]
+    script = home / "terminate.py"
+    script.write_text(
+        "import psycopg, sys\n"
+        "with psycopg.connect(sys.argv[1], autocommit=True) as c:\n"
+        "    c.execute('SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = %s AND pid <> pg_backend_pid()', (sys.argv[2],))\n",
+        encoding="utf-8",
+    )
+    admin = warehouse_url.rpartition("/")[0] + "/postgres"
+    fault = program(home, f"exec {sys.executable} {script} '{admin}' {name}")
+    assert attempt(warehouse_url, f"{point}={fault}") not in (0, None)
+    assert attempt(warehouse_url) == 0
+    assert dump(warehouse_url) == undisturbed
+
+
+def test_a_server_that_is_stopped_at_once_and_started_again_loses_nothing_committed(
+    postgres: object, warehouse_url: str, home: Path, undisturbed: dict[str, list[str]]
+) -> None:
+    """Durable as in production: a server of its own, since the tests' one trades safety for speed."""
+    from migstats import postgres as server
+    from migstats.process import free_port
+
+    assert undisturbed
+    shared = Path(tempfile.gettempdir()).resolve()
+    for folder in (home, *home.parents):  # PostgreSQL may run as another user, who has to get there
+        if folder.is_relative_to(shared) and folder != shared:
+            folder.chmod(0o755)
+    data = home / "server"
+    own = server.start(data, free_port(), "test-only")
+    try:
+        server.create_database(own, "w")
+        url = own.url("w")
+        passwords = dict.fromkeys(warehouse.ROLES, "test-only")
+        warehouse.setup(url, [read_source(folder_of("toy") / "source.yaml")], passwords)
+        for point in ("load.before_commit", "publish.before_commit"):
+            pid = (data / "postmaster.pid").read_text("utf-8").split()[0]
+            fault = program(home, f"kill -QUIT {pid}; sleep 1")  # an immediate shutdown: no checkpoint, no goodbye
+            assert attempt(url, f"{point}={fault}") not in (0, None)
+            own = server.start(data, own.port, "test-only")
+        assert attempt(url) == 0
+        assert dump(url) == undisturbed
+    finally:
+        server.stop(data)
+
+
+@pytest.mark.parametrize("point", ["land.fetched", "read.harmonised"])
+def test_a_full_disk_is_said_and_nothing_is_lost_when_space_returns(
+    warehouse_url: str, home: Path, undisturbed: dict[str, list[str]], point: str
+) -> None:
+    assert undisturbed
+    small = home / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(small)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("a file system of a few megabytes cannot be mounted: not root")
+    try:
+        os.environ["MIGSTATS_LAKE"] = str(small)
+        fault = program(home, f"dd if=/dev/zero of={small}/full bs=64k 2>/dev/null; true")
+        assert attempt(warehouse_url, f"{point}={fault}") == 1
+        assert "the disk is full" in (home / "error.txt").read_text("utf-8")
+        assert leftovers(small) == []
+        (small / "full").unlink()
+        assert attempt(warehouse_url) == 0
+        assert dump(warehouse_url) == undisturbed
+    finally:
+        os.environ["MIGSTATS_LAKE"] = str(home / "lake")
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def test_two_runs_at_once_write_the_facts_once(
+    warehouse_url: str, home: Path, undisturbed: dict[str, list[str]]
+) -> None:
+    assert undisturbed
+    environment = {k: v for k, v in os.environ.items() if k.startswith("MIGSTATS_")}
+    both = [FORKS.Process(target=work, args=(warehouse_url, environment)) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(60)
+    assert 0 in {one.exitcode for one in both}, "one of them wins"
+    assert dump(warehouse_url) == undisturbed
