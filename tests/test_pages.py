@@ -163,6 +163,7 @@ def test_text_can_be_read_on_its_ground(browser: Any, site: str, scheme: str) ->
     with watched(browser, color_scheme=scheme) as (page, _, _):
         page.goto(site + "/index.html")
         page.locator("tbody tr a").first.click()
+        page.wait_for_load_state()
         for selector in ("body", "td", "th", ".stopped", ".warning", ".passed", ".quiet", "a", "code"):
             assert contrast(page, selector) >= 4.5, (selector, scheme)
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -174,6 +175,7 @@ def test_a_narrow_screen_shows_no_page_wider_than_itself(browser: Any, site: str
         page.set_viewport_size({"width": 380, "height": 700})
         page.goto(site + "/index.html")
         page.locator("tbody tr a").first.click()
+        page.wait_for_load_state()  # of the style sheet too
         assert page.evaluate("document.documentElement.scrollWidth") <= 380
 
 
@@ -227,7 +229,7 @@ def test_the_data_docs_are_one_click_from_the_menu_and_from_the_task(
             "AIRFLOW__API__BASE_URL": base,
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API__SECRET_KEY": "only-for-this-test-" * 3,  # pragma: allowlist secret
-            "AIRFLOW__API_AUTH__JWT_SECRET": "only-for-this-test-" * 4,
+            "AIRFLOW__API_AUTH__JWT_SECRET": "only-for-this-test-" * 4,  # pragma: allowlist secret
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         },
@@ -259,6 +261,19 @@ def test_the_data_docs_are_one_click_from_the_menu_and_from_the_task(
         assert "toy" in frame.locator("tbody tr").first.inner_text()
         frame.locator("tbody tr a").first.click()
         frame.get_by_role("heading", name="toy").wait_for()
+
+        page.goto(base)
+        page.get_by_role("link", name="Warehouse").click()
+        row = page.frame_locator("iframe").locator("tr#toy")
+        row.wait_for()
+        assert "failing since" in row.inner_text()
+        assert page.frame_locator("iframe").locator("tr#undesa_stock").get_by_text("never ran").is_visible()
+        page.screenshot(path=tmp_path / "warehouse.png")
+        row.get_by_role("link", name="Last run").click()
+        inside = page.frame_locator("iframe").get_by_text(ran.id).first
+        inside.wait_for(timeout=30_000)
+        page.goto(f"{base}/migstats/gate/{'0' * 32}")
+        assert page.title() == "No such candidate"
 
         page.goto(f"{base}/dags/ingest_toy/runs/{ran.id}/tasks/check")
         page.get_by_role("link", name="Details").click()

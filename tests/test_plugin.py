@@ -1,4 +1,4 @@
-"""The Airflow plugin: who may see the Data Docs, and that nothing else can be seen through it."""
+"""The Airflow plugin: who may see its pages, and that nothing else can be seen through it."""
 
 from __future__ import annotations
 
@@ -50,12 +50,13 @@ def viewer(anonymous: object) -> Iterator[object]:
     migstats_airflow.app.dependency_overrides.clear()
 
 
+ID = "0123456789abcdef" * 2
 PATHS = ["", "index.html", "style.css", "undesa_stock/run-1.html", "nothing.html"]
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [*(f"data-docs/{p}" for p in PATHS), "warehouse/", f"gate/{ID}", "style.css"])
 def test_nobody_sees_anything_without_logging_in(anonymous, path: str) -> None:
-    answer = anonymous.get(f"/data-docs/{path}")
+    answer = anonymous.get(f"/{path}")
 
     assert answer.status_code == 401
     assert "judged" not in answer.text
@@ -81,9 +82,9 @@ def test_who_may_see_the_site_sees_the_pages(viewer, path: str, kind: str) -> No
     assert answer.headers["content-type"].startswith(kind)
 
 
-@pytest.mark.parametrize("path", ["index.html", "style.css"])
+@pytest.mark.parametrize("path", ["data-docs/index.html", "data-docs/style.css", "style.css", "warehouse/", "gate/x"])
 def test_a_page_may_run_nothing_and_load_nothing_from_elsewhere(viewer, path: str) -> None:
-    headers = viewer.get(f"/data-docs/{path}").headers
+    headers = viewer.get(f"/{path}").headers
 
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -136,19 +137,82 @@ def test_the_app_has_no_other_pages(viewer, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_the_pages_can_only_be_read(viewer, method: str) -> None:
-    assert getattr(viewer, method)("/data-docs/index.html").status_code == 405
+@pytest.mark.parametrize("path", ["data-docs/index.html", "warehouse/", f"gate/{ID}"])
+def test_the_pages_can_only_be_read(viewer, method: str, path: str) -> None:
+    assert getattr(viewer, method)(f"/{path}").status_code == 405
 
 
-def test_the_menu_has_an_entry_that_leads_to_the_data_docs() -> None:
+@pytest.mark.parametrize(("name", "page"), [("Data Docs", "data-docs"), ("Warehouse", "warehouse")])
+def test_the_menu_has_an_entry_that_leads_to_the_page(name: str, page: str) -> None:
     from airflow.api_fastapi.core_api.datamodels.plugins import ExternalViewResponse
     from migstats_airflow import MigstatsPlugin
 
-    (view,) = MigstatsPlugin.external_views
-    shown = ExternalViewResponse.model_validate(view)
-    assert (shown.name, shown.destination, shown.nav_top_level) == ("Data Docs", "nav", True)
+    [shown] = [
+        ExternalViewResponse.model_validate(view) for view in MigstatsPlugin.external_views if view["name"] == name
+    ]
+    assert (shown.destination, shown.nav_top_level, shown.url_route) == ("nav", True, page)
     prefix = MigstatsPlugin.fastapi_apps[0]["url_prefix"]
-    assert f"/{shown.href}" == f"{prefix}/data-docs/"
+    assert f"/{shown.href}" == f"{prefix}/{page}/"
+
+
+AWAY = "postgresql://someone:s3cret-word@127.0.0.1:1/warehouse"  # pragma: allowlist secret
+
+
+@pytest.mark.parametrize("path", ["warehouse/", f"gate/{ID}"])
+def test_a_warehouse_that_is_away_is_told_plainly(viewer, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", AWAY)
+
+    answer = viewer.get(f"/{path}")
+
+    assert answer.status_code == 503
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "The warehouse cannot be asked" in answer.text
+    assert "cannot be reached" in answer.text
+    assert "Traceback" not in answer.text
+    assert "s3cret" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["warehouse/", f"gate/{ID}"])
+def test_without_a_connection_the_page_says_which_setting_is_missing(
+    viewer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str
+) -> None:
+    monkeypatch.setattr("airflow.models.connection.Connection.get_connection_from_secrets", _unknown)
+    monkeypatch.setenv("MIGSTATS_STATE", str(tmp_path))
+
+    answer = viewer.get(f"/{path}")
+
+    assert answer.status_code == 503
+    assert "MIGSTATS_WAREHOUSE is not set" in answer.text
+
+
+def _unknown(name: str) -> None:
+    from airflow.exceptions import AirflowNotFoundException
+
+    raise AirflowNotFoundException(name)
+
+
+@pytest.mark.parametrize("name", ["x", ID[:-1], ID.upper(), f"{ID}0", "%00", "..%2f..%2fetc%2fpasswd", "%3Cscript%3E"])
+def test_what_is_no_candidate_is_not_found_and_not_looked_for(viewer, monkeypatch, name: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", AWAY)
+
+    answer = viewer.get(f"/gate/{name}")
+
+    assert answer.status_code == 404
+    assert "<script" not in answer.text
+
+
+@pytest.mark.database
+def test_the_pages_of_the_warehouse_are_served(viewer, monkeypatch: pytest.MonkeyPatch, warehouse_url: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_url)
+
+    page, unknown, style = (viewer.get(path) for path in ("/warehouse/", f"/gate/{ID}", "/style.css"))
+
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "undesa_stock" in page.text
+    assert "never ran" in page.text
+    assert unknown.status_code == 404
+    assert "No such candidate" in unknown.text
+    assert style.headers["content-type"] == "text/css; charset=utf-8"
 
 
 def test_the_plugin_is_thin() -> None:
