@@ -199,11 +199,6 @@ def test_a_demo_that_was_killed_in_the_middle_of_its_runs_ends_well_the_next_tim
     assert bi(environment, figures) == [("001", 304021813.0), ("MAR", 111069.0), ("SRB", 712550.0)]
     loaded = {source for (source,) in bi(environment, "SELECT source FROM bi.dim_source WHERE vintage IS NOT NULL")}
     assert loaded == {"undesa_stock", "unhcr_population", "worldbank_wdi", "eurostat_migr"}
-    facts = "SELECT count(*) FROM bi.migrant_stock"
-    before = bi(environment, facts)
-    third = run(UP, environment, 900)
-    assert third.returncode == 0, third.stdout[-4000:] + third.stderr[-4000:]
-    assert bi(environment, facts) == before
 
 
 # --- the environment -------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -19,8 +20,10 @@ pytestmark = pytest.mark.end_to_end
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     state = tmp_path_factory.mktemp("demo")
-    for folder in (state, *state.parents[:3]):
-        folder.chmod(0o755)
+    shared = Path(tempfile.gettempdir()).resolve()
+    for folder in (state, *state.parents):  # PostgreSQL may run as another user, who has to get there
+        if folder.resolve().is_relative_to(shared) and folder.resolve() != shared:
+            folder.chmod(0o755)
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("MIGSTATS_", "AIRFLOW"))}
     ports = {"PORT_UI": str(free_port()), "PORT_POSTGRES": str(free_port()), "PORT_REPLAY": str(free_port())}
     return {**clean, **ports, "MIGSTATS_STATE": str(state)}

@@ -1,0 +1,312 @@
+"""Lineage: every published figure leads back to its cell, and reading that cell again gives it."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+import toy
+import yaml
+from typer.testing import CliRunner
+
+from migstats import candidate, lake, lineage, pipeline, publish, replay, settings, warehouse
+from migstats import postgres as server
+from migstats.cli import app
+from migstats.errors import PermanentError
+from migstats.source import Source, folder_of, plan, read_sources
+
+pytestmark = pytest.mark.database
+
+SAMPLES = settings.include() / "samples"
+TODAY = dt.date(2026, 11, 1)
+SEED = 20241201
+MOST = 200
+SOURCES = ("eurostat_migr", "undesa_stock", "unhcr_population", "worldbank_wdi")
+
+
+def take_in(url: str, source: Source, years: list[int]) -> None:
+    """Land, read, check and load the samples of a source, each of its releases, oldest first; a revision that breaches
+    the gate is approved."""
+    folder = folder_of(source.id)
+    for release in sorted((r.id for r in source.releases), key=lambda r: source.release(r).released) or [None]:  # type: ignore[union-attr]
+        reads = []
+        for slice_ in plan(source, today=TODAY, release=release, years=years):
+            landed = pipeline.land(slice_, source, run_id="test", url=url)
+            reads.append(pipeline.read(landed, source, folder))
+        pipeline.check(reads, source, run_id="test", url=url, today=TODAY)
+        judged = pipeline.gate(reads, source, folder, run_id="test", url=url)
+        if judged.waits:
+            candidate.decide(url, judged.candidate_id, verdict="approved", decided_by="test", reason="a new release")
+        pipeline.load(reads, source, folder, run_id="test", url=url)
+
+
+@pytest.fixture(scope="module")
+def warehouse_of_samples(
+    postgres: server.Server, _template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A warehouse in which the samples of all sources are published."""
+    server.create_database(postgres, "lineage", template=_template)
+    url = postgres.url("lineage")
+    replaying = replay.serve(0, SAMPLES)
+    threading.Thread(target=replaying.serve_forever, daemon=True).start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIGSTATS_STATE", str(tmp_path_factory.mktemp("lineage")))
+        patch.delenv("MIGSTATS_LAKE", raising=False)
+        patch.setenv("MIGSTATS_REPLAY", f"http://127.0.0.1:{replaying.server_address[1]}")
+        asked = yaml.safe_load((SAMPLES / "demo.yaml").read_text("utf-8"))
+        for source in read_sources().values():
+            take_in(url, source, asked[source.id].get("years", []))
+        publish.publish(url, run_id="test")
+        replaying.shutdown()
+        replaying.server_close()
+        yield url
+
+
+# -- reading a place in other ways than the readers do ------------------------------------------------------------
+
+
+@cache
+def workbook(sha: str) -> Any:
+    return openpyxl.load_workbook(io.BytesIO(lake.read_snapshot(sha)), data_only=True)
+
+
+@cache
+def document(sha: str) -> Any:
+    return json.loads(lake.read_snapshot(sha))
+
+
+@cache
+def lines(sha: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(lake.read_snapshot(sha).decode("utf-8-sig"))))
+
+
+def in_workbook(sha: str, place: str) -> object:
+    sheet, _, cell = place.rpartition("!")
+    return workbook(sha)[sheet][cell].value
+
+
+def in_json(sha: str, place: str) -> object:
+    at = document(sha)
+    for step in place.removeprefix("/").split("/"):
+        at = at[int(step)] if isinstance(at, list) else at.get(step)
+    return at
+
+
+def in_csv(sha: str, place: str) -> object:
+    _, line, _, column = place.split(" ")
+    header, *_ = lines(sha)
+    return lines(sha)[int(line) - 1][header.index(column)]
+
+
+LOOK: dict[str, Callable[[str, str], object]] = {
+    "workbook": in_workbook,
+    "jsonstat": in_json,
+    "worldbank": in_json,
+    "unhcr": in_json,
+    "sdmx_csv": in_csv,
+}
+
+
+def figure(found: object) -> float | None:
+    """The number that a cell holds; None for an empty one and for the publishers' signs for no figure."""
+    if found is None or str(found).strip() in ("", "-", "..", ":"):
+        return None
+    return float(str(found))
+
+
+# -- every source -------------------------------------------------------------------------------------------------
+
+
+def published(url: str, source: str) -> dict[str, dict[str, Any]]:
+    with warehouse.connect(url) as connection:
+        rows = connection.execute("SELECT * FROM bi.fact_observation WHERE source = %s", (source,)).fetchall()
+    return {row["observation_id"]: row for row in rows}
+
+
+def test_the_sources_are_all_there(warehouse_of_samples: str) -> None:
+    assert tuple(sorted(read_sources())) == SOURCES
+    for source in SOURCES:
+        assert len(published(warehouse_of_samples, source)) > 20, source
+
+
+#: A bug that is known; its mend makes these tests pass, and then the marks have to go.
+LOST_TEXT = pytest.mark.xfail(reason="the text of a cell without a figure, or with an exponent, is not kept")
+
+
+@pytest.mark.parametrize(
+    "source_id", [pytest.param(s, marks=LOST_TEXT) if s == "unhcr_population" else s for s in SOURCES]
+)
+def test_a_published_figure_leads_back_to_the_cell_that_it_came_from(warehouse_of_samples: str, source_id: str) -> None:
+    declared = read_sources()[source_id]
+    rows = published(warehouse_of_samples, source_id)
+    some = random.Random(SEED).sample(sorted(rows), min(MOST, len(rows)))
+    datasets, with_figure = set(), 0
+    for observation_id in some:
+        row, traced = rows[observation_id], lineage.trace(warehouse_of_samples, observation_id)
+        dataset = declared.dataset(traced["dataset"])
+        where = f"{observation_id}: {traced['place']} of {traced['sha256']}"
+        assert traced["agrees"] is True, (where, traced)
+        assert traced["value"] == row["published_value"], where
+        assert (traced["vintage"], traced["dataset"]) == (row["vintage"], row["dataset"]), where
+        assert traced["is_current"] is True, where
+        # the figure is what stands at that place, read otherwise than by the reader
+        there = figure(LOOK[dataset.reader.format](traced["sha256"], traced["place"]))
+        expected = None if there is None else there * 10**dataset.unit_mult
+        assert traced["value"] == expected, where
+        # and whoever published it is named
+        assert (traced["publisher"], traced["citation"]) == (declared.publisher, declared.citation)
+        assert any(f"//{host}/" in traced["url"] for host in declared.hosts), traced["url"]
+        payload = lake.read_snapshot(traced["sha256"])
+        assert (sha256(payload).hexdigest(), len(payload)) == (traced["sha256"], traced["bytes"])
+        datasets.add(traced["dataset"])
+        with_figure += expected is not None
+    assert with_figure > len(some) / 10
+    assert datasets == {row["dataset"] for row in rows.values()}, "the random choice passed over a dataset"
+
+
+@pytest.mark.parametrize("source_id", SOURCES)
+def test_what_is_said_of_the_figure_is_what_bi_says(warehouse_of_samples: str, source_id: str) -> None:
+    rows = published(warehouse_of_samples, source_id)
+    said = (
+        *("source", "indicator", "ref_area", "counterpart_area", "counterpart_basis", "sex", "age", "time_period"),
+        *("obs_status", "conf_status", "unit", "concept_basis", "note", "release"),
+    )
+    for observation_id in random.Random(SEED).sample(sorted(rows), 20):
+        traced = lineage.trace(warehouse_of_samples, observation_id)
+        assert {name: traced[name] for name in said} == {name: rows[observation_id][name] for name in said}
+
+
+# -- what a trace refuses -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def one(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """A published figure: URL of its warehouse, and its id."""
+    [source] = toy.declare(tmp_path, monkeypatch, "toy")
+    toy.load(warehouse_url, source, toy.read(warehouse_url, source, toy.SLICES[0], [{"OBS_VALUE": "100.50"}]))
+    publish.publish(warehouse_url, run_id="test")
+    [observation_id] = published(warehouse_url, "toy")
+    monkeypatch.setenv("MIGSTATS_WAREHOUSE", warehouse_url)
+    return warehouse_url, observation_id
+
+
+def said(observation_id: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, ["trace", observation_id])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_the_text_of_the_publisher_is_kept_as_it_was_written(one: tuple[str, str]) -> None:
+    traced = lineage.trace(*one)
+    assert (traced["value"], traced["raw"], traced["reread"], traced["agrees"]) == (100.5, "100.50", "100.50", True)
+    assert traced["place"] == "line 2 column OBS_VALUE"
+    code, out, _ = said(one[1])
+    assert code == 0
+    for part in (traced["sha256"], traced["url"], traced["place"], "Statistical office of toy"):
+        assert part in out
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *(pytest.param(text, value, marks=LOST_TEXT) for text, value in ((":", None), ("0.00001", 0.00001))),
+        pytest.param("1e3", 1000, id="an exponent that is not needed"),
+        *(("7", 7), ("7.0", 7), ("0.1", 0.1), ("0.0001", 0.0001), ("-0", 0), ("9999999999999", 9999999999999)),
+        *(("0.30000000000000004", 0.1 + 0.2), ("1234567890123.4567", 1234567890123.4567)),
+    ],
+)
+def test_every_way_to_write_a_figure_agrees(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, value: float | None
+) -> None:
+    [source] = toy.declare(tmp_path, monkeypatch, "toy")
+    row = {"INDICATOR": "REMIT_IN", "UNIT": "USD", "OBS_VALUE": text, "OBS_STATUS": ""}
+    toy.load(warehouse_url, source, toy.read(warehouse_url, source, toy.SLICES[0], [row]))
+    publish.publish(warehouse_url, run_id="test")
+    [observation_id] = published(warehouse_url, "toy")
+    traced = lineage.trace(warehouse_url, observation_id)
+    assert (traced["value"], traced["reread"], traced["agrees"]) == (value, text, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "toy", "toy-2020", "toy-00f1e2d3c4b5a69-2020", "toy-00F1E2D3C4B5A697-2020", "toy-00f1e2d3c4b5a697-"),
+        *("Toy-00f1e2d3c4b5a697-2020", "toy-00f1e2d3c4b5a697-2020 ", "toy-00f1e2d3c4b5a697-2020\n", "' OR 1=1 --"),
+    ],
+)
+def test_what_is_no_id_is_said_to_be_none(one: tuple[str, str], text: str) -> None:
+    with pytest.raises(PermanentError, match="is no observation id; they look like"):
+        lineage.trace(one[0], text)
+
+
+def changed(observation_id: str, part: int, text: str) -> str:
+    parts = observation_id.split("-")
+    return "-".join([*parts[:part], text, *parts[part + 1 :]])
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [(0, "zoo"), (1, "0" * 16), (1, "f" * 16), (1, "8" + "0" * 15), (1, "7" + "f" * 15), (2, "2021"), (2, "9999")],
+)
+def test_an_id_that_no_figure_has_is_said_to_be_unknown(one: tuple[str, str], part: int, text: str) -> None:
+    other = changed(one[1], part, text)
+    with pytest.raises(PermanentError, match=f"no figure has the id '{other}'"):
+        lineage.trace(one[0], other)
+    code, _, err = said(other)
+    assert code == 1
+    assert err.startswith("migstats: no figure has the id")
+
+
+def test_a_snapshot_that_is_gone_is_named_with_the_remedy(one: tuple[str, str]) -> None:
+    path = lake.snapshot_path(lineage.trace(*one)["sha256"])
+    path.unlink()
+    with pytest.raises(PermanentError, match=f"{path}: the snapshot is not in the lake; restore it"):
+        lineage.trace(*one)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda b: b.replace(b"100.50", b"100.51"), lambda b: b + b"\n", lambda b: b[:-1], lambda _: b""],
+    ids=["figure", "longer", "shorter", "empty"],
+)
+def test_a_snapshot_that_is_not_what_it_was_is_never_believed(
+    one: tuple[str, str], change: Callable[[bytes], bytes]
+) -> None:
+    path = lake.snapshot_path(lineage.trace(*one)["sha256"])
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(PermanentError, match=f"{path}: the bytes changed.*restore the file"):
+        lineage.trace(*one)
+
+
+@pytest.mark.parametrize("column", ["raw", "value"])
+def test_a_figure_that_is_not_what_stands_at_its_place_does_not_agree(one: tuple[str, str], column: str) -> None:
+    change = "raw = '100.5'" if column == "raw" else "raw = NULL, value = 7"
+    with warehouse.connect(one[0]) as connection:
+        connection.execute(f"UPDATE core.observation SET {change}".encode())
+    assert lineage.trace(*one)["agrees"] is False
+    code, _, err = said(one[1])
+    assert code == 1
+    assert "reads '100.50', stored is" in err
+
+
+def test_a_revised_figure_leads_to_the_cell_that_stands(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [source] = toy.declare(tmp_path, monkeypatch, "toy", releases=True)
+    for release, value in (("2024", "100"), ("2020", "90"), ("2022", "95")):
+        read = toy.read(warehouse_url, source, toy.SLICES[0], [{"OBS_VALUE": value}], release=release)
+        toy.load(warehouse_url, source, read)
+    publish.publish(warehouse_url, run_id="test")
+    [observation_id] = published(warehouse_url, "toy")
+    traced = lineage.trace(warehouse_url, observation_id)
+    assert (traced["value"], traced["reread"], traced["release"], traced["is_current"]) == (100, "100", "2024", True)
