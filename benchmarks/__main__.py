@@ -181,7 +181,7 @@ class Bench:
 
     def _land(self, name: str, block: str, files: list[Path]) -> list[warehouse.Snapshot]:
         shas = [lake.store_snapshot(file.read_bytes()) for file in files]
-        landed = generate.landings(files, block, iter(shas))
+        landed = generate.landings(files, block, iter(shas), len(self.landed))
         self.files[name] = files
         self.landed[name] = self.work / f"landed-{name}.json"
         self.landed[name].write_text(json.dumps([one.model_dump(mode="json") for one in landed]))

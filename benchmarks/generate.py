@@ -158,9 +158,9 @@ def revised(table: pl.DataFrame, seed: int, share: float = 0.01) -> pl.DataFrame
     )
 
 
-def landings(files: list[Path], block: str, sha_of: Iterator[str]) -> list[Landed]:
-    """What landing these files would have handed on, their bytes being in the lake as `sha_of` says."""
-    seen = dt.datetime(2025, 3, 1, tzinfo=dt.UTC)
+def landings(files: list[Path], block: str, sha_of: Iterator[str], hours: int) -> list[Landed]:
+    """What landing these files some hours into the first of March would have handed on; `sha_of` says their bytes."""
+    seen = dt.datetime(2025, 3, 1, tzinfo=dt.UTC) + dt.timedelta(hours=hours)
     found = []
     for file, sha in zip(files, sha_of, strict=True):
         slice_ = Slice(

@@ -43,7 +43,7 @@ def main() -> None:
 
     def load() -> None:
         nonlocal counts
-        counts = pipeline.load(reads, source, run_id="benchmark", url=given.url)
+        counts = pipeline.load(reads, source, folder, run_id="benchmark", url=given.url)
 
     does = {
         "land": lambda: [lake.store_snapshot(file.read_bytes()) for file in given.files],
