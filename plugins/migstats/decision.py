@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
+from airflow.sdk.definitions.param import ParamsDict
 
 APPROVE, REJECT = "Approve", "Reject"
 
@@ -27,15 +28,8 @@ class DecisionOperator(HITLOperator):  # type: ignore[misc]  # Airflow is untype
     template_fields: Sequence[str] = ("judged",)
 
     def __init__(self, *, source_id: str, judged: Any, response_timeout: dt.timedelta, **kwargs: Any) -> None:
-        # Airflow hands over the fields of the DAG's own form here; this form has one of its own.
-        kwargs["params"] = {
-            "reason": Param(
-                type="string",
-                minLength=3,
-                title="Reason",
-                description="Kept with the vintage: why these differences are right, or what is wrong with them.",
-            )
-        }
+        # Airflow hands over the fields of the DAG's own form here; they are none of this one.
+        kwargs.pop("params", None)
         super().__init__(
             subject=f"{source_id}: a candidate breaches the gate",
             options=[APPROVE, REJECT],
@@ -60,12 +54,14 @@ class DecisionOperator(HITLOperator):  # type: ignore[misc]  # Airflow is untype
             return {"verdict": story["verdict"], "decided_by": story["decided_by"]}
         self.subject = f"{self.source_id}: {story['breaches']} findings breach the gate"
         self.body = body_of(story, report_url(self.judged["candidate_id"]))
+        self.params = _form()
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Keep the answer: who, when, why, and of which candidate."""
         from migstats import candidate, tasks
 
+        self.params = _form()
         answer = super().execute_complete(context, event)
         user = answer["responded_by_user"] or {}
         decided = candidate.decide(
@@ -76,6 +72,20 @@ class DecisionOperator(HITLOperator):  # type: ignore[misc]  # Airflow is untype
             reason=str(answer["params_input"].get("reason", "")),
         )
         return {"verdict": decided.verdict, "candidate_id": decided.candidate_id}
+
+
+def _form() -> ParamsDict:
+    """The fields of the form. Not fields of the task: it would have to have a reason before anybody is asked."""
+    return ParamsDict(
+        {
+            "reason": Param(
+                type="string",
+                minLength=3,
+                title="Reason",
+                description="Kept with the vintage: why these differences are right, or what is wrong with them.",
+            )
+        }
+    )
 
 
 def report_url(candidate_id: str) -> str:
