@@ -54,7 +54,8 @@ def overlaps(url: str, source: str = "toy") -> dict[str, float]:
     """Measures of the suite `warehouse` that prove the ranges over all rows."""
     with warehouse.connect(url) as connection:
         found = {r["measure"]: r["value"] for r in warehouse.rows(connection, "load/measures", {"source": source})}
-    return {name: found[name] for name in ("known_ranges_overlap", "known_ranges_reversed", "duplicate_current_keys")}
+    names = ("known_ranges_overlap", "known_ranges_reversed", "duplicate_current_keys", "candidate_minus_current")
+    return {name: found[name] for name in names}
 
 
 def now() -> dt.datetime:

@@ -154,6 +154,7 @@ POINTS = (
     "publish.before_commit",
     "publish.committed",
 )
+ONCE_A_STEP = ("land.stored", "read.tables_written", "check.kept", "gate.kept", "load.written", "publish.staged")
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +172,15 @@ def test_the_points_that_are_named_are_those_that_a_run_reaches(
     undisturbed.update(dump(warehouse_url))
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda n: n.name)
+@pytest.mark.parametrize(
+    ("number", "point"),
+    [
+        *((signal.SIGKILL, point) for point in POINTS),
+        # with a handler of our own in the way, once in each step
+        *((signal.SIGTERM, point) for point in ONCE_A_STEP),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
 def test_a_run_that_is_killed_and_runs_again_gives_the_same(
     warehouse_url: str, home: Path, undisturbed: dict[str, list[str]], point: str, number: signal.Signals
 ) -> None:

@@ -471,7 +471,7 @@ def _stage(
             *_SAID,
             "place_id",
             pl.col("row").alias("place_row"),
-            pl.when(pl.col("raw") != _shortest("value")).then("raw").alias("raw"),
+            pl.when(pl.col("raw").ne_missing(_shortest("value"))).then("raw").alias("raw"),
             at.alias("known_from"),
         )
     )

@@ -40,6 +40,18 @@ last_load AS (
     LIMIT 1
 ),
 
+-- the moment on the clock of the publisher that the last load tells of: an older release may come late
+last_slices AS (
+    SELECT
+        n.slice,
+        max(t.released_at) AS released_at
+    FROM last_load AS l
+    INNER JOIN ops.load_snapshot AS b ON l.load_id = b.load_id
+    INNER JOIN raw.snapshot AS n ON b.snapshot_id = n.snapshot_id
+    INNER JOIN ops.slice_state AS t ON n.source = t.source AND n.slice = t.slice AND n.release = t.release
+    GROUP BY n.slice
+),
+
 measured (measure, value) AS (
     SELECT
         'facts_current',
@@ -152,14 +164,10 @@ measured (measure, value) AS (
                 INNER JOIN last_load AS l ON b.load_id = l.load_id
             ), 0)
             - (
-                SELECT count(*) FROM current_facts AS f
-                WHERE f.snapshot_id IS NOT NULL AND EXISTS (
-                    SELECT 1 FROM raw.snapshot AS s
-                    INNER JOIN raw.snapshot AS landed ON s.slice = landed.slice AND s.source = landed.source
-                    INNER JOIN ops.load_snapshot AS b ON landed.snapshot_id = b.snapshot_id
-                    INNER JOIN last_load AS l ON b.load_id = l.load_id
-                    WHERE f.snapshot_id = s.snapshot_id
-                )
+                SELECT count(*) FROM facts AS f
+                INNER JOIN raw.snapshot AS n ON f.snapshot_id = n.snapshot_id
+                INNER JOIN last_slices AS k ON n.slice = k.slice
+                WHERE f.known_from <= k.released_at AND (f.known_to IS NULL OR f.known_to > k.released_at)
             )
         )::float8
     UNION ALL
