@@ -92,7 +92,7 @@ static: $(VENV)/.installed-dev
 test: $(VENV)/.installed-dev ## Everything: the lock first, then checks, then all tests with the end-to-end run (under 25 minutes)
 	@$(BIN)/python -m pytest -q -m lock
 	@$(MAKE) static
-	@$(BIN)/python -m pytest -n 2 -m "not lock and not celery and not end_to_end"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not lock and not celery and not end_to_end"
 	@$(BIN)/python -m pytest -m end_to_end
 
 test-celery: $(VENV)/.installed-dev ## CeleryExecutor with Redis and two workers (needs redis-server)

@@ -435,7 +435,7 @@ INFINITY = float("inf")
 #: What is refused → what is changed in a good row, and the constraint that refuses it.
 REFUSED: dict[str, tuple[Change, str]] = {
     **{
-        f"no figure with status {s}": (lambda row, s=s: {"value": None, "obs_status": s}, "value_and_status")
+        f"no figure with status {s}": (lambda row, s=s: {"value": None, "obs_status": s}, "no_value_and_status")
         for s, has in STATUSES.items()
         if has == "yes"
     },

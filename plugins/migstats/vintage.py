@@ -504,11 +504,11 @@ def _next_vintage(connection: Connection) -> int:
 
 
 def _shortest(column: str) -> pl.Expr:
-    """The shortest text of a double as PostgreSQL writes it; null where it would need an exponent."""
+    """The shortest text of a double as PostgreSQL writes it; null where it writes, or polars would, an exponent."""
     value = pl.col(column)
     whole = (value == value.round()) & (value.abs() < 1e15)
     text = value.cast(pl.String)
-    plain = pl.when(~text.str.contains("e")).then(text)
+    plain = pl.when((value.abs() >= 1e-4) & (value.abs() < 1e15) & ~text.str.contains("e")).then(text)
     return pl.when(whole).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(plain)
 
 
