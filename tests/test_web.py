@@ -919,6 +919,14 @@ def certify(key: Any, signer: Any, issuer: Any, name: str, *, days: int = 1, aut
     names: list[x509.GeneralName] = [x509.DNSName(name)]
     if re.fullmatch(r"[0-9.]+", name):
         names = [x509.IPAddress(ipaddress.ip_address(name))]
+    unused = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign")
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
+        **dict.fromkeys(unused, False),
+    )
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -929,6 +937,10 @@ def certify(key: Any, signer: Any, issuer: Any, name: str, *, days: int = 1, aut
         .not_valid_after(now + dt.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        # Python from 3.13 on refuses certificates without what RFC 5280 demands.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .add_extension(usage, critical=True)
         .sign(signer, hashes.SHA256())
     )
 
