@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import toy
 
-from migstats import lake, pipeline, publish, vintage, warehouse
+from migstats import lake, lineage, pipeline, publish, vintage, warehouse
 from migstats.source import Source, folder_of, plan, read_source
 
 pytestmark = pytest.mark.database
@@ -54,7 +54,13 @@ def overlaps(url: str, source: str = "toy") -> dict[str, float]:
     """Measures of the suite `warehouse` that prove the ranges over all rows."""
     with warehouse.connect(url) as connection:
         found = {r["measure"]: r["value"] for r in warehouse.rows(connection, "load/measures", {"source": source})}
-    names = ("known_ranges_overlap", "known_ranges_reversed", "duplicate_current_keys", "candidate_minus_current")
+    names = (
+        "known_ranges_overlap",
+        "known_ranges_reversed",
+        "duplicate_current_keys",
+        "candidate_minus_current",
+    )
+    names += ("states_minus_known",)
     return {name: found[name] for name in names}
 
 
@@ -110,13 +116,36 @@ def _edition(chance: random.Random) -> Rows:
     ] or [{"REF_AREA": "MAR"}]
 
 
-def known(world: Mapping[str, Mapping[dt.datetime, State]], at: dt.datetime) -> State:
-    """The newest edition of each slice at a moment, all slices together."""
+#: slice → release → what it said, and since when: at its date, and again when it was posted again.
+World = Mapping[str, dict[str, list[tuple[dt.datetime, State]]]]
+INSTANT = dt.timedelta(microseconds=1)
+
+
+def post(world: World, slice_id: str, release: str, state: State, seen: dt.datetime) -> None:
+    """A release stands at its date; other figures under its name when they were seen, at most until the next one."""
+    postings = world[slice_id].setdefault(release, [])
+    if not postings:
+        postings.append((RELEASED[release], state))
+        return
+    last, said_before = postings[-1]
+    if said_before == state:
+        return
+    at = max(seen, last + INSTANT)
+    bound = min((date for date in RELEASED.values() if date > RELEASED[release]), default=None)
+    if bound is not None and at >= bound:
+        at = max(bound - INSTANT, last)
+    if at == last:
+        postings.pop()
+    postings.append((at, state))
+
+
+def known(world: World, at: dt.datetime) -> State:
+    """The newest posting of each slice at a moment, all slices together."""
     found: State = {}
-    for editions in world.values():
-        past = [released for released in editions if released <= at]
+    for releases in world.values():
+        past = [posting for postings in releases.values() for posting in postings if posting[0] <= at]
         if past:
-            found |= editions[max(past)]
+            found |= max(past, key=lambda posting: posting[0])[1]
     return found
 
 
@@ -126,8 +155,9 @@ def test_any_history_of_releases_and_reissues_is_what_an_oracle_says(
 ) -> None:
     """Releases arrive in any order, and are put out again under their old name; slices come alone or together."""
     chance = random.Random(seed)
-    world: dict[str, dict[dt.datetime, State]] = {A: {}, B: {}}
+    world: World = {A: {}, B: {}}
     readers: list[tuple[dt.datetime, State]] = []
+    began = dt.datetime(chance.choice([2021, 2025]), 1, 1, tzinfo=dt.UTC)
     for number in range(7):
         release = chance.choice(list(RELEASED))
         reads = []
@@ -135,15 +165,16 @@ def test_any_history_of_releases_and_reissues_is_what_an_oracle_says(
             if chance.random() < 0.3:
                 continue
             rows = [r for r in _edition(chance) if r.get("TIME_PERIOD") == period] or [{"TIME_PERIOD": period}]
-            at = dt.datetime(2025, 6, 1, tzinfo=dt.UTC) + dt.timedelta(days=number)
+            at = began + dt.timedelta(days=200 * number)
             reads.append(toy.read(warehouse_url, source, slice_id, rows, release=release, at=at))
-            world[slice_id][RELEASED[release]] = said(rows)
+            post(world, slice_id, release, said(rows), at)
         if not reads:
             continue
         toy.load(warehouse_url, source, *reads)
         readers.append((now(), known(world, dt.datetime(2099, 1, 1, tzinfo=dt.UTC))))
         assert shown(warehouse_url, "as_of", dt.datetime(2099, 1, 1, tzinfo=dt.UTC)) == readers[-1][1]
-    for moment in RELEASED.values():
+    turns = {at for releases in world.values() for postings in releases.values() for at, _ in postings}
+    for moment in turns | set(RELEASED.values()):
         assert shown(warehouse_url, "as_of", moment) == known(world, moment)
     for moment, state in readers:
         assert shown(warehouse_url, "as_published", moment) == state
@@ -326,3 +357,122 @@ def test_what_is_not_published_yet_is_in_no_view_of_bi(warehouse_url: str, rolli
     with warehouse.connect(reader_url(warehouse_url)) as connection:
         values = connection.execute("SELECT published_value, known_to FROM bi.revisions").fetchall()
     assert values == [{"published_value": 1, "known_to": None}]
+
+
+def asked(url: str, query: str, *given: object) -> list[tuple[object, ...]]:
+    """Ask as a BI tool does."""
+    with warehouse.connect(reader_url(url)) as connection:
+        return [tuple(row.values()) for row in connection.execute(query, given).fetchall()]
+
+
+AS_OF = "SELECT ref_area, published_value FROM bi.as_of(%s) ORDER BY 1"
+LINEAGE = (
+    "SELECT f.ref_area, f.published_value, l.raw, l.vintage FROM bi.fact_observation AS f "
+    "LEFT JOIN bi.lineage AS l USING (observation_id) ORDER BY 1"
+)
+
+
+def test_an_older_release_is_in_the_history_of_bi_from_its_publication_on(warehouse_url: str, source: Source) -> None:
+    """Until then the ranges are those that readers were shown, although core has others."""
+    for number, release in enumerate(("2019", "2024")):
+        at = toy.DAY + dt.timedelta(days=number)
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, EDITIONS[release], release=release, at=at))
+    publish.publish(warehouse_url, run_id="test")
+    moments = ["2020-01-01", "2022-01-01", "2025-01-01"]
+    before = [asked(warehouse_url, AS_OF, moment) for moment in moments]
+    at = toy.DAY + dt.timedelta(days=2)
+    toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, EDITIONS["2020"], release="2020", at=at))
+    assert shown(warehouse_url, "as_of", dt.datetime(2022, 1, 1, tzinfo=dt.UTC)) == said(EDITIONS["2020"])
+    assert [asked(warehouse_url, AS_OF, moment) for moment in moments] == before
+    publish.publish(warehouse_url, run_id="test")
+    after = [asked(warehouse_url, AS_OF, moment) for moment in moments]
+    assert after == [before[0], [("MAR", 2), ("SRB", 7), ("TUN", 9)], before[2]]
+    assert asked(warehouse_url, "SELECT release FROM bi.dim_source WHERE source = 'toy'") == [("2024",)]
+
+
+def test_the_lineage_of_a_figure_is_that_of_the_vintage_that_bi_shows(warehouse_url: str, rolling: Source) -> None:
+    rows = [{"OBS_VALUE": "1"}, {"REF_AREA": "NPL", "OBS_VALUE": "5"}]
+    first = toy.load(warehouse_url, rolling, toy.read(warehouse_url, rolling, A, rows))
+    publish.publish(warehouse_url, run_id="test")
+    shown_before = [("MAR", 1, "1", first.vintage_id), ("NPL", 5, "5", first.vintage_id)]
+    assert asked(warehouse_url, LINEAGE) == shown_before
+    later = toy.DAY + dt.timedelta(days=1)
+    second = toy.load(warehouse_url, rolling, toy.read(warehouse_url, rolling, A, [{"OBS_VALUE": "9"}], at=later))
+    assert asked(warehouse_url, LINEAGE) == shown_before
+    publish.publish(warehouse_url, run_id="test")
+    assert asked(warehouse_url, LINEAGE) == [("MAR", 9, "9", second.vintage_id)]
+    gone = (
+        "SELECT count(*) FROM bi.revisions LEFT JOIN bi.revision_lineage AS l USING (observation_id, vintage) WHERE %s"
+    )
+    assert asked(warehouse_url, gone % "l.sha256 IS NULL OR l.citation IS NULL OR l.producer_version = ''") == [(0,)]
+    assert asked(warehouse_url, gone % "true") == [(3,)]
+
+
+def test_a_figure_is_traced_to_the_release_that_bi_shows_whatever_came_later(
+    warehouse_url: str, source: Source
+) -> None:
+    """2019 and 2024 say the same; 2020, which said otherwise, is loaded last."""
+    for number, (release, value) in enumerate((("2019", "1"), ("2024", "1"), ("2020", "2"))):
+        at = toy.DAY + dt.timedelta(days=number)
+        read = toy.read(warehouse_url, source, A, [{"OBS_VALUE": value}], release=release, at=at)
+        toy.load(warehouse_url, source, read)
+    publish.publish(warehouse_url, run_id="test")
+    [(figure, value)] = asked(warehouse_url, "SELECT observation_id, published_value FROM bi.fact_observation")
+    traced = lineage.trace(warehouse_url, str(figure))
+    assert (value, traced["raw"], traced["value"], traced["agrees"], traced["is_current"]) == (1, "1", 1, True, True)
+
+
+def test_what_was_accepted_and_not_published_is_an_update_of_later(warehouse_url: str, rolling: Source) -> None:
+    """Whoever asks for updates between acceptance and publication gets the change with the next question."""
+
+    def serve(day: int, value: str) -> None:
+        at = toy.DAY + dt.timedelta(days=day)
+        toy.load(warehouse_url, rolling, toy.read(warehouse_url, rolling, A, [{"OBS_VALUE": value}], at=at))
+
+    updates = "SELECT change, was, published_value FROM bi.updated_after(%s)"
+    serve(0, "1")
+    publish.publish(warehouse_url, run_id="test")
+    serve(1, "2")
+    between = now()
+    assert asked(warehouse_url, updates, between) == []
+    assert asked(warehouse_url, "SELECT published_value FROM bi.as_published(%s)", between) == [(1,)]
+    publish.publish(warehouse_url, run_id="test")
+    assert asked(warehouse_url, updates, between) == [("change", 1, 2)]
+    assert asked(warehouse_url, "SELECT published_value FROM bi.as_published(%s)", between) == [(1,)]
+    assert asked(warehouse_url, "SELECT published_value FROM bi.as_published(%s)", now()) == [(2,)]
+
+
+def test_an_edition_that_is_posted_again_leaves_what_it_said_before(warehouse_url: str, source: Source) -> None:
+    first = [{"OBS_VALUE": "1"}, {"REF_AREA": "NPL", "OBS_VALUE": "5"}]
+    for year, rows in ((2021, first), (2022, [{"OBS_VALUE": "7"}])):
+        at = dt.datetime(year, 3, 1, tzinfo=dt.UTC)
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, rows, release="2020", at=at))
+    assert shown(warehouse_url, "as_of", dt.datetime(2022, 1, 1, tzinfo=dt.UTC)) == said(first)
+    assert shown(warehouse_url, "as_of", dt.datetime(2022, 3, 2, tzinfo=dt.UTC)) == {("MAR", "2020"): 7}
+    assert set(overlaps(warehouse_url).values()) == {0}
+
+
+def test_equal_figures_of_a_release_that_came_late_are_no_revision(warehouse_url: str, source: Source) -> None:
+    for number, release in enumerate(("2024", "2020", "2019")):
+        at = toy.DAY + dt.timedelta(days=number)
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, [{}], release=release, at=at))
+    with warehouse.connect(warehouse_url) as connection:
+        found = connection.execute("SELECT end_reason FROM core.observation ORDER BY known_from").fetchall()
+    assert [row["end_reason"] for row in found] == ["repeated", "repeated", None]
+
+
+def test_a_gap_in_what_was_known_is_measured(warehouse_url: str, source: Source) -> None:
+    for number, release in enumerate(("2019", "2020", "2024")):
+        at = toy.DAY + dt.timedelta(days=number)
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, EDITIONS[release], release=release, at=at))
+    assert overlaps(warehouse_url)["states_minus_known"] == 0
+    with warehouse.connect(warehouse_url) as connection:
+        connection.execute(
+            "UPDATE core.observation AS o SET known_from = %s FROM core.series AS s "
+            "WHERE o.series_id = s.series_id AND s.ref_area = 'TUN'",
+            (RELEASED["2022"],),
+        )
+    assert overlaps(warehouse_url) == {
+        **dict.fromkeys(overlaps(warehouse_url), 0),
+        "states_minus_known": 2,  # of the editions of 2019 and of 2020
+    }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import toy
 
-from migstats import lake, pipeline, publish, warehouse
+from migstats import lake, pipeline, publish, vintage, warehouse
 from migstats.errors import PermanentError
 from migstats.source import Source, folder_of
 
@@ -79,6 +79,59 @@ def test_a_new_line_of_codes_and_a_replay_empty_the_quarantine(
 def test_nothing_that_never_landed_can_be_replayed(warehouse_url: str, source: Source) -> None:
     with pytest.raises(PermanentError, match="nothing of toy ever landed"):
         pipeline.replay(source, folder_of("toy"), run_id="r", url=warehouse_url, today=TODAY)
+
+
+def serve(url: str, source: Source, day: int, *values: tuple[str, str]) -> vintage.Read:
+    rows = [{"REF_AREA": area, "OBS_VALUE": value} for area, value in values]
+    return toy.read(url, source, A, rows, release="2020", at=toy.DAY + dt.timedelta(days=day))
+
+
+def standing(url: str) -> dict[object, object]:
+    return {fact[2]: fact[7] for fact in toy.facts(url) if fact[9]}
+
+
+def test_a_line_of_codes_that_was_wrong_can_be_taken_back(warehouse_url: str, source: Source, tmp_path: Path) -> None:
+    codes = tmp_path / "sources" / "toy" / "codes.csv"
+    before = codes.read_text(encoding="utf-8")
+    load(warehouse_url, source, "2020", 0, ("MAR", "95"), ("XXA", "4"))
+    for text, expected in ((None, {"MAR": 95, "NPL": 4}), (before, {"MAR": 95}), (None, {"MAR": 95, "NPL": 4})):
+        if text is None:
+            map_the_unknown(tmp_path)
+        else:
+            codes.write_text(text, encoding="utf-8")
+        pipeline.replay(source, folder_of("toy"), run_id="r", url=warehouse_url, today=TODAY)
+        assert standing(warehouse_url) == expected
+    assert [v["cause"] for v in ledgers(warehouse_url)] == ["publisher", "crosswalk", "crosswalk", "crosswalk"]
+    publish.publish(warehouse_url, run_id="test")
+    marks = toy.fingerprint(warehouse_url)
+    pipeline.rebuild(url=warehouse_url, admin=warehouse_url)
+    assert toy.fingerprint(warehouse_url) == marks
+
+
+def test_a_reading_with_codes_of_yesterday_undoes_nothing(warehouse_url: str, source: Source, tmp_path: Path) -> None:
+    """A run read before the codes changed; its load is cleared after a replay with the new ones."""
+    folder = folder_of("toy")
+    stale = serve(warehouse_url, source, 0, ("MAR", "95"), ("XXA", "4"))
+    pipeline.load([stale], source, folder, run_id="test", url=warehouse_url)
+    map_the_unknown(tmp_path)
+    pipeline.replay(source, folder, run_id="r", url=warehouse_url, today=TODAY)
+    with pytest.raises(PermanentError, match=r"codes or corrections that changed since.*clear `read`"):
+        pipeline.load([stale], source, folder, run_id="test", url=warehouse_url)
+    assert standing(warehouse_url) == {"MAR": 95, "NPL": 4}
+
+
+def test_what_codes_and_what_the_publisher_changed_are_vintages_of_their_own(
+    warehouse_url: str, source: Source, tmp_path: Path
+) -> None:
+    folder = folder_of("toy")
+    load(warehouse_url, source, "2020", 0, ("MAR", "95"), ("XXA", "4"))
+    map_the_unknown(tmp_path)
+    newer = serve(warehouse_url, source, 1, ("MAR", "96"), ("XXA", "4"))
+    before = pipeline.standing(toy.landed(warehouse_url, "toy"), source, folder, url=warehouse_url)
+    counts = pipeline.load([*before, newer], source, folder, run_id="test", url=warehouse_url)
+    assert (counts.outcome, standing(warehouse_url)) == ("accepted", {"MAR": 96, "NPL": 4})
+    found = [(v["cause"], v["added"], v["changed"]) for v in ledgers(warehouse_url)]
+    assert found == [("publisher", 1, 0), ("crosswalk", 1, 0), ("publisher", 0, 1)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

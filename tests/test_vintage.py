@@ -438,3 +438,16 @@ def test_a_load_waits_for_one_of_the_same_source_and_no_other(
         assert not waiting.done()
         holder.commit()
         assert waiting.result(timeout=20).outcome == "unchanged"
+
+
+def test_an_older_release_that_goes_to_and_fro_is_followed(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [editions] = toy.declare(tmp_path, monkeypatch, "toy", releases=True)
+    toy.load(warehouse_url, editions, toy.read(warehouse_url, editions, A, MAROC, release="2024"))
+    for number, value in enumerate("ABABA"):
+        at = toy.DAY + dt.timedelta(days=number + 1)
+        rows = [{"OBS_VALUE": "1" if value == "A" else "2"}]
+        counts = toy.load(warehouse_url, editions, toy.read(warehouse_url, editions, A, rows, release="2019", at=at))
+        assert counts.outcome == "accepted"
+    assert standing(warehouse_url) == {("MAR", "_T", "2020"): 100, ("MAR", "M", "2020"): 60, ("MAR", "F", "2020"): 40}

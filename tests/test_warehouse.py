@@ -528,9 +528,7 @@ def test_a_second_figure_that_stands_is_refused(connection: psycopg.Connection[R
         insert(connection, table, {**row, "value": 7.0})
 
 
-@pytest.mark.parametrize(
-    "table", ["core.series", "core.series_toy", "core.attributes", "core.place", "ref.area", "ops.vintage"]
-)
+@pytest.mark.parametrize("table", ["core.series", "core.series_toy", "core.attributes", "core.place", "ref.area"])
 def test_what_figures_refer_to_cannot_be_taken_away(connection: psycopg.Connection[Row], table: str) -> None:
     with pytest.raises(errors.ForeignKeyViolation, match="still referenced"):
         connection.execute(f"DELETE FROM {table}")
@@ -575,7 +573,9 @@ def test_an_age_band_may_be_one_year_or_open(connection: psycopg.Connection[Row]
 
 LEDGERS = (
     *("raw.snapshot", "raw.landing", "ops.candidate", "ops.gate_finding", "ops.gate_difference"),
-    *("ops.decision", "ops.waiver", "ops.waiver_use"),
+    *("ops.decision", "ops.waiver", "ops.waiver_use", "ops.vintage", "ops.load", "ops.load_snapshot"),
+    *("ops.load_landing", "ops.explained", "ops.quarantine", "ops.outcome", "ops.settled", "ops.validation_result"),
+    "ops.published",
 )
 
 

@@ -54,6 +54,7 @@ MEASURES: Final = (
     "facts_without_place",
     "balance_difference",
     "candidate_minus_current",
+    "states_minus_known",
     "published_minus_current",
 )
 

@@ -111,13 +111,22 @@ def write_text(text: str, path: Path) -> None:
     _write(path, lambda file: file.write(text.encode()))
 
 
+def facts_sha(files: Mapping[str, Path]) -> str:
+    """The hash of the names and contents of small files of ours (name → path)."""
+    return _facts_sha({name: path.read_bytes() for name, path in files.items()})
+
+
+def _facts_sha(contents: Mapping[str, bytes]) -> str:
+    digest = sha256()
+    for name, content in sorted(contents.items()):
+        digest.update(f"{name}\x1f{len(content)}\x1f".encode() + content)
+    return digest.hexdigest()
+
+
 def store_facts(files: Mapping[str, Path]) -> str:
     """Keep small files of ours (name → path) together under the hash of their names and contents, which is returned."""
-    contents = {name: path.read_bytes() for name, path in sorted(files.items())}
-    digest = sha256()
-    for name, content in contents.items():
-        digest.update(f"{name}\x1f{len(content)}\x1f".encode() + content)
-    sha = digest.hexdigest()
+    contents = {name: path.read_bytes() for name, path in files.items()}
+    sha = _facts_sha(contents)
     folder = facts_path(sha)
     for name, content in contents.items():
         path = folder / name

@@ -8,7 +8,7 @@ from typing import Any
 from migstats import lake, warehouse
 from migstats.errors import PermanentError
 from migstats.readers import reader_for
-from migstats.source import folder_of, read_source
+from migstats.source import Source, folder_of, read_source
 
 _ID = re.compile(r"(?P<source>[a-z][a-z0-9_]*)-(?P<series>[0-9a-f]{16})-(?P<period>[0-9A-Z-]+)")
 
@@ -30,14 +30,21 @@ def trace(url: str, observation_id: str) -> dict[str, Any]:
         "source": match["source"],
         "series_id": series - (1 << 64) if series >= 1 << 63 else series,
         "time_period": match["period"],
+        "observation_id": observation_id,
     }
     with warehouse.connect(url) as connection:
         found = warehouse.rows(connection, "report/trace", key)
     if not found:
         raise PermanentError(f"no figure has the id {observation_id!r}; was it published from another warehouse?")
     traced = found[0]
-    source = read_source(folder_of(traced["source"]) / "source.yaml")
+    source = _declaration(traced["source"], traced["made_with"])
     layout = source.dataset(traced["dataset"]).reader
     traced["reread"] = reader_for(layout).locate(lake.read_snapshot(traced["sha256"]), traced["place"])
     traced["agrees"] = traced["reread"] == traced["raw"]
     return traced
+
+
+def _declaration(source_id: str, made_with: str | None) -> Source:
+    """The declaration that the figure was made with, since columns and sheets may be found otherwise today."""
+    kept = lake.facts_path(made_with) / source_id / "source.yaml" if made_with else None
+    return read_source(kept if kept is not None and kept.is_file() else folder_of(source_id) / "source.yaml")

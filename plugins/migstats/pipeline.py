@@ -32,7 +32,7 @@ from migstats.faultpoint import reach
 from migstats.harmonise import Harmonised, harmonise, last_plausible_year, read_codes
 from migstats.readers import Envelope, TextTable, closes, reader_for
 from migstats.redaction import redact
-from migstats.source import Dataset, Slice, Source, folder_of, read_source
+from migstats.source import Dataset, Slice, Source, read_source
 from migstats.vintage import Counts, Read
 from migstats.warehouse import Outcome, Snapshot
 
@@ -147,7 +147,7 @@ def land(slice_: Slice, source: Source, *, run_id: str = "by hand", url: str | N
             conditional = known if part == 1 and known is not None else {}
             answer = client.get(asked, etag=conditional.get("etag"), last_modified=conditional.get("last_modified"))
             if answer.not_modified and known is not None:
-                return _as_before(slice_, known)
+                return _as_before(slice_, Landed.model_validate(known["landed"]))
             envelope = reader.inspect(answer.body, dataset.reader)
             _check_page(slice_, part, envelope, envelopes, dataset)
             if not answer.framed and not closes(dataset.reader):
@@ -214,6 +214,34 @@ def waiting(landed: Landed, *, url: str) -> list[Landed]:
     return [*(Landed.model_validate(row["landed"]) for row in found), landed]
 
 
+def standing(landed: Landed, source: Source, folder: Path, *, url: str) -> list[Read]:
+    """The reading of what stands of a slice, where facts of ours changed what it says; else none.
+
+    It is loaded before other bytes of the slice: what changes by our codes has that cause, and not the publisher's.
+    """
+    key = landed.slice.model_dump(include={"source", "slice", "release"})
+    with warehouse.connect(url) as connection:
+        found = warehouse.rows(
+            connection, "load/standing_landing", {**key, "made_with": facts_of_today(source, folder)}
+        )
+    for row in found:
+        before = Landed.model_validate(row["landed"])
+        if before.pages != landed.pages:
+            try:
+                again = read(before, source, folder)
+            except PermanentError as error:
+                log.warning("what stands cannot be read with the facts of today, and stays as it is: %s", error)
+                return []
+            if again.content_sha256 != row["content_sha256"]:
+                return [again]
+    return []
+
+
+def facts_of_today(source: Source, folder: Path) -> str:
+    """Hash of the declaration, codes, corrections and codelists as they are now (`made_with` of a reading)."""
+    return lake.facts_sha(_facts(source.id, folder, concepts()))
+
+
 def _page_url(url: str, dataset: Dataset, part: int) -> str:
     if dataset.page_parameter is None:
         return url
@@ -235,7 +263,7 @@ def _check_page(slice_: Slice, part: int, envelope: Envelope, before: Sequence[E
 
 
 def _last_snapshot(url: str | None, slice_: Slice) -> dict[str, Any] | None:
-    """The ledger's last snapshot of a slice of one page, if its bytes are still in the lake."""
+    """The last landing of a slice of one page, if its bytes are still in the lake."""
     if url is None:
         return None
     with warehouse.connect(url) as connection:
@@ -246,12 +274,12 @@ def _last_snapshot(url: str | None, slice_: Slice) -> dict[str, Any] | None:
     return found[0]
 
 
-def _as_before(slice_: Slice, known: Mapping[str, object]) -> Landed:
-    page = Page.model_validate({**known, "part": 1, "pages": 1})
-    source = read_source(folder_of(slice_.source) / "source.yaml")
-    layout = source.dataset(slice_.dataset).reader
-    envelope = reader_for(layout).inspect(lake.read_snapshot(page.sha256), layout)
-    return Landed(slice=slice_, pages=(page,), released_at=_released(slice_, envelope, page), not_modified=True)
+def _as_before(slice_: Slice, before: Landed) -> Landed:
+    """What landed last, once more: the publisher says that nothing changed since."""
+    released = before.released_at
+    if slice_.released is not None:
+        released = dt.datetime.combine(slice_.released, dt.time(), dt.UTC)
+    return Landed(slice=slice_, pages=before.pages, released_at=released, not_modified=True)
 
 
 def _released(slice_: Slice, envelope: Envelope, page: Page) -> dt.datetime:
@@ -283,8 +311,13 @@ def read(landed: Landed, source: Source, folder: Path, *, lists: Path | None = N
     summary = home / "summary.json"
     landed_at = landed.landed_at
     made = None if fresh else _made(summary)
+    stands: dict[str, Any] = {
+        "released_at": landed.released_at.isoformat(),
+        "followed_at": _followed(source, landed.slice),
+        "landed_at": landed_at.isoformat(),
+    }
     if made is not None:
-        return read_from({**made, "released_at": landed.released_at.isoformat(), "landed_at": landed_at.isoformat()})
+        return read_from({**made, **stands})
     pages = {page.sha256: lake.read_snapshot(page.sha256) for page in landed.pages}
     retrieved = landed_at.date()
     last_year = last_plausible_year(retrieved)
@@ -300,7 +333,6 @@ def read(landed: Landed, source: Source, folder: Path, *, lists: Path | None = N
         dataset=dataset.id,
         slice=landed.slice.slice,
         release=landed.slice.release,
-        released_at=landed.released_at.isoformat(),
         snapshots=tuple(tables),
         folder=lake.relative(home),
         facts_sha256=written["facts"],
@@ -310,14 +342,26 @@ def read(landed: Landed, source: Source, folder: Path, *, lists: Path | None = N
         observations=harmonised.facts.num_rows,
         quarantined=harmonised.quarantine.num_rows,
         explained=int(sum(harmonised.explained["count"].to_pylist())),
-        landed_at=landed_at.isoformat(),
         made_with=lake.store_facts(_facts(source.id, folder, listed)),
         landed=dict(harmonised.landed),
         figures=_per_snapshot(harmonised.facts, None),
+        **stands,
     )
     reach("read.tables_written")
     lake.write_text(json.dumps({"read": asdict(result), "tables": written}, sort_keys=True), summary)
     return result
+
+
+def _followed(source: Source, slice_: Slice) -> str | None:
+    """When the edition after that of a slice came out, as far as one with the same dataset is declared."""
+    if slice_.released is None:
+        return None
+    later = [
+        release.released
+        for release in source.releases
+        if release.released > slice_.released and release.urls.get(slice_.dataset, "") is not None
+    ]
+    return dt.datetime.combine(min(later), dt.time(), dt.UTC).isoformat() if later else None
 
 
 def _made(summary: Path) -> dict[str, Any] | None:
@@ -473,11 +517,25 @@ def load(reads: Sequence[Read], source: Source, folder: Path, *, run_id: str, ur
     it was made of does not wait any more.
     """
     generations = generations_of(reads)
+    _require_fresh(reads, facts_of_today(source, folder), url)
     judged = candidates.judge(url, source.id, folder, generations, concepts=concepts(), run_id=run_id)
     if judged.verdict == "rejected":
         candidates.refuse(url, source.id, generations)
         raise RefusedError(f"candidate {judged.candidate_id} was rejected; what was accepted before stands")
     return candidates.accept(url, source.id, generations, judged, run_id=run_id, code_version=code_version())
+
+
+def _require_fresh(reads: Sequence[Read], made_with: str, url: str) -> None:
+    """PermanentError where facts of ours changed between reading and load, and the reading would change something."""
+    stale = [read for read in reads if read.made_with != made_with]
+    if not stale:
+        return
+    with warehouse.connect(url) as connection:
+        if vintage.differs(connection, stale):
+            raise PermanentError(
+                f"slice {stale[0].slice} was read with a declaration, codes or corrections that changed since; nothing "
+                "was loaded: clear `read`, so that it is read with those of today"
+            )
 
 
 def check_warehouse(source_id: str, *, run_id: str, url: str, today: dt.date) -> validate.Report:

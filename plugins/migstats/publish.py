@@ -48,7 +48,9 @@ def publish(url: str, *, run_id: str, only: Sequence[str] | None = None) -> Publ
             reach("publish.removed")
             added = warehouse.execute(connection, "load/add_published")
             for source, vintage in vintages.items():
-                warehouse.execute(connection, "load/set_publication", {"source": source, "vintage_id": vintage})
+                moved = {"source": source, "vintage_id": vintage}
+                warehouse.execute(connection, "load/set_publication", moved)
+                warehouse.execute(connection, "load/add_published_vintage", moved)
         seconds = time.monotonic() - began
         for source in vintages or ["*"]:
             warehouse.add_outcome(

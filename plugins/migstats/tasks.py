@@ -129,6 +129,7 @@ def read(landed: Json, context: Context) -> list[Json]:
     source = read_source(folder / "source.yaml")
     results: list[vintage.Read] = []
     with pipeline.attempt(url, _run_id(context), source.id, "read", there.slice.slice):
+        results += pipeline.standing(there, source, folder, url=url)
         for waiting in pipeline.waiting(there, url=url):
             try:
                 results.append(pipeline.read(waiting, source, folder))

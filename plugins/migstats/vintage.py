@@ -32,6 +32,8 @@ class Read:
     slice: str
     release: str
     released_at: str
+    #: When the next declared edition came out; None for the newest, and for a source without editions.
+    followed_at: str | None
     snapshots: tuple[str, ...]
     folder: str
     facts_sha256: str
@@ -144,10 +146,11 @@ class Moment:
 def place_in_time(read: Read, states: Sequence[State]) -> Moment:
     """Find the moment of a slice among its accepted `states`, which are ordered by release.
 
-    A declared release stands at its date, whenever it arrives; put out again under its old name it keeps that date,
-    since nobody tells when it was. A rolling source stands at the publisher's stamp if that moved, else at the time it
-    was served. Raises PermanentError for what was served before the state that it would replace, and for two releases
-    of one date.
+    A declared release stands at its date, whenever it arrives. Put out again under its old name it stands when it was
+    first seen so, and at the latest just before the next edition: what it said before was what the world could know.
+    A rolling source stands at the publisher's stamp if that moved, else at the time it was served. Raises
+    PermanentError for what was served before the state that it would replace, for two releases of one date, and for a
+    release whose date lies before a second posting of an older one.
     """
     released = dt.datetime.fromisoformat(read.released_at)
     landed = dt.datetime.fromisoformat(read.landed_at)
@@ -157,6 +160,13 @@ def place_in_time(read: Read, states: Sequence[State]) -> Moment:
             raise PermanentError(
                 f"slice {read.slice}: release {read.release} has the date of another release, {released:%Y-%m-%d}; "
                 "mend `releases` of source.yaml"
+            )
+        reposted = next((s for s in states if s["released_at"] > released > _edition_of(s, states)), None)
+        if reposted is not None and read.release:
+            raise PermanentError(
+                f"slice {read.slice}: release {read.release} of {released:%Y-%m-%d} was declared after release "
+                f"{reposted['release']} was posted again on {reposted['released_at']:%Y-%m-%d}, which stands since "
+                "then; declare the editions first, then load into an empty warehouse, oldest first"
             )
         return _between(states, released)
     last = own[-1]
@@ -171,9 +181,26 @@ def place_in_time(read: Read, states: Sequence[State]) -> Moment:
             f"{last['landed_at']:%Y-%m-%d %H:%M}; it is superseded: run again, so that it is asked for anew"
         )
     if read.release:
-        return Moment("new", last["released_at"], until, last)
+        return _posted_again(read, landed, last, until)
     at = released if released > last["released_at"] else max(landed, last["released_at"] + _INSTANT)
     return Moment("new", at, None, last)
+
+
+def _edition_of(state: State, states: Sequence[State]) -> dt.datetime:
+    """The date of the edition that a state belongs to."""
+    dates: list[dt.datetime] = [s["released_at"] for s in states if s["release"] == state["release"]]
+    return min(dates)
+
+
+def _posted_again(read: Read, landed: dt.datetime, last: State, until: dt.datetime | None) -> Moment:
+    """The moment of an edition that holds other figures than when it was loaded before."""
+    bounds = [until, dt.datetime.fromisoformat(read.followed_at) if read.followed_at else None]
+    bound = min((b for b in bounds if b is not None), default=None)
+    at = max(landed, last["released_at"] + _INSTANT)
+    if bound is not None and at >= bound:
+        # Seen after its successor: it answers no question about the past, and is on record all the same.
+        at = max(bound - _INSTANT, last["released_at"])
+    return Moment("new", at, until, last)
 
 
 def _between(states: Sequence[State], at: dt.datetime) -> Moment:
@@ -246,11 +273,12 @@ def accept(
             moments = [place_in_time(read, states.get(read.slice, ())) for read in reads]
             load = _Load(source, again.load_id, run_id, code_version, None, began, again)
             return _write(connection, load, reads, moments)
-        if done and not _comes_back(reads, states):
+        if done and all(_is_settled(read, states.get(read.slice, ())) for read in reads):
             counts = Counts(load_id, "unchanged", loaded=0, **{**done[0], "vintage_id": _latest(connection, source)})
         else:
-            if done:  # the publisher went back to what it said before: the same input, and yet another load
-                load_id = sha256(f"{load_id} after {_latest(connection, source)}".encode()).hexdigest()[:32]
+            if done:  # publisher or codes went back to what they said before: the same input, and yet another load
+                [last] = warehouse.rows(connection, "load/latest_of_source", {"source": source})
+                load_id = sha256(f"{load_id} after {last['vintage_id']}".encode()).hexdigest()[:32]
             moments = [place_in_time(read, states.get(read.slice, ())) for read in reads]
             if candidate_id is not None and any(moment.fate != "same" for moment in moments):
                 _require_judged(connection, candidate_id)
@@ -293,14 +321,13 @@ def _states(connection: Connection, source: str, reads: Sequence[Read]) -> dict[
     return found
 
 
-def _comes_back(reads: Sequence[Read], states: Mapping[str, Sequence[State]]) -> bool:
-    """Whether a load that was made before says something else than what stands, and was served since."""
-    for read in reads:
-        own = [state for state in states.get(read.slice, ()) if state["release"] == read.release]
-        landed = dt.datetime.fromisoformat(read.landed_at)
-        if own and own[-1]["content_sha256"] != read.content_sha256 and landed > own[-1]["landed_at"]:
-            return True
-    return False
+def _is_settled(read: Read, states: Sequence[State]) -> bool:
+    """Whether a slice that was loaded before needs no load: it says what stands, or other bytes were served since."""
+    own = [state for state in states if state["release"] == read.release]
+    if not own or own[-1]["content_sha256"] == read.content_sha256:
+        return bool(own)
+    landed = dt.datetime.fromisoformat(read.landed_at)
+    return landed <= own[-1]["landed_at"] and list(own[-1]["snapshots"]) != list(read.snapshots)
 
 
 def _require_judged(connection: Connection, candidate_id: str) -> None:
@@ -538,6 +565,8 @@ def _record(
         if first:
             connection.execute("SELECT core.attach_partition(%s)", (source,))
     except psycopg.errors.UniqueViolation as error:
+        if not (error.diag.table_name or "").startswith("observation_"):
+            raise
         raise DriftError(
             f"source {source}: two slices publish the same cell ({error.diag.message_detail}); declare for one of them "
             "which rows are not its own (`ignore` in codes.csv, or `only`)"
@@ -629,6 +658,7 @@ def _set_states(connection: Connection, load: _Load, reads: Sequence[Read], mome
                 "landed_at": read.landed_at,
                 "snapshots": list(read.snapshots),
                 "made_with": read.made_with,
+                "figures": read.observations,
             }
             for read, moment in zip(reads, moments, strict=True)
         ],
@@ -651,6 +681,7 @@ def _merge(connection: Connection, source: str, vintage_id: int, *, late: bool) 
     ended = connection.execute("SELECT count(*) AS n FROM pg_temp.stage_ended").fetchall()[0]["n"]
     closed = warehouse.execute(connection, "load/close_facts", named)
     if late:
+        warehouse.execute(connection, "load/keep_past_facts", named)
         warehouse.execute(connection, "load/split_past_facts", named)
         closed += warehouse.execute(connection, "load/shorten_past_facts", named)
     if closed != ended:

@@ -16,17 +16,18 @@ SELECT
     %(vintage)s,
     %(vintage)s,
     CASE
+        WHEN n.series_id IS NULL THEN 'deleted_at_source'
         WHEN
-            EXISTS (
-                SELECT 1 FROM core.observation AS n
-                WHERE
-                    n.source = %(source)s AND n.series_id = f.series_id AND n.time_id = f.time_id
-                    AND n.known_from <= f.known_to AND (n.known_to IS NULL OR n.known_to > f.known_to)
-            )
-            THEN 'revised'
-        ELSE 'deleted_at_source'
+            n.obs_status = f.obs_status AND n.attribute_id = f.attribute_id
+            AND coalesce(n.value = f.value, n.value IS NULL AND f.value IS NULL)
+            THEN 'repeated'
+        ELSE 'revised'
     END,
     f.known_from,
     f.known_to
 FROM stage_facts AS f
+LEFT JOIN core.observation AS n
+    ON
+        f.series_id = n.series_id AND f.time_id = n.time_id AND n.source = %(source)s
+        AND n.known_from <= f.known_to AND (n.known_to IS NULL OR n.known_to > f.known_to)
 WHERE f.known_to IS NOT NULL

@@ -1,21 +1,18 @@
+-- The last landing of a slice of one page, with what its publisher needs to say that nothing changed since.
 SELECT
-    sha256,
-    bytes,
-    url,
-    media_type,
-    etag,
-    last_modified,
-    retrieved_at
-FROM raw.snapshot
+    l.landed,
+    s.sha256,
+    s.etag,
+    s.last_modified
+FROM raw.landing AS l
+INNER JOIN raw.snapshot AS s
+    ON
+        l.source = s.source AND l.slice = s.slice AND l.release = s.release AND s.part = 1
+        AND s.sha256 = l.landed -> 'pages' -> 0 ->> 'sha256'
 WHERE
-    source = %(source)s AND slice = %(slice)s AND release = %(release)s
-    AND snapshot_id = (
-        SELECT max(newest.snapshot_id) FROM raw.snapshot AS newest
+    l.source = %(source)s AND l.slice = %(slice)s AND l.release = %(release)s
+    AND jsonb_array_length(l.landed -> 'pages') = 1
+    AND l.landed_at = (
+        SELECT max(newest.landed_at) FROM raw.landing AS newest
         WHERE newest.source = %(source)s AND newest.slice = %(slice)s AND newest.release = %(release)s
-    )
-    AND NOT EXISTS (
-        SELECT 1 FROM raw.snapshot AS further
-        WHERE
-            further.source = %(source)s AND further.slice = %(slice)s AND further.release = %(release)s
-            AND further.part > 1
     )

@@ -52,6 +52,38 @@ last_slices AS (
     GROUP BY n.slice
 ),
 
+-- how many figures begin and end to be known, slice by slice: their running sum is what is known at a moment
+turns AS (
+    SELECT
+        n.slice,
+        f.known_from AS at,
+        count(*) AS figures
+    FROM facts AS f
+    INNER JOIN raw.snapshot AS n ON f.snapshot_id = n.snapshot_id
+    GROUP BY n.slice, f.known_from
+    UNION ALL
+    SELECT
+        n.slice,
+        f.known_to,
+        -count(*)
+    FROM facts AS f
+    INNER JOIN raw.snapshot AS n ON f.snapshot_id = n.snapshot_id
+    WHERE f.known_to IS NOT NULL
+    GROUP BY n.slice, f.known_to
+),
+
+states AS (
+    SELECT
+        s.slice,
+        s.released_at,
+        s.figures - coalesce((
+            SELECT sum(t.figures) FROM turns AS t
+            WHERE t.slice = s.slice AND t.at <= s.released_at
+        ), 0) AS difference
+    FROM ops.slice_state AS s
+    WHERE s.source = %(source)s AND s.figures IS NOT NULL
+),
+
 measured (measure, value) AS (
     SELECT
         'facts_current',
@@ -170,6 +202,11 @@ measured (measure, value) AS (
                 WHERE f.known_from <= k.released_at AND (f.known_to IS NULL OR f.known_to > k.released_at)
             )
         )::float8
+    UNION ALL
+    SELECT
+        'states_minus_known',
+        coalesce(sum(abs(difference)), 0)::float8
+    FROM states
     UNION ALL
     SELECT
         'published_minus_current',

@@ -2,7 +2,7 @@
 -- becomes a row of its own, which no reader ever saw as such.
 INSERT INTO core.observation (
     source, series_id, time_id, value, obs_status, attribute_id, place_id, place_row, raw, vintage_from, vintage_to,
-    end_reason, known_from, known_to
+    end_reason, known_from, known_to, recorded_from
 )
 SELECT
     o.source,
@@ -18,7 +18,8 @@ SELECT
     o.vintage_from AS vintage_to,
     e.reason,
     o.known_from,
-    e.at
+    e.at,
+    %(vintage)s
 FROM core.observation AS o
 INNER JOIN stage_ended AS e ON o.series_id = e.series_id AND o.time_id = e.time_id
 WHERE

@@ -14,7 +14,17 @@ SELECT
     v.accepted_at
 FROM ref.source AS s
 LEFT JOIN ops.publication AS p ON s.code = p.source
-LEFT JOIN ops.vintage AS v ON p.vintage_id = v.vintage_id;
+-- an older release that came late is a vintage too, and not what is shown
+LEFT JOIN LATERAL (
+    SELECT
+        vintage.release,
+        vintage.released_at,
+        vintage.accepted_at
+    FROM ops.vintage
+    WHERE vintage.source = s.code AND vintage.vintage_id <= p.vintage_id
+    ORDER BY vintage.released_at DESC, vintage.vintage_id DESC
+    LIMIT 1
+) AS v ON TRUE;
 
 COMMENT ON VIEW bi.dim_source IS 'Sources, how to cite them, and the vintage that is shown';
 COMMENT ON COLUMN bi.dim_source.source IS 'Code of the source';

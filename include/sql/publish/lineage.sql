@@ -1,4 +1,31 @@
 CREATE OR REPLACE VIEW bi.lineage AS
+-- Each figure as the vintage that bi shows brought it; the figure may have moved on since, in what is not published yet.
+WITH shown AS (
+    SELECT
+        source,
+        series_id,
+        time_id,
+        vintage_from,
+        value,
+        raw,
+        place_id,
+        place_row
+    FROM core.observation
+    WHERE known_to IS NULL
+    UNION ALL
+    SELECT
+        source,
+        series_id,
+        time_id,
+        vintage_from,
+        value,
+        raw,
+        place_id,
+        place_row
+    FROM core.observation
+    WHERE known_to IS NOT NULL AND vintage_to > vintage_from
+)
+
 SELECT
     f.observation_id,
     f.source,
@@ -23,12 +50,14 @@ SELECT
     d.reason AS decision_reason,
     l.run_id,
     l.code_version,
-    v.made_with
+    v.made_with,
+    coalesce(nullif(v.release, ''), to_char(v.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"'))
+        AS producer_version
 FROM bi.fact_observation AS f
 INNER JOIN ref.period AS t ON f.time_period = t.time_period
-INNER JOIN core.observation AS o
+INNER JOIN shown AS o
     ON
-        f.source = o.source AND t.time_id = o.time_id AND o.known_to IS NULL
+        f.source = o.source AND t.time_id = o.time_id AND f.vintage = o.vintage_from
         AND ('x' || left(right(f.observation_id, -length(f.source) - 1), 16))::bit(64)::bigint = o.series_id
 INNER JOIN core.place AS p ON o.place_id = p.place_id
 INNER JOIN raw.snapshot AS n ON p.snapshot_id = n.snapshot_id
@@ -63,3 +92,5 @@ COMMENT ON COLUMN bi.lineage.decision_reason IS 'Why they let it pass';
 COMMENT ON COLUMN bi.lineage.run_id IS 'Run that loaded it';
 COMMENT ON COLUMN bi.lineage.code_version IS 'Version of the program that made it';
 COMMENT ON COLUMN bi.lineage.made_with IS 'Hash of the declaration, codes and corrections that it was made with';
+COMMENT ON COLUMN bi.lineage.producer_version IS
+'Version of the publisher: its edition, or the stamp of a source that is revised all the time';

@@ -1,4 +1,39 @@
 CREATE OR REPLACE VIEW bi.revisions AS
+-- The record as it was at the publication that readers see: what a vintage after it changed is taken back.
+WITH recorded AS (
+    SELECT
+        source,
+        series_id,
+        time_id,
+        value,
+        obs_status,
+        attribute_id,
+        vintage_from,
+        vintage_to,
+        end_reason,
+        known_from,
+        known_to,
+        coalesce(recorded_from, vintage_from) AS recorded_from,
+        NULL::integer AS recorded_to
+    FROM core.observation
+    UNION ALL
+    SELECT
+        source,
+        series_id,
+        time_id,
+        value,
+        obs_status,
+        attribute_id,
+        vintage_from,
+        vintage_to,
+        end_reason,
+        known_from,
+        known_to,
+        recorded_from,
+        recorded_to
+    FROM core.superseded
+)
+
 SELECT
     o.source || '-' || lpad(to_hex(o.series_id), 16, '0') || '-' || t.time_period AS observation_id,
     o.source,
@@ -33,18 +68,20 @@ SELECT
     o.vintage_from AS vintage,
     o.known_from,
     CASE WHEN o.vintage_to > p.vintage_id THEN NULL ELSE o.known_to END AS known_to,
-    CASE WHEN o.vintage_to = o.vintage_from THEN NULL ELSE v.accepted_at END AS accepted_from,
-    CASE WHEN o.vintage_to = o.vintage_from OR o.vintage_to > p.vintage_id THEN NULL ELSE w.accepted_at END
+    CASE WHEN o.vintage_to = o.vintage_from THEN NULL ELSE f.shown_at END AS accepted_from,
+    CASE WHEN o.vintage_to = o.vintage_from OR o.vintage_to > p.vintage_id THEN NULL ELSE w.shown_at END
         AS accepted_to,
     CASE WHEN o.vintage_to > p.vintage_id THEN NULL ELSE o.end_reason END AS end_reason,
     v.cause
-FROM core.observation AS o
-INNER JOIN ops.publication AS p ON o.source = p.source AND o.vintage_from <= p.vintage_id
+FROM recorded AS o
+INNER JOIN ops.publication AS p ON o.source = p.source AND o.recorded_from <= p.vintage_id
 INNER JOIN core.series AS s ON o.source = s.source AND o.series_id = s.series_id
 INNER JOIN core.attributes AS a ON o.attribute_id = a.attribute_id
 INNER JOIN ref.period AS t ON o.time_id = t.time_id
 INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
-LEFT JOIN ops.vintage AS w ON o.vintage_to = w.vintage_id;
+INNER JOIN ops.shown AS f ON o.vintage_from = f.vintage_id
+LEFT JOIN ops.shown AS w ON o.vintage_to = w.vintage_id
+WHERE o.recorded_to IS NULL OR o.recorded_to > p.vintage_id;
 
 COMMENT ON VIEW bi.revisions IS
 'Every figure of every published vintage with two clocks: known by the publisher''s releases, accepted by what was shown here. For a moment use bi.as_of or bi.as_published; never sum over this view';
@@ -81,9 +118,9 @@ COMMENT ON COLUMN bi.revisions.release IS 'Edition that brought it';
 COMMENT ON COLUMN bi.revisions.vintage IS 'Vintage that brought it';
 COMMENT ON COLUMN bi.revisions.known_from IS 'Release from which it was the figure';
 COMMENT ON COLUMN bi.revisions.known_to IS 'Release from which it was no longer the figure; NULL while it stands';
-COMMENT ON COLUMN bi.revisions.accepted_from IS 'When it was accepted here; NULL where it never was the figure shown';
-COMMENT ON COLUMN bi.revisions.accepted_to IS 'When another one took its place here; NULL while it stands';
-COMMENT ON COLUMN bi.revisions.end_reason IS 'revised, deleted_at_source, or remapped (we had understood it otherwise)';
+COMMENT ON COLUMN bi.revisions.accepted_from IS 'When it was accepted and readers began to see it; NULL where it never was the figure shown';
+COMMENT ON COLUMN bi.revisions.accepted_to IS 'When readers saw another one in its place, or none; NULL while it stands';
+COMMENT ON COLUMN bi.revisions.end_reason IS 'revised, deleted_at_source, remapped (we had understood it otherwise), or repeated (the next release says the same)';
 COMMENT ON COLUMN bi.revisions.cause IS 'Why the vintage came: publisher, crosswalk (our codes), code (our program)';
 
 CREATE OR REPLACE FUNCTION bi.as_of(at timestamptz) RETURNS SETOF bi.revisions
@@ -129,8 +166,11 @@ FROM gone AS g
 FULL JOIN come AS c ON g.observation_id = c.observation_id
 WHERE
     g.observation_id IS NULL OR c.observation_id IS NULL
-    OR (g.published_value, g.obs_status, g.note, g.concept_basis)
-    IS DISTINCT FROM (c.published_value, c.obs_status, c.note, c.concept_basis)
+    OR (
+        g.published_value, g.dataset, g.unit, g.obs_status, g.conf_status, g.missing_reason, g.concept_basis, g.note
+    ) IS DISTINCT FROM (
+        c.published_value, c.dataset, c.unit, c.obs_status, c.conf_status, c.missing_reason, c.concept_basis, c.note
+    )
 $$;
 
 COMMENT ON FUNCTION bi.updated_after IS

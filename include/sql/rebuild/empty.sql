@@ -16,6 +16,6 @@ BEGIN
     END LOOP;
 END
 $$;
-TRUNCATE core.place, core.attributes, core.observation, core.series RESTART IDENTITY CASCADE;
+TRUNCATE core.superseded, core.place, core.attributes, core.observation, core.series RESTART IDENTITY CASCADE;
 TRUNCATE bi.fact_observation, ops.slice_state;
 DELETE FROM ops.publication;

@@ -1,0 +1,27 @@
+-- A release that came late gives these figures another range; what was on record until now is kept as it was.
+INSERT INTO core.superseded (
+    source, series_id, time_id, value, obs_status, attribute_id, place_id, place_row, raw, vintage_from, vintage_to,
+    end_reason, known_from, known_to, recorded_from, recorded_to
+)
+SELECT
+    o.source,
+    o.series_id,
+    o.time_id,
+    o.value,
+    o.obs_status,
+    o.attribute_id,
+    o.place_id,
+    o.place_row,
+    o.raw,
+    o.vintage_from,
+    o.vintage_to,
+    o.end_reason,
+    o.known_from,
+    o.known_to,
+    coalesce(o.recorded_from, o.vintage_from),
+    %(vintage)s
+FROM core.observation AS o
+INNER JOIN stage_ended AS e ON o.series_id = e.series_id AND o.time_id = e.time_id
+WHERE
+    o.source = %(source)s AND e.until IS NOT NULL
+    AND o.known_from <= e.at AND (o.known_to IS NULL OR o.known_to >= e.until)

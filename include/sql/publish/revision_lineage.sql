@@ -1,0 +1,56 @@
+CREATE OR REPLACE VIEW bi.revision_lineage AS
+SELECT DISTINCT
+    o.source || '-' || lpad(to_hex(o.series_id), 16, '0') || '-' || t.time_period AS observation_id,
+    o.vintage_from AS vintage,
+    o.source,
+    r.publisher,
+    r.title,
+    r.citation,
+    r.licence,
+    r.licence_url,
+    r.redistribution,
+    n.url,
+    n.retrieved_at,
+    n.sha256,
+    n.slice,
+    coalesce(nullif(v.release, ''), to_char(v.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"'))
+        AS producer_version,
+    v.released_at,
+    v.accepted_at,
+    replace(p.template, '{}', o.place_row::text) AS place,
+    coalesce(o.raw, o.value::text) AS raw,
+    l.run_id,
+    l.code_version,
+    v.made_with
+FROM core.observation AS o
+INNER JOIN ops.publication AS b ON o.source = b.source AND o.vintage_from <= b.vintage_id
+INNER JOIN ref.period AS t ON o.time_id = t.time_id
+INNER JOIN core.place AS p ON o.place_id = p.place_id
+INNER JOIN raw.snapshot AS n ON p.snapshot_id = n.snapshot_id
+INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
+INNER JOIN ops.load AS l ON v.load_id = l.load_id
+INNER JOIN ref.source AS r ON o.source = r.code;
+
+COMMENT ON VIEW bi.revision_lineage IS
+'Where each figure of bi.revisions, past ones too, comes from, down to the cell; join by observation_id and vintage';
+COMMENT ON COLUMN bi.revision_lineage.observation_id IS 'Id of the figure';
+COMMENT ON COLUMN bi.revision_lineage.vintage IS 'Vintage that brought it';
+COMMENT ON COLUMN bi.revision_lineage.source IS 'Source, see dim_source';
+COMMENT ON COLUMN bi.revision_lineage.publisher IS 'Publisher';
+COMMENT ON COLUMN bi.revision_lineage.title IS 'Title of the source';
+COMMENT ON COLUMN bi.revision_lineage.citation IS 'How to cite the figure';
+COMMENT ON COLUMN bi.revision_lineage.licence IS 'Licence';
+COMMENT ON COLUMN bi.revision_lineage.licence_url IS 'Text of the licence';
+COMMENT ON COLUMN bi.revision_lineage.redistribution IS 'Whether the figure may be passed on: allowed, forbidden or unclear';
+COMMENT ON COLUMN bi.revision_lineage.url IS 'Address that was asked, secrets as ***';
+COMMENT ON COLUMN bi.revision_lineage.retrieved_at IS 'When it was served';
+COMMENT ON COLUMN bi.revision_lineage.sha256 IS 'Hash of the exact bytes that were served';
+COMMENT ON COLUMN bi.revision_lineage.slice IS 'Part of the source that was asked for';
+COMMENT ON COLUMN bi.revision_lineage.producer_version IS 'Version of the publisher: its edition, or the stamp of a source that is revised all the time';
+COMMENT ON COLUMN bi.revision_lineage.released_at IS 'When the publisher put it out';
+COMMENT ON COLUMN bi.revision_lineage.accepted_at IS 'When it was accepted here';
+COMMENT ON COLUMN bi.revision_lineage.place IS 'Sheet and cell, JSON pointer, or line in these bytes';
+COMMENT ON COLUMN bi.revision_lineage.raw IS 'Text at that place';
+COMMENT ON COLUMN bi.revision_lineage.run_id IS 'Run that loaded it';
+COMMENT ON COLUMN bi.revision_lineage.code_version IS 'Version of the program that made it';
+COMMENT ON COLUMN bi.revision_lineage.made_with IS 'Hash of the declaration, codes and corrections that it was made with';
