@@ -25,10 +25,10 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Source]:
     return toy.declare(tmp_path, monkeypatch, "toy", "zoo", "ark")
 
 
-def shown(url: str, column: str = "value") -> dict[tuple[str, ...], float | None]:
+def shown(url: str, column: str = "value") -> dict[str, float | None]:
     with warehouse.connect(url) as connection:
         rows = connection.execute("SELECT * FROM bi.fact_observation").fetchall()
-    return {(r["source"], r["ref_area"], r["counterpart_area"], r["sex"], r["time_period"]): r[column] for r in rows}
+    return {r["observation_id"]: r[column] for r in rows}
 
 
 def naive_sum(url: str) -> float:
@@ -65,6 +65,46 @@ SUMS = {
         ],
         100,
     ),
+    "quarters do not count beside their year": (
+        [{"OBS_VALUE": "100"}, *({"TIME_PERIOD": f"2020-Q{q}", "OBS_VALUE": "25"} for q in range(1, 5))],
+        100,
+    ),
+    "of a stock without a year one day counts": (
+        [{"TIME_PERIOD": f"2020-Q{q}", "OBS_VALUE": str(q)} for q in range(1, 5)],
+        4,
+    ),
+    "of a flow without a year all quarters count": (
+        [
+            {"INDICATOR": "NET_MIG", "COUNTERPART": "_T", "TIME_PERIOD": f"2020-Q{q}", "OBS_VALUE": str(q)}
+            for q in range(1, 5)
+        ],
+        10,
+    ),
+    "an age band that lies in another one is told by that one": (
+        [
+            {"OBS_VALUE": "10"},
+            {"AGE": "Y0T14", "OBS_VALUE": "4"},
+            {"AGE": "Y_GE15", "OBS_VALUE": "6"},
+            {"AGE": "Y15T24", "OBS_VALUE": "4"},
+        ],
+        10,
+    ),
+    "without a total the wider band counts": (
+        [{"AGE": "Y0T4", "OBS_VALUE": "400"}, {"AGE": "Y0T9", "OBS_VALUE": "900"}],
+        900,
+    ),
+    "bands that cross are no partition": (
+        [{"OBS_VALUE": "9"}, {"AGE": "Y0T14", "OBS_VALUE": "4"}, {"AGE": "Y10T19", "OBS_VALUE": "5"}],
+        9,
+    ),
+    "a small suppressed part falls back to the total": (
+        [{"OBS_VALUE": "8"}, {"SEX": "M", "OBS_VALUE": "5"}, {"SEX": "F", "OBS_VALUE": "", "OBS_STATUS": "Q"}],
+        8,
+    ),
+    "shares and rates never count": (
+        [{"INDICATOR": "REMIT_IN_GDP", "OBS_VALUE": "7", "UNIT": "PT_GDP"}, {"OBS_VALUE": "3"}],
+        3,
+    ),
     "a missing figure adds nothing": ([{"OBS_VALUE": "", "OBS_STATUS": "O"}, {"REF_AREA": "SRB", "OBS_VALUE": "7"}], 7),
 }
 
@@ -89,6 +129,12 @@ def test_of_two_sources_of_one_indicator_the_preferred_one_counts(warehouse_url:
         load_and_publish(warehouse_url, source, [{"OBS_VALUE": value}])
     assert naive_sum(warehouse_url) == 100
     assert sorted(v for v in shown(warehouse_url, "published_value").values() if v) == [95, 100]
+
+
+def test_of_two_sources_one_counts_whatever_their_frequencies(warehouse_url: str, sources: list[Source]) -> None:
+    load_and_publish(warehouse_url, sources[1], [{"OBS_VALUE": "100"}])
+    load_and_publish(warehouse_url, sources[2], [{"TIME_PERIOD": "2020-Q4", "OBS_VALUE": "95"}])
+    assert naive_sum(warehouse_url) == 95  # ark stands before zoo
 
 
 def test_publish_moves_bi_once_and_writes_only_what_differs(warehouse_url: str, sources: list[Source]) -> None:

@@ -29,5 +29,5 @@ FROM stage_facts AS f
 LEFT JOIN core.observation AS n
     ON
         f.series_id = n.series_id AND f.time_id = n.time_id AND n.source = %(source)s
-        AND n.known_from <= f.known_to AND (n.known_to IS NULL OR n.known_to > f.known_to)
+        AND f.known_to >= n.known_from AND (n.known_to IS NULL OR f.known_to < n.known_to)
 WHERE f.known_to IS NOT NULL

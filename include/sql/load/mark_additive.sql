@@ -1,14 +1,19 @@
--- Which figures SUM(value) counts. A cell is one indicator in one area and period. In each cell one source counts (the
--- preferred one, ref.source_preference), and of that source one pattern of breakdowns: the finest whose figures add up
--- to the published total (within 0.5 %% or 10), else the total itself. Groups of areas never count.
-WITH eligible AS (
+-- Which figures SUM(value) counts. A cell is one indicator in one area and year. In each cell one source counts (the
+-- preferred one, ref.source_preference) in one frequency (the year before its quarters; of a stock one day), and of it
+-- one pattern of breakdowns: the finest whose parts are all there, overlap nowhere and add up to the published total
+-- (each part may be off by half a unit), else the total itself. Groups of areas, shares and rates never count.
+WITH figures AS (
     SELECT
         p.observation_id,
         p.source,
         p.indicator,
         p.ref_area,
+        p.year,
         p.time_period,
         p.published_value,
+        p.obs_status,
+        CASE p.freq WHEN 'A' THEN 1 WHEN 'S' THEN 2 WHEN 'Q' THEN 3 ELSE 4 END AS fineness,
+        i.stock_or_flow = 'stock' AS is_stock,
         CASE WHEN p.counterpart_area = '_T' THEN '' ELSE 'counterpart:' || p.counterpart_basis || ' ' END
         || CASE WHEN p.subdivision = '_T' THEN '' ELSE 'subdivision ' END
         || CASE WHEN p.sex = '_T' THEN '' ELSE 'sex ' END
@@ -30,71 +35,116 @@ WITH eligible AS (
                 p.migration_status, p.education, p.labour_status, p.occupation, p.activity, p.reason, p.urbanisation,
                 p.disability, p.breakdown, p.time_period
             ORDER BY p.counterpart_basis, p.observation_id
-        ) AS copy
+        ) AS copy,
+        g.min_age,
+        coalesce(g.max_age, 999) AS max_age,
+        -- how far the bands that begin before this one, or with it and end later, reach
+        max(coalesce(g.max_age, 999)) FILTER (WHERE g.min_age IS NOT NULL AND p.age <> '_T') OVER (
+            PARTITION BY
+                p.source, p.indicator, p.ref_area, p.subdivision, p.counterpart_area, p.counterpart_basis, p.sex,
+                p.migration_status, p.education, p.labour_status, p.occupation, p.activity, p.reason, p.urbanisation,
+                p.disability, p.breakdown, p.time_period, p.age = '_T'
+            ORDER BY g.min_age ASC NULLS FIRST, coalesce(g.max_age, 999) DESC, p.age ASC
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS reached
     FROM pg_temp.published AS p
+    INNER JOIN ref.indicator AS i ON p.indicator = i.code
     INNER JOIN ref.area AS a ON p.ref_area = a.code
     INNER JOIN ref.area AS c ON p.counterpart_area = c.code
+    LEFT JOIN ref.age AS g ON p.age = g.code
     WHERE
-        p.published_value IS NOT NULL
+        p.unit IN ('PS', 'USD', 'NUMBER')
         AND a.kind IN ('country', 'territory', 'historical')
         AND c.kind <> 'group'
 ),
 
+-- a band that lies in another one is told by that one
+parts AS (
+    SELECT
+        *,
+        min_age IS NOT NULL AND reached IS NOT NULL AND reached >= min_age AS crosses,
+        min(fineness) FILTER (WHERE published_value IS NOT NULL) OVER w AS best_fineness,
+        max(time_period) FILTER (WHERE published_value IS NOT NULL AND is_stock) OVER (
+            PARTITION BY source, indicator, ref_area, year, fineness
+        ) AS last_period
+    FROM figures
+    WHERE copy = 1 AND (pattern NOT LIKE '%%age %%' OR min_age IS NULL OR reached IS NULL OR reached < max_age)
+    WINDOW w AS (PARTITION BY source, indicator, ref_area, year)
+),
+
 single AS (
-    SELECT * FROM eligible
-    WHERE copy = 1
+    SELECT * FROM parts
+    WHERE fineness = best_fineness AND (NOT is_stock OR time_period = last_period)
 ),
 
 patterns AS (
     SELECT
-        e.source,
-        e.indicator,
-        e.ref_area,
-        e.time_period,
-        e.pattern,
-        sum(e.published_value) AS total,
-        count(*) AS figures,
-        array_length(string_to_array(e.pattern, ' '), 1) AS depth
-    FROM single AS e
-    GROUP BY e.source, e.indicator, e.ref_area, e.time_period, e.pattern
+        source,
+        indicator,
+        ref_area,
+        year,
+        time_period,
+        pattern,
+        sum(published_value) AS total,
+        count(published_value) AS figures,
+        count(*) AS cells,
+        bool_or(crosses) AS crosses,
+        array_length(string_to_array(pattern, ' '), 1) AS depth
+    FROM single
+    GROUP BY source, indicator, ref_area, year, time_period, pattern
 ),
 
 coherent AS (
     SELECT
         p.*,
         t.total IS NOT NULL AS has_total,
-        u.unit IN ('PS', 'USD')
-        AND abs(p.total - t.total) <= greatest(10, abs(t.total) * 0.005) AS adds_up
+        abs(p.total - t.total) <= CASE WHEN p.figures = p.cells THEN 0.5 * (p.figures + 1) ELSE 0.5 END AS adds_up
     FROM patterns AS p
-    INNER JOIN (SELECT
-        code AS indicator,
-        unit
-    FROM ref.indicator) AS u ON p.indicator = u.indicator
     LEFT JOIN patterns AS t
         ON
             p.source = t.source AND p.indicator = t.indicator AND p.ref_area = t.ref_area
             AND p.time_period = t.time_period AND t.pattern = ''
+    WHERE p.figures > 0 AND NOT p.crosses
 ),
 
-chosen AS (
-    SELECT DISTINCT ON (c.indicator, c.ref_area, c.time_period)
-        c.source,
-        c.indicator,
-        c.ref_area,
-        c.time_period,
-        c.pattern
+usable AS (
+    SELECT
+        c.*,
+        coalesce(array_position(string_to_array(f.sources, '|'), c.source), 999) AS preference
     FROM coherent AS c
     LEFT JOIN ref.source_preference AS f ON c.indicator = f.code
     WHERE c.pattern = '' OR c.adds_up OR NOT c.has_total
+),
+
+first_source AS (
+    SELECT DISTINCT ON (indicator, ref_area, year)
+        indicator,
+        ref_area,
+        year,
+        source
+    FROM usable
+    ORDER BY indicator ASC, ref_area ASC, year ASC, preference ASC, source ASC
+),
+
+chosen AS (
+    SELECT DISTINCT ON (u.source, u.indicator, u.ref_area, u.time_period)
+        u.source,
+        u.indicator,
+        u.ref_area,
+        u.time_period,
+        u.pattern
+    FROM usable AS u
+    INNER JOIN first_source AS l
+        ON
+            u.indicator = l.indicator AND u.ref_area = l.ref_area AND u.year = l.year AND u.source = l.source
     ORDER BY
-        c.indicator ASC,
-        c.ref_area ASC,
-        c.time_period ASC,
-        coalesce(array_position(string_to_array(f.sources, '|'), c.source), 999) ASC,
-        c.source ASC,
-        CASE WHEN c.adds_up THEN c.depth ELSE -coalesce(c.depth, 0) - 1 END DESC NULLS LAST,
-        c.figures DESC,
-        c.pattern ASC
+        u.source ASC,
+        u.indicator ASC,
+        u.ref_area ASC,
+        u.time_period ASC,
+        CASE WHEN u.adds_up THEN u.depth ELSE -coalesce(u.depth, 0) - 1 END DESC NULLS LAST,
+        u.figures DESC,
+        u.pattern ASC
 )
 
 UPDATE pg_temp.published AS p
@@ -104,4 +154,4 @@ INNER JOIN chosen AS c
     ON
         e.source = c.source AND e.indicator = c.indicator AND e.ref_area = c.ref_area
         AND e.time_period = c.time_period AND e.pattern = c.pattern
-WHERE p.observation_id = e.observation_id
+WHERE p.observation_id = e.observation_id AND e.published_value IS NOT NULL
