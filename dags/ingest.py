@@ -51,6 +51,9 @@ again, which empties the quarantine after a new line in `codes.csv`; *dry run* s
 
 OWNER = "migstats"
 
+#: Goes on with what came through; upstream_failed where nothing did, skipped where the run has nothing to do.
+SOME = "all_done_min_one_success"
+
 
 def form(source: Source) -> dict[str, Param]:
     """The trigger form of a source."""
@@ -142,7 +145,7 @@ def ingest(source: Source) -> DAG:
         def slices(planned: dict) -> list[dict]:
             return read(land(planned))
 
-        @task(trigger_rule="none_skipped", retries=1)
+        @task(trigger_rule=SOME, retries=1)
         def check(reads: list[list[dict]]) -> list[dict]:
             from migstats import tasks
 
@@ -160,7 +163,7 @@ def ingest(source: Source) -> DAG:
 
             return tasks.load(source.id, checked, accepted, get_current_context())
 
-        @task(trigger_rule="none_skipped", retries=0)
+        @task(trigger_rule=SOME, retries=0)
         def complete(planned: list[dict], reads: list[list[dict]]) -> None:
             from migstats import tasks
 

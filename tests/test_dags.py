@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import datetime as dt
 import json
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from migstats import settings, tasks, warehouse
 from migstats.errors import PermanentError
+from migstats.ledger import Tally
 from migstats.replay import serve
 from migstats.source import read_sources
 
@@ -83,6 +85,12 @@ def test_dag_files_import_only_the_task_sdk_and_declarations() -> None:
             assert set(names) <= allowed, (file.name, names)
 
 
+@pytest.fixture
+def no_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planning asks nobody; that it is kept in the ledger is tested with a real run."""
+    monkeypatch.setattr(tasks, "_attempt", lambda *_: contextlib.nullcontext(Tally()))
+
+
 def context(source: str, *, run_type: str = "manual", date: dt.datetime, **params: object) -> dict[str, object]:
     return {
         "dag": SimpleNamespace(dag_id=f"ingest_{source}"),
@@ -95,6 +103,7 @@ def context(source: str, *, run_type: str = "manual", date: dt.datetime, **param
 TICK = dt.datetime(2021, 6, 20, 4, 40, tzinfo=dt.UTC)
 
 
+@pytest.mark.usefixtures("no_ledger")
 def test_a_backfilled_run_takes_the_slices_of_its_year() -> None:
     planned = tasks.plan("unhcr_population", context("unhcr_population", run_type="backfill", date=TICK))
     assert {p["year"] for p in planned} == {2021}
@@ -110,6 +119,7 @@ def test_a_backfilled_run_without_slices_of_its_own_is_skipped(source: str, date
         tasks.plan(source, context(source, run_type="backfill", date=date))
 
 
+@pytest.mark.usefixtures("no_ledger")
 def test_the_form_narrows_a_run() -> None:
     date = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
     planned = tasks.plan("unhcr_population", context("unhcr_population", date=date, years=[2023], datasets=["pairs"]))
@@ -122,6 +132,11 @@ def test_a_slice_that_did_not_come_through_makes_the_run_red_and_is_named(caplog
     with pytest.raises(PermanentError, match="1 of 2 slices did not come through: b"):
         tasks.complete("toy", planned, [{"slice": "a"}])
     assert [r.levelname for r in caplog.records] == ["ERROR"]
+
+
+def test_without_a_plan_nothing_is_said_to_be_missing() -> None:
+    with pytest.raises(PermanentError, match="see the log of `plan`"):
+        tasks.complete("toy", None, None)
 
 
 RUN = """
@@ -168,5 +183,18 @@ def test_an_ingest_dag_runs_from_plan_to_accepted(warehouse_url: str, lake: Path
         ).fetchall()
     assert (load["source"], load["outcome"], load["snapshots"]) == ("worldbank_wdi", "done", 2)
     assert load["loaded"] == load["landed"] > 0
+    with warehouse.connect(warehouse_url) as connection:
+        [run] = connection.execute("SELECT * FROM ops.run_state").fetchall()
+        kept = connection.execute(
+            "SELECT step, slice, status, attempt_id, bytes, landed, seconds FROM ops.outcome "
+            "WHERE attempt_id IS NOT NULL ORDER BY attempt_id"
+        ).fetchall()
+    assert (run["dag"], run["kind"], run["failures"], run["unfinished"]) == ("ingest_worldbank_wdi", "manual", 0, 0)
+    assert run["parameters"]["datasets"] == ["flows", "shares"]
+    steps = ["plan", *["land"] * 2, *["read"] * 2, "check", "gate", "load"]
+    assert sorted(k["step"] for k in kept) == sorted(steps)
+    assert {k["status"] for k in kept} == {"done"}
+    assert all(k["bytes"] > 0 and k["slice"] for k in kept if k["step"] in ("land", "read"))
+    assert sum(k["landed"] or 0 for k in kept if k["step"] == "read") == load["landed"]
     assert judged[0]["n"] > 20
     assert judged[0]["ok"]

@@ -12,12 +12,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import toy
 
-from migstats import pipeline, publish, warehouse
+from migstats import ledger, pipeline, publish, warehouse
 from migstats.errors import MigstatsError
 from migstats.source import folder_of, plan, read_source
 
@@ -79,14 +80,25 @@ def go(url: str) -> None:
     folder = folder_of("toy")
     source = read_source(folder / "source.yaml")
     today = dt.date(2026, 1, 1)
-    landings = [pipeline.land(slice_, source, run_id="run", url=url) for slice_ in plan(source, today=today)]
-    reads = [pipeline.read(w, source, folder) for landed in landings for w in pipeline.waiting(landed, url=url)]
-    for generation in pipeline.generations_of(reads):
-        pipeline.check(generation, source, run_id="run", url=url, today=today)
-    pipeline.gate(reads, source, folder, run_id="run", url=url)
-    pipeline.load(reads, source, folder, run_id="run", url=url)
-    pipeline.check_warehouse("toy", run_id="run", url=url, today=today)
-    publish.publish(url, run_id="run")
+    run = ledger.Run("run", "ingest_toy", "manual", "test")
+    step = partial(ledger.attempt, url, run, "toy")
+    landings = []
+    for slice_ in plan(source, today=today):
+        with step("land", slice_.slice):
+            landings.append(pipeline.land(slice_, source, run_id="run", url=url))
+    with step("read"):
+        reads = [pipeline.read(w, source, folder) for landed in landings for w in pipeline.waiting(landed, url=url)]
+    with step("check"):
+        for generation in pipeline.generations_of(reads):
+            pipeline.check(generation, source, run_id="run", url=url, today=today)
+    with step("gate"):
+        pipeline.gate(reads, source, folder, run_id="run", url=url)
+    with step("load") as tally:
+        pipeline.load(reads, source, folder, run_id="run", url=url, attempt_id=tally.attempt_id)
+    with step("check_warehouse"):
+        pipeline.check_warehouse("toy", run_id="run", url=url, today=today)
+    with ledger.attempt(url, run, "*", "publish") as tally:
+        publish.publish(url, run_id="run", attempt_id=tally.attempt_id)
 
 
 def attempt(url: str, fault: str = "", trace: Path | None = None) -> int | None:
@@ -125,6 +137,16 @@ def dump(url: str) -> dict[str, list[str]]:
     }
     with warehouse.connect(url) as connection:
         return {name: sorted(r["row"] for r in connection.execute(query)) for name, query in queries.items()}
+
+
+def told(url: str) -> tuple[set[int], dict[int, int]]:
+    """Attempts that were begun, and how many outcomes each has."""
+    with warehouse.connect(url) as connection:
+        attempts = {row["attempt_id"] for row in connection.execute("SELECT attempt_id FROM ops.attempt").fetchall()}
+        found = connection.execute(
+            "SELECT attempt_id, count(*) AS n FROM ops.outcome WHERE attempt_id IS NOT NULL GROUP BY attempt_id"
+        ).fetchall()
+    return attempts, {row["attempt_id"]: row["n"] for row in found}
 
 
 def leftovers(home: Path) -> list[str]:
@@ -188,6 +210,9 @@ def test_a_run_that_is_killed_and_runs_again_gives_the_same(
     assert attempt(warehouse_url, f"{point}={number.name}") == -number
     assert attempt(warehouse_url) == 0
     assert dump(warehouse_url) == undisturbed
+    attempts, outcomes = told(warehouse_url)
+    assert [a for a, n in outcomes.items() if n != 1] == [], "one outcome for each attempt"
+    assert set(outcomes) == attempts
     if number == signal.SIGKILL and point.startswith("load."):
         assert attempt(warehouse_url) == 0, "and once more changes nothing"
         assert dump(warehouse_url) == undisturbed

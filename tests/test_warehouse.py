@@ -575,7 +575,7 @@ LEDGERS = (
     *("raw.snapshot", "raw.landing", "ops.candidate", "ops.gate_finding", "ops.gate_difference"),
     *("ops.decision", "ops.waiver", "ops.waiver_use", "ops.vintage", "ops.load", "ops.load_snapshot"),
     *("ops.load_landing", "ops.explained", "ops.quarantine", "ops.outcome", "ops.settled", "ops.validation_result"),
-    "ops.published",
+    *("ops.published", "ops.run", "ops.attempt"),
 )
 
 

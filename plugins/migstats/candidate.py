@@ -210,16 +210,30 @@ def waive(url: str, *, source: str, kind: str, scope: str, author: str, reason: 
 
 
 def accept(
-    url: str, source: str, generations: Generations, candidate: Candidate, *, run_id: str, code_version: str
+    url: str,
+    source: str,
+    generations: Generations,
+    candidate: Candidate,
+    *,
+    run_id: str,
+    code_version: str,
+    attempt_id: int | None = None,
 ) -> Counts:
     """Load the states of a candidate one after the other, each a vintage of its own; what came of all of them.
 
+    The outcome of the last one is that of the attempt.
     PermanentError where the candidate breached and was not approved, or where what it was compared with is no longer
     what stands.
     """
     counts = [
         vintage.accept(
-            url, source, reads, run_id=run_id, code_version=code_version, candidate_id=candidate.candidate_id
+            url,
+            source,
+            reads,
+            run_id=run_id,
+            code_version=code_version,
+            candidate_id=candidate.candidate_id,
+            attempt_id=attempt_id if reads is generations[-1] else None,
         )
         for reads in generations
     ]

@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import sha256
@@ -34,7 +33,7 @@ from migstats.readers import Envelope, TextTable, closes, reader_for
 from migstats.redaction import redact
 from migstats.source import Dataset, Slice, Source, read_source
 from migstats.vintage import Counts, Read
-from migstats.warehouse import Outcome, Snapshot
+from migstats.warehouse import Snapshot
 
 log = logging.getLogger("migstats")
 
@@ -99,30 +98,6 @@ def _codelists_digest(folder: Path) -> str:
     for file in sorted(folder.glob("*.csv")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-@contextmanager
-def attempt(url: str | None, run_id: str, source: str, step: str, slice_id: str | None = None) -> Iterator[None]:
-    """One attempt of a step: a failure is logged in one line that says which slice and why, and kept in ops.outcome."""
-    try:
-        yield
-    except RefusedError as error:
-        if url is not None:
-            _note(url, Outcome(run_id, source, step, "skip", slice_id, type(error).__name__, str(error)[:2000]))
-        raise
-    except MigstatsError as error:
-        log.error("%s failed: %s: %s", step, slice_id or source, error)
-        if url is not None:
-            _note(url, Outcome(run_id, source, step, "failed", slice_id, type(error).__name__, str(error)[:2000]))
-        raise
-
-
-def _note(url: str, outcome: Outcome) -> None:
-    try:
-        with warehouse.connect(url) as connection:
-            warehouse.add_outcome(connection, outcome)
-    except MigstatsError as error:
-        log.warning("the outcome could not be kept: %s", error)  # the failure itself goes on to be raised
 
 
 # -- land -------------------------------------------------------------------------------------------------------
@@ -510,7 +485,15 @@ def gate(reads: Sequence[Read], source: Source, folder: Path, *, run_id: str, ur
     return candidates.judge(url, source.id, folder, generations, concepts=concepts(), run_id=run_id)
 
 
-def load(reads: Sequence[Read], source: Source, folder: Path, *, run_id: str, url: str) -> Counts:
+def load(
+    reads: Sequence[Read],
+    source: Source,
+    folder: Path,
+    *,
+    run_id: str,
+    url: str,
+    attempt_id: int | None = None,
+) -> Counts:
     """Load a checked candidate that passed the gate: accepted as a vintage where something changed, else a no-op.
 
     PermanentError where it breached the gate and nobody approved it, RefusedError where somebody rejected it: then what
@@ -522,7 +505,8 @@ def load(reads: Sequence[Read], source: Source, folder: Path, *, run_id: str, ur
     if judged.verdict == "rejected":
         candidates.refuse(url, source.id, generations)
         raise RefusedError(f"candidate {judged.candidate_id} was rejected; what was accepted before stands")
-    return candidates.accept(url, source.id, generations, judged, run_id=run_id, code_version=code_version())
+    versions = {"run_id": run_id, "code_version": code_version()}
+    return candidates.accept(url, source.id, generations, judged, **versions, attempt_id=attempt_id)
 
 
 def _require_fresh(reads: Sequence[Read], made_with: str, url: str) -> None:

@@ -26,7 +26,7 @@ def waiting(url: str) -> dict[str, int]:
         return {row["source"]: row["vintage_id"] for row in warehouse.rows(connection, "load/to_publish")}
 
 
-def publish(url: str, *, run_id: str, only: Sequence[str] | None = None) -> Publication:
+def publish(url: str, *, run_id: str, only: Sequence[str] | None = None, attempt_id: int | None = None) -> Publication:
     """Bring `bi` to the accepted vintages of all sources (or of `only`); nothing new is a no-op.
 
     Only rows that differ are written. Publishes are serialised; a reader sees the state before or the state after.
@@ -52,7 +52,7 @@ def publish(url: str, *, run_id: str, only: Sequence[str] | None = None) -> Publ
                 warehouse.execute(connection, "load/set_publication", moved)
                 warehouse.execute(connection, "load/add_published_vintage", moved)
         seconds = time.monotonic() - began
-        for source in vintages or ["*"]:
+        for source in [*vintages, "*"]:
             warehouse.add_outcome(
                 connection,
                 warehouse.Outcome(
@@ -63,6 +63,7 @@ def publish(url: str, *, run_id: str, only: Sequence[str] | None = None) -> Publ
                     message=None if vintages else "no accepted vintage is new",
                     vintage_id=vintages.get(source),
                     seconds=seconds,
+                    attempt_id=attempt_id if source == "*" else None,
                 ),
             )
         reach("publish.before_commit")

@@ -399,6 +399,11 @@ def plan(
         if unknown:
             raise DeclarationError(f"source {source.id} has no slice {sorted(unknown)} among those selected")
         planned = [s for s in planned if s.slice in wanted]
+    if wanted_years and not any(d.dated_by for d in source.datasets if not wanted_datasets or d.id in wanted_datasets):
+        raise DeclarationError(
+            f"source {source.id} has no slices of years ({sorted(wanted_years)} were asked for): each request brings "
+            "all years; leave the field empty"
+        )
     if not planned:
         raise DeclarationError(
             f"source {source.id}: no slice is left for release={release!r}, datasets={sorted(wanted_datasets)}, "

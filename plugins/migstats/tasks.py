@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +13,7 @@ from migstats import pipeline, vintage
 from migstats import publish as publishing
 from migstats.candidate import generations_of
 from migstats.errors import ConfigurationError, PermanentError, RefusedError, ValidationFailedError
+from migstats.ledger import Run, Tally, attempt
 from migstats.pipeline import Landed
 from migstats.redaction import redact
 from migstats.source import Slice, Source, folder_of, read_source
@@ -46,6 +48,24 @@ def _run_id(context: Context) -> str:
     return f"{context['dag'].dag_id}/{context['run_id']}"
 
 
+def _run(context: Context) -> Run:
+    run = context["dag_run"]
+    return Run(
+        run_id=_run_id(context),
+        dag=context["dag"].dag_id,
+        kind=str(getattr(run.run_type, "value", run.run_type)),
+        code_version=pipeline.code_version(),
+        logical_date=run.logical_date,
+        parameters=dict(context["params"]),
+    )
+
+
+def _attempt(context: Context, source_id: str, step: str, slice_id: str | None = None) -> AbstractContextManager[Tally]:
+    """The attempt of a task at a step of the pipeline, kept in the warehouse."""
+    number = int(getattr(context["ti"], "try_number", None) or 1)
+    return attempt(warehouse_url(), _run(context), source_id, step, slice_id, number=number)
+
+
 def _run_date(context: Context) -> dt.datetime:
     """The date of the run, as an argument: when it was meant to run, not what the clock says now."""
     run = context["dag_run"]
@@ -73,7 +93,7 @@ def plan(source_id: str, context: Context) -> list[Json]:
         if not wanted:
             raise PermanentError(f"nothing of {source_id} landed that could be read again; run it without `replay`")
         return [one.model_dump(mode="json") for one in wanted]
-    with pipeline.attempt(None, _run_id(context), source_id, "plan"):
+    with _attempt(context, source_id, "plan") as tally:
         planned = plan_slices(
             source,
             today=today,
@@ -82,6 +102,7 @@ def plan(source_id: str, context: Context) -> list[Json]:
             years=years,
             slices=params.get("slices") or (),
         )
+        tally.add(message=f"{len(planned)} slices")
     # What one task tells another is seen in the UI and kept in Airflow's database: no key or token of a URL goes there.
     return [{**slice_.model_dump(mode="json"), "url": redact(slice_.url)} for slice_ in planned]
 
@@ -110,13 +131,16 @@ def land(planned: Json, context: Context) -> Json:
     slice_ = Slice.model_validate(planned)
     _label(context, slice_)
     url = warehouse_url()
-    with pipeline.attempt(url, _run_id(context), slice_.source, "land", slice_.slice):
+    with _attempt(context, slice_.source, "land", slice_.slice) as tally:
         source = _source(slice_.source)
         if context["params"].get("replay"):
             there = pipeline.landed_slices(source, url=url)
             key = (slice_.slice, slice_.release)
+            tally.status = "skip"
             return next(one for one in there if (one.slice.slice, one.slice.release) == key).model_dump(mode="json")
         landed = pipeline.land(_asked_for(slice_, source), source, run_id=_run_id(context), url=url)
+        tally.status = "skip" if landed.not_modified else "done"
+        tally.add(snapshots=len(landed.pages), bytes=sum(page.bytes for page in landed.pages))
     log.info("%s: %s pages, not modified: %s", slice_.slice, len(landed.pages), landed.not_modified)
     return landed.model_dump(mode="json")
 
@@ -128,7 +152,7 @@ def read(landed: Json, context: Context) -> list[Json]:
     folder, url = folder_of(there.slice.source), warehouse_url()
     source = read_source(folder / "source.yaml")
     results: list[vintage.Read] = []
-    with pipeline.attempt(url, _run_id(context), source.id, "read", there.slice.slice):
+    with _attempt(context, source.id, "read", there.slice.slice) as tally:
         results += pipeline.standing(there, source, folder, url=url)
         for waiting in pipeline.waiting(there, url=url):
             try:
@@ -137,6 +161,14 @@ def read(landed: Json, context: Context) -> list[Json]:
                 if waiting == there:
                     raise
                 log.warning("the landing of %s stays unread: %s", waiting.landed_at, error)
+        last = results[-1]
+        tally.add(
+            snapshots=len(last.snapshots),
+            landed=sum(last.landed.values()),
+            quarantined=last.quarantined,
+            explained=last.explained,
+            bytes=sum(page.bytes for page in there.pages),
+        )
     log.info(
         "%s: %s observations, %s quarantined, %s explained; landings: %s",
         there.slice.slice,
@@ -148,11 +180,16 @@ def read(landed: Json, context: Context) -> list[Json]:
     return [asdict(result) for result in results]
 
 
-Reads = Sequence[Sequence[Json]] | Sequence[Json]
+Reads = Sequence[Sequence[Json]] | Sequence[Json]  # None where `plan` failed
 
 
-def _flat(reads: Reads) -> list[Json]:
-    """What the mapped tasks gave, of all slices; of a single one Airflow hands over the value itself."""
+def _flat(reads: Reads | None) -> list[Json]:
+    """What the mapped tasks gave, of all slices; of a single one Airflow hands over the value itself.
+
+    PermanentError where there were none, since `plan` failed.
+    """
+    if reads is None:
+        raise PermanentError("no slice was planned: see the log of `plan`, mend what it says, then clear it")
     return [one for each in reads for one in ([each] if isinstance(each, Mapping) else each)]
 
 
@@ -166,7 +203,7 @@ def check(source_id: str, reads: Reads, context: Context) -> list[Json]:
     Of landings that waited, those that do not pass stay where they are: the newest one is what a run is about.
     """
     url, run_id = warehouse_url(), _run_id(context)
-    with pipeline.attempt(url, run_id, source_id, "check"):
+    with _attempt(context, source_id, "check") as tally:
         generations = generations_of(_listed(reads))
         if not generations:
             raise PermanentError("no slice came through; the failed tasks of `slices` say why. Nothing was loaded")
@@ -182,6 +219,7 @@ def check(source_id: str, reads: Reads, context: Context) -> list[Json]:
                 log.warning("a state that landed before stays unloaded: %s", error)
                 continue
             passed += generation
+        tally.add(message=f"{len(report.judgements)} expectations, {len(report.warned)} warnings")
     log.info("%s expectations, %s warnings", len(report.judgements), len(report.warned))
     for judgement in report.warned:
         log.warning("%s %s %s: %s", judgement.suite, judgement.rule, judgement.column, "; ".join(judgement.failing[:3]))
@@ -191,9 +229,10 @@ def check(source_id: str, reads: Reads, context: Context) -> list[Json]:
 def gate(source_id: str, checked: Sequence[Json], context: Context) -> Json:
     """Compare what was checked with what was accepted last, and say whether a person has to decide."""
     url, run_id = warehouse_url(), _run_id(context)
-    with pipeline.attempt(url, run_id, source_id, "gate"):
+    with _attempt(context, source_id, "gate") as tally:
         folder = folder_of(source_id)
         judged = pipeline.gate(_listed(checked), _source(source_id), folder, run_id=run_id, url=url)
+        tally.add(message=f"{judged.breaches} breaches, {judged.notices} notices")
     log.info("candidate %s: %s breaches, %s notices", judged.candidate_id, judged.breaches, judged.notices)
     return {**asdict(judged), "waits": judged.waits}
 
@@ -208,9 +247,11 @@ def load(source_id: str, checked: Sequence[Json] | None, accepted: Any, context:
     if context["params"].get("dry_run"):
         raise AirflowSkipException("dry run: checked, not loaded")
     try:
-        with pipeline.attempt(url, run_id, source_id, "load"):
+        with _attempt(context, source_id, "load") as tally:
             folder = folder_of(source_id)
-            counts = pipeline.load(_listed(checked), _source(source_id), folder, run_id=run_id, url=url)
+            counts = pipeline.load(
+                _listed(checked), _source(source_id), folder, run_id=run_id, url=url, attempt_id=tally.attempt_id
+            )
             log.info("%s", counts)
     except RefusedError as error:
         raise AirflowSkipException(f"SKIP: {error}") from error
@@ -240,7 +281,7 @@ def check_waiting(context: Context) -> Json:
     failed: dict[str, str] = {}
     for source_id in publishing.waiting(url):
         try:
-            with pipeline.attempt(url, _run_id(context), source_id, "check_warehouse"):
+            with _attempt(context, source_id, "check_warehouse"):
                 pipeline.check_warehouse(source_id, run_id=_run_id(context), url=url, today=_run_date(context).date())
             passed.append(source_id)
         except ValidationFailedError as error:
@@ -251,8 +292,10 @@ def check_waiting(context: Context) -> Json:
 def publish(checked: Json, context: Context) -> Json:
     """Publish the sources that passed; then fail if one did not, so that it is seen."""
     url = warehouse_url()
-    with pipeline.attempt(url, _run_id(context), "*", "publish"):
-        publication = publishing.publish(url, run_id=_run_id(context), only=checked["passed"])
+    with _attempt(context, "*", "publish") as tally:
+        # Where a source stays behind, what came of the attempt is that, and not what was published.
+        attempt_id = None if checked["failed"] else tally.attempt_id
+        publication = publishing.publish(url, run_id=_run_id(context), only=checked["passed"], attempt_id=attempt_id)
         log.info("%s", publication)
         if checked["failed"]:
             raise ValidationFailedError(

@@ -252,6 +252,7 @@ def accept(
     run_id: str,
     code_version: str,
     candidate_id: str | None = None,
+    attempt_id: int | None = None,
     again: Recorded | None = None,
 ) -> Counts:
     """Load a candidate and make it a vintage: one transaction, serialised per source, written at most once.
@@ -305,6 +306,7 @@ def accept(
                 quarantined=counts.quarantined,
                 explained=counts.explained,
                 seconds=time.monotonic() - began,
+                attempt_id=attempt_id,
             ),
         )
         reach("load.before_commit")

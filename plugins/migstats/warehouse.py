@@ -247,6 +247,8 @@ class Outcome:
     quarantined: int | None = None
     explained: int | None = None
     seconds: float | None = None
+    bytes: int | None = None
+    attempt_id: int | None = None
 
 
 def add_outcome(connection: Connection, outcome: Outcome) -> None:

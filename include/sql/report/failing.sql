@@ -9,7 +9,7 @@ WITH loaded_slice AS (
     FROM ops.outcome AS o
     INNER JOIN ops.load_snapshot AS b ON o.load_id = b.load_id
     INNER JOIN raw.snapshot AS n ON b.snapshot_id = n.snapshot_id
-    WHERE o.step = 'load' AND o.status <> 'failed'
+    WHERE o.step = 'load' AND o.load_id IS NOT NULL
     GROUP BY o.source, n.slice
 ),
 
@@ -18,7 +18,7 @@ loaded AS (
         source,
         max(outcome_id) AS outcome_id
     FROM ops.outcome
-    WHERE step = 'load' AND status <> 'failed'
+    WHERE step = 'load' AND load_id IS NOT NULL
     GROUP BY source
 ),
 
