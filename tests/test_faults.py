@@ -13,19 +13,20 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import toy
-from faults.server import FaultServer, answer, by_path, chunked, in_turn, raw
+from faults.server import Action, FaultServer, answer, by_path, chunked, in_turn, raw
 from sandbox import Sandbox
 from typer.testing import CliRunner
 
 from migstats import cli, pipeline, services, settings, source, warehouse, web
 from migstats.errors import MigstatsError, PublisherError, TryAgainError, ValidationFailedError
 from migstats.pools import pools
+from migstats.replay import answer as answer_of_sample
 from migstats.replay import serve
 from migstats.services import Ports, Record
 from migstats.source import folder_of, plan, read_source, read_sources
@@ -529,11 +530,13 @@ def after_half_of_the_lines(body: bytes) -> int:
     return body.index(b"\n", len(body) // 2) + 1
 
 
-def land_from(monkeypatch: pytest.MonkeyPatch, server: FaultServer, source_id: str, dataset: str) -> pipeline.Landed:
+def land_from(
+    monkeypatch: pytest.MonkeyPatch, server: FaultServer, source_id: str, dataset: str, year: int = 2026
+) -> pipeline.Landed:
     monkeypatch.setenv("MIGSTATS_REPLAY", server.url)
     monkeypatch.setattr(web, "back_off", lambda attempt: 0.0)
     declared = read_sources()[source_id]
-    slice_ = plan(declared, today=dt.date(2026, 1, 1), datasets=[dataset])[-1]
+    slice_ = plan(declared, today=dt.date(year, 1, 1), datasets=[dataset])[-1]
     return pipeline.land(slice_, declared)
 
 
@@ -607,7 +610,7 @@ PROMISE = b'{"warning":{"status":413,"label":"ASYNCHRONOUS_RESPONSE. Your reques
         (200, TOO_BIG, PublisherError, "smaller"),
         (413, FAULT, PublisherError, "smaller"),
         (200, FAULT, PublisherError, "smaller"),
-        (413, PROMISE, PublisherError, "smaller"),
+        (413, PROMISE, TryAgainError, "smaller"),
         (200, PROMISE, TryAgainError, "smaller"),
         (200, LATER, TryAgainError, "smaller"),
     ],
@@ -621,12 +624,60 @@ def test_an_answer_that_is_too_big_or_comes_later_names_the_remedy_and_is_no_dat
     error: type[MigstatsError],
     remedy: str,
 ) -> None:
-    """N18, N19"""
+    """N18, N19: the parts are too big as well, the promise is never kept."""
+    monkeypatch.setattr(pipeline, "POLL_SECONDS", 400.0)
     with FaultServer(in_turn(answer(status, body))) as server, pytest.raises(error, match=remedy) as refused:
         land_from(monkeypatch, server, "eurostat_migr", dataset)
     assert ("EXTRACTION_TOO_BIG" in str(refused.value)) == (body in (TOO_BIG, FAULT))
     assert not list(lake.rglob("*.csv")), "a ticket was kept as a snapshot"
     assert not [p for p in lake.rglob("*") if p.is_file()], "a ticket was kept as a snapshot"
+
+
+def sample(target: str) -> Action:
+    """The replay server's answer, from the samples."""
+    found = answer_of_sample(SAMPLES, target, {})
+    return answer(found.status, found.body, Content_Type=found.content_type)
+
+
+def read_slice(landed: pipeline.Landed) -> tuple[str, int]:
+    folder = folder_of(landed.slice.source)
+    done = pipeline.read(landed, read_source(folder / "source.yaml"), folder)
+    return done.content_sha256, done.observations
+
+
+@pytest.mark.parametrize(
+    ("dataset", "is_part"), [("citizenship", lambda t: t.count("sex=") == 1), ("birth", lambda t: ".NR.." not in t)]
+)
+@pytest.mark.parametrize("refusal", [(413, TOO_BIG), (200, FAULT)], ids=["JSON", "SOAP fault"])
+def test_a_slice_that_is_too_big_is_asked_for_in_parts_that_amount_to_the_same(
+    lake: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dataset: str,
+    is_part: Callable[[str], bool],
+    refusal: tuple[int, bytes],
+) -> None:
+    """N18: by the declared dimension."""
+    with FaultServer(lambda asked: sample(asked.target)) as server:
+        whole = land_from(monkeypatch, server, "eurostat_migr", dataset, 2024)
+    with FaultServer(lambda asked: sample(asked.target) if is_part(asked.target) else answer(*refusal)) as server:
+        parts = land_from(monkeypatch, server, "eurostat_migr", dataset, 2024)
+        assert len(server.asked) == 4
+    assert (len(whole.pages), len(parts.pages)) == (1, 3)
+    assert read_slice(parts) == read_slice(whole)
+    assert read_slice(whole)[1] > 50
+
+
+@pytest.mark.parametrize("promise", [(200, PROMISE), (413, PROMISE), (200, LATER)], ids=["200", "413", "SOAP"])
+def test_an_answer_that_is_being_prepared_is_asked_for_until_it_is_there(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, promise: tuple[int, bytes]
+) -> None:
+    """N19: ready at the fourth question."""
+    monkeypatch.setattr(pipeline, "POLL_SECONDS", 0.02)
+    waits = iter([answer(*promise)] * 3)
+    with FaultServer(lambda asked: next(waits, None) or sample(asked.target)) as server:
+        landed = land_from(monkeypatch, server, "eurostat_migr", "citizenship", 2024)
+        assert len(server.asked) == 4
+    assert len(landed.pages) == 1
 
 
 # -- S15: no secret leaves

@@ -16,6 +16,10 @@ class TryAgainError(MigstatsError):
         self.retry_after = retry_after
 
 
+class LaterError(TryAgainError):
+    """The publisher prepares the answer: the same question gets it in a while."""
+
+
 class PermanentError(MigstatsError):
     """Trying again gives the same answer: a person, a declaration or the publisher has to change."""
 
@@ -26,6 +30,10 @@ class DeclarationError(PermanentError):
 
 class PublisherError(PermanentError):
     """The publisher answered, and the answer is an error or is not what its contract says."""
+
+
+class TooBigError(PublisherError):
+    """More than the publisher answers at once: a part of it may be asked for."""
 
 
 class DriftError(PublisherError):

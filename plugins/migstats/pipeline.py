@@ -26,7 +26,16 @@ from migstats import frames, lake, settings, validate, vintage, warehouse, web
 from migstats import publish as publishing
 from migstats.candidate import Candidate, generations_of
 from migstats.corrections import correct, read_corrections
-from migstats.errors import DeclarationError, MigstatsError, PermanentError, PublisherError, RefusedError, TryAgainError
+from migstats.errors import (
+    DeclarationError,
+    LaterError,
+    MigstatsError,
+    PermanentError,
+    PublisherError,
+    RefusedError,
+    TooBigError,
+    TryAgainError,
+)
 from migstats.faultpoint import reach
 from migstats.harmonise import Harmonised, harmonise, last_plausible_year, read_codes
 from migstats.readers import Envelope, TextTable, closes, reader_for
@@ -39,6 +48,9 @@ log = logging.getLogger("migstats")
 
 #: Tables of a slice that was read, one Parquet file each; fields of Harmonised.
 TABLES = ("series", "attributes", "quarantine", "explained", "facts")
+
+#: Seconds before the first question whether an answer that is being prepared is there; then twice as long, and so on.
+POLL_SECONDS = 5.0
 
 #: Pages of one slice beyond which a publisher's paging is not believed.
 MAX_PAGES = 10_000
@@ -70,7 +82,7 @@ class Landed(BaseModel):
     @classmethod
     def _without_secrets(cls, value: Slice) -> Slice:
         """It is kept in databases and shown in UIs; a key or token of its URL is not."""
-        return value.model_copy(update={"url": redact(value.url)})
+        return value.model_copy(update={"url": redact(value.url), "parts": ()})
 
     @property
     def landed_at(self) -> dt.datetime:
@@ -110,21 +122,31 @@ def land(slice_: Slice, source: Source, *, run_id: str = "by hand", url: str | N
     the web client does, and PublisherError where the pages do not belong together.
     """
     dataset = source.dataset(slice_.dataset)
-    reader = reader_for(dataset.reader)
     known = _last_snapshot(url, slice_)
     pages: list[Page] = []
     snapshots: list[Snapshot] = []
     envelopes: list[Envelope] = []
+    asked = [slice_.url]
     with web.Client(web.manners_of(source, settings.replay())) as client:
-        while not envelopes or len(pages) < envelopes[0].pages:
+        while len(pages) < (len(asked) if len(asked) > 1 else envelopes[0].pages if envelopes else 1):
             part = len(pages) + 1
-            asked = _page_url(slice_.url, dataset, part)
+            address = asked[part - 1] if len(asked) > 1 else _page_url(slice_.url, dataset, part)
             conditional = known if part == 1 and known is not None else {}
-            answer = client.get(asked, etag=conditional.get("etag"), last_modified=conditional.get("last_modified"))
-            if answer.not_modified and known is not None:
+            try:
+                answer, envelope = _ask(client, address, source, dataset, conditional)
+            except TooBigError:
+                if part > 1 or not slice_.parts or len(asked) > 1:
+                    raise
+                log.info("%s is too big for the publisher; asking for it in %s parts", slice_.slice, len(slice_.parts))
+                asked, known = list(slice_.parts), None
+                continue
+            if envelope is None:
+                assert known is not None
                 return _as_before(slice_, Landed.model_validate(known["landed"]))
-            envelope = reader.inspect(answer.body, dataset.reader)
-            _check_page(slice_, part, envelope, envelopes, dataset)
+            if len(asked) == 1:
+                _check_page(slice_, part, envelope, envelopes, dataset)
+            elif envelope.pages != 1:
+                raise PublisherError(f"slice {slice_.slice}: its part {part} comes in pages; nothing was loaded")
             if not answer.framed and not closes(dataset.reader):
                 raise TryAgainError(
                     f"{answer.url}: the answer does not say how long it is (no Content-Length, not chunked, not "
@@ -138,9 +160,8 @@ def land(slice_: Slice, source: Source, *, run_id: str = "by hand", url: str | N
             if any(sha == page.sha256 for page in pages):
                 raise PublisherError(f"slice {slice_.slice}: page {part} repeats an earlier page; nothing was loaded")
             size = len(answer.body)
-            pages.append(
-                Page(sha256=sha, bytes=size, part=part, pages=envelope.pages, retrieved_at=answer.retrieved_at)
-            )
+            count = max(len(asked), envelope.pages)
+            pages.append(Page(sha256=sha, bytes=size, part=part, pages=count, retrieved_at=answer.retrieved_at))
             snapshots.append(
                 Snapshot(
                     source=slice_.source,
@@ -166,6 +187,28 @@ def land(slice_: Slice, source: Source, *, run_id: str = "by hand", url: str | N
     _note_landing(url, landed, run_id)
     reach("land.noted")
     return landed
+
+
+def _ask(
+    client: web.Client, url: str, source: Source, dataset: Dataset, conditional: Mapping[str, Any]
+) -> tuple[web.Answer, Envelope | None]:
+    """An answer and what its first bytes say; no envelope where the publisher says that nothing changed.
+
+    Where the publisher prepares the answer, the same question is asked again until the deadline of the source.
+    """
+    reader = reader_for(dataset.reader)
+    ends = time.monotonic() + source.deadline_seconds
+    pause = POLL_SECONDS
+    while True:
+        try:
+            answer = client.get(url, etag=conditional.get("etag"), last_modified=conditional.get("last_modified"))
+            return answer, None if answer.not_modified else reader.inspect(answer.body, dataset.reader)
+        except LaterError as later:
+            if time.monotonic() + pause > ends:
+                raise
+            log.info("the answer is being prepared (%s); asking again in %.0f s", later, pause)
+        time.sleep(pause)
+        pause = min(pause * 2, 12 * POLL_SECONDS)
 
 
 def _note_landing(url: str | None, landed: Landed, run_id: str) -> None:

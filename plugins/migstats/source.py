@@ -183,6 +183,11 @@ class Dataset(Declared):
     page_parameter: str | None = Field(default=None, description="the parameter that asks for page n, from 1")
     #: Axes along which the dataset is asked for, each value (or year) one request or series of pages.
     slices: dict[str, Years | tuple[str, ...]] = {}
+    split: dict[str, tuple[str, ...]] = Field(
+        default={},
+        description="hole of url or query → values: a request that the publisher says is too big is asked again once "
+        "per value. Unsplit, the hole of the url is empty, and the parameter is sent with each value",
+    )
     reader: Layout
     #: Keep only rows with these codes; the others are counted as explained (`not_selected`).
     only: dict[str, tuple[str, ...]] = {}
@@ -218,12 +223,18 @@ class Dataset(Declared):
             raise ValueError("a flow has reference_point `period`, a stock a point within its period")
         texts = [self.url, *itertools.chain.from_iterable(_texts(v) for v in self.query.values())]
         holes = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name is not None}
-        unknown = holes - set(self.slices) - {"release"}
+        both = set(self.slices) & set(self.split)
+        if both:
+            raise ValueError(f"{sorted(both)} is an axis of `slices` and of `split`; it can be one of them")
+        unknown = holes - set(self.slices) - set(self.split) - {"release"}
         if unknown:
-            raise ValueError(f"url or query asks for {sorted(unknown)}, which is no axis of `slices`")
-        unused = set(self.slices) - holes
+            raise ValueError(f"url or query asks for {sorted(unknown)}, which is no axis of `slices` or `split`")
+        unused = (set(self.slices) | set(self.split)) - holes
         if unused:
-            raise ValueError(f"the axes {sorted(unused)} of `slices` stand nowhere in url or query")
+            raise ValueError(f"the axes {sorted(unused)} of `slices` or `split` stand nowhere in url or query")
+        for axis, parts in self.split.items():
+            if len(parts) < 2 or len(set(parts)) != len(parts):
+                raise ValueError(f"the axis {axis!r} of `split` has one value or repeats one: {list(parts)}")
         for axis, values in self.slices.items():
             if not isinstance(values, Years) and (not values or len(set(values)) != len(values)):
                 raise ValueError(f"the axis {axis!r} of `slices` is empty or repeats a value: {list(values)}")
@@ -321,6 +332,8 @@ class Slice(Declared):
     release: str = ""
     released: dt.date | None = None
     url: str
+    #: What is asked for instead where the publisher says that `url` is too big; together they are the same.
+    parts: tuple[str, ...] = ()
     year: int | None = None
 
 
@@ -336,6 +349,25 @@ def _is_cron(text: str) -> bool:
 
 def _texts(value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _parts(dataset: Dataset) -> list[dict[str, str]]:
+    """Each combination of values of `split`; none where the dataset declares none."""
+    if not dataset.split:
+        return []
+    return [dict(zip(dataset.split, values, strict=True)) for values in itertools.product(*dataset.split.values())]
+
+
+def _url(dataset: Dataset, pattern: str, holes: Mapping[str, str], part: Mapping[str, str]) -> str:
+    """The URL of a slice, or of a part of it."""
+    filled = {**dict.fromkeys(dataset.split, ""), **holes, **part}
+    query = []
+    for name, value in dataset.query.items():
+        for text in _texts(value):
+            axis = next((a for a in dataset.split if not part and f"{{{a}}}" in text), None)
+            wanted = dataset.split[axis] if axis else ("",)
+            query += [(name, text.format(**{**filled, **({axis: one} if axis else {})})) for one in wanted]
+    return pattern.format(**filled) + ("?" + urlencode(query, safe=";:,") if query else "")
 
 
 def plan(
@@ -376,8 +408,6 @@ def plan(
                 continue
             name = "/".join([dataset.id, *(f"{axis}={value}" for axis, value in at.items())])
             holes = {**at, "release": edition.id if edition else ""}
-            query = [(k, t.format(**holes)) for k, v in dataset.query.items() for t in _texts(v)]
-            url = pattern.format(**holes) + ("?" + urlencode(query, safe=";:,") if query else "")
             planned.append(
                 Slice(
                     source=source.id,
@@ -385,7 +415,8 @@ def plan(
                     slice=name,
                     release=edition.id if edition else "",
                     released=edition.released if edition else None,
-                    url=url,
+                    url=_url(dataset, pattern, holes, {}),
+                    parts=tuple(_url(dataset, pattern, holes, part) for part in _parts(dataset)),
                     year=int(at[dated]) if dated else None,
                 )
             )

@@ -104,7 +104,7 @@ def plan(source_id: str, context: Context) -> list[Json]:
         )
         tally.add(message=f"{len(planned)} slices")
     # What one task tells another is seen in the UI and kept in Airflow's database: no key or token of a URL goes there.
-    return [{**slice_.model_dump(mode="json"), "url": redact(slice_.url)} for slice_ in planned]
+    return [{**slice_.model_dump(mode="json", exclude={"parts"}), "url": redact(slice_.url)} for slice_ in planned]
 
 
 def _asked_for(slice_: Slice, source: Source) -> Slice:

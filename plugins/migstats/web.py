@@ -56,8 +56,10 @@ from migstats.errors import (
     ConfigurationError,
     DeclarationError,
     DeniedError,
+    LaterError,
     MigstatsError,
     PublisherError,
+    TooBigError,
     TryAgainError,
 )
 from migstats.redaction import clean, redact
@@ -607,8 +609,9 @@ class Client:
         """The whole, decoded body at `url`; with `etag` or `last_modified`, perhaps only that nothing changed.
 
         Raises TryAgainError (with `retry_after` where the server said so) after `tries` passing faults, or at once
-        where the wait would be longer than our patience; PublisherError for what the publisher says or sends wrong;
-        DeniedError for a host that is not declared; ConfigurationError for a wrong proxy or CA bundle.
+        where the wait would be longer than our patience; LaterError at once; PublisherError for what the publisher
+        says or sends wrong; DeniedError for a host that is not declared; ConfigurationError for a wrong proxy or CA
+        bundle.
         """
         headers: dict[str, str] = {}
         if etag:
@@ -620,6 +623,8 @@ class Client:
         for attempt in range(1, self.manners.tries + 1):
             try:
                 return self._follow(trip, headers, self._patience - waited)
+            except LaterError:
+                raise  # the caller knows how long it is worth waiting for
             except TryAgainError as error:
                 failure = error
             wait = max(failure.retry_after or 0.0, self._wait_after(attempt))
@@ -848,7 +853,9 @@ class Client:
         if status == 407:
             raise ConfigurationError(f"{found}; the proxy asks for a login, give it in HTTPS_PROXY")
         if status == 413:
-            raise PublisherError(f"{found}; the slice is too big for the publisher, declare smaller slices")
+            if b"ASYNCHRONOUS" in reply.body.upper():  # one status for two things: only the label tells them apart
+                raise LaterError(f"{found}; the publisher prepares the answer: later, or declare smaller slices")
+            raise TooBigError(f"{found}; the slice is too big for the publisher, declare smaller slices")
         raise PublisherError(f"{found}; status 200 was expected, look at the URL and its parameters")
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from migstats.errors import PublisherError, TryAgainError
+from migstats.errors import LaterError, PublisherError, TooBigError, TryAgainError
 
 BOM: Final = b"\xef\xbb\xbf"
 #: Words by which OECD and other SDMX services say, as plain text, that nothing matched.
@@ -71,9 +71,9 @@ def refuse_error(error: Any) -> None:
 
 def _refuse_text(said: str) -> None:
     if "EXTRACTION_TOO_BIG" in said:
-        raise PublisherError(f"the publisher says that the extraction is too big: {said}; cut the slice smaller")
+        raise TooBigError(f"the publisher says that the extraction is too big: {said}; cut the slice smaller")
     if "ASYNCHRONOUS" in said.upper() or "syncResponse" in said:
-        raise TryAgainError(
+        raise LaterError(
             f"the publisher prepares the answer and asks to come back later: {said}; "
             "if it says so again and again, declare smaller slices"
         )
