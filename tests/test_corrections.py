@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import toy
 
-from migstats import settings
-from migstats.corrections import REQUIRED, Correction, correct, read_corrections
+from migstats import pipeline, publish, settings, warehouse
+from migstats.corrections import REQUIRED, Correction, correct, read_corrections, require_unexpired
 from migstats.errors import DeclarationError
 from migstats.harmonise import Harmonised, harmonise, read_codes, wide
 from migstats.observation import SERIES_DIMENSIONS
 from migstats.readers import PLACE, ROW, VALUE, TextTable
-from migstats.source import Dataset
+from migstats.source import Dataset, folder_of
 
 CONCEPTS = settings.include() / "codelists"
-TODAY = dt.date(2024, 5, 1)
 DATASET = {
     "id": "figures",
     "title": "t",
@@ -57,7 +57,11 @@ HERE = Correction(
     key=(("indicator", "MIG_STOCK"), ("ref_area", "MAR")),
     time_period="2020",
     published=7,
+    release="",
     corrected=70,
+    why="a zero was lost",
+    evidence="https://example.org/erratum",
+    author="a statistician",
     expires=dt.date(2025, 1, 1),
 )
 
@@ -110,8 +114,8 @@ def said(done: Harmonised) -> dict[tuple[str, str, str], tuple[float | None, str
     return {(a, s, t): (v, n) for a, s, t, v, n in wide(done, "s").select(columns).iter_rows()}
 
 
-def apply(done: Harmonised, *corrections: Correction, dataset: str = "figures", today: dt.date = TODAY) -> Harmonised:
-    return correct(done, corrections, dataset=dataset, today=today)
+def apply(done: Harmonised, *corrections: Correction, dataset: str = "figures", release: str = "") -> Harmonised:
+    return correct(done, corrections, dataset=dataset, release=release)
 
 
 def changed(**fields: object) -> Correction:
@@ -275,16 +279,78 @@ def test_the_guard_stops_where_the_publisher_prints_something_else(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("days", "expired"), [(-1, False), (0, False), (1, True)])
-def test_it_holds_to_the_day_on_which_it_expires(tmp_path: Path, days: int, expired: bool) -> None:
-    before = harmonised(tmp_path, {})
+def test_it_holds_to_the_day_on_which_it_expires(days: int, expired: bool) -> None:
     today = HERE.expires + dt.timedelta(days=days)
     if not expired:
-        assert said(apply(before, HERE, today=today))["MAR", "_T", "2020"][0] == 70
+        require_unexpired([HERE], today)
         return
     with pytest.raises(DeclarationError, match="correction mar-2020 expired on 2025-01-01"):
-        apply(before, HERE, today=today)
+        require_unexpired([HERE], today)
 
 
-def test_an_expired_record_is_named_even_where_the_figure_is_elsewhere(tmp_path: Path) -> None:
-    with pytest.raises(DeclarationError, match="expired"):
-        apply(harmonised(tmp_path, {"geo": "SRB"}), HERE, today=dt.date(2026, 1, 1))
+def test_a_record_of_one_edition_leaves_the_others_alone(tmp_path: Path) -> None:
+    before = harmonised(tmp_path, {})
+    assert said(apply(before, changed(release="2024"), release="2024"))["MAR", "_T", "2020"][0] == 70
+    other = harmonised(tmp_path, {VALUE: "8"})
+    assert said(apply(other, changed(release="2024"), release="2022"))["MAR", "_T", "2020"][0] == 8
+
+
+def test_what_was_corrected_is_kept_with_its_record(tmp_path: Path) -> None:
+    done = apply(harmonised(tmp_path, {}, {"geo": "SRB"}), HERE)
+    [kept] = done.overrides.to_pylist()
+    figure = [f for f in done.facts.to_pylist() if f["value"] == 70]
+    assert [(f["series_id"], f["time_id"]) for f in figure] == [(kept["series_id"], kept["time_id"])]
+    assert {n: kept[n] for n in ("override_id", "published", "corrected", "why", "author", "expires")} == {
+        "override_id": "mar-2020",
+        "published": 7,
+        "corrected": 70,
+        "why": "a zero was lost",
+        "author": "a statistician",
+        "expires": dt.date(2025, 1, 1),
+    }
+
+
+# -- in the warehouse ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.database
+def test_bi_with_and_without_corrections_differs_by_exactly_those_rows(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a record that is taken away is taken back from the snapshots; an expired one stops the check."""
+    [source] = toy.declare(tmp_path, monkeypatch, "toy")
+    toy.open_gate(tmp_path, "toy")
+    monkeypatch.setenv("MIGSTATS_DATA_DOCS", str(tmp_path / "docs"))
+    folder = folder_of("toy")
+    write(folder, {**RECORD, "published": "100", "corrected": "1000"})
+    rows = [{"OBS_VALUE": "100"}, {"REF_AREA": "SRB", "OBS_VALUE": "5"}, {"SEX": "M", "OBS_VALUE": "40"}]
+    read = toy.read(warehouse_url, source, "figures/part=a", rows)
+    pipeline.check([read], source, run_id="r", url=warehouse_url, today=dt.date(2025, 1, 1))
+    with pytest.raises(DeclarationError, match="expired on 2025-01-01"):
+        pipeline.check([read], source, run_id="r", url=warehouse_url, today=dt.date(2025, 1, 2))
+    pipeline.load([read], source, folder, run_id="r", url=warehouse_url)
+    publish.publish(warehouse_url, run_id="r")
+    differing = """
+        SELECT f.ref_area, f.published_value, w.published_value AS without, o.override_id, f.note
+        FROM bi.fact_observation AS f INNER JOIN bi.fact_without_overrides AS w USING (observation_id)
+        LEFT JOIN bi.overrides AS o USING (observation_id)
+        WHERE (f.published_value, f.value) IS DISTINCT FROM (w.published_value, w.value) OR o.override_id IS NOT NULL
+    """
+    with warehouse.connect(warehouse_url) as connection:
+        found = [tuple(row.values()) for row in connection.execute(differing).fetchall()]
+        counts = connection.execute("SELECT count(*) AS n FROM bi.fact_without_overrides").fetchall()
+    assert found == [("MAR", 1000, 100, "mar-2020", "correction mar-2020: published 100")]
+    assert counts[0]["n"] == 3
+    marks = toy.fingerprint(warehouse_url)
+    pipeline.rebuild(url=warehouse_url, admin=warehouse_url)
+    assert toy.fingerprint(warehouse_url) == marks
+    with warehouse.connect(warehouse_url) as connection:
+        assert [tuple(row.values()) for row in connection.execute(differing).fetchall()] == found
+
+    (folder / "corrections.csv").unlink()
+    pipeline.replay(source, folder, run_id="r", url=warehouse_url, today=dt.date(2024, 7, 1))
+    publish.publish(warehouse_url, run_id="r")
+    with warehouse.connect(warehouse_url) as connection:
+        assert connection.execute(differing).fetchall() == []
+        figures = connection.execute("SELECT published_value AS v FROM bi.fact_observation ORDER BY 1").fetchall()
+    assert [f["v"] for f in figures] == [5, 40, 100]

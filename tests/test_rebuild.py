@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import toy
 
 from migstats import lake, pipeline, publish, vintage, warehouse
-from migstats.errors import PermanentError
+from migstats.errors import PermanentError, TryAgainError
 from migstats.source import Source, folder_of
 
 pytestmark = pytest.mark.database
@@ -134,17 +136,28 @@ def test_what_codes_and_what_the_publisher_changed_are_vintages_of_their_own(
     assert found == [("publisher", 1, 0), ("crosswalk", 1, 0), ("publisher", 0, 1)]
 
 
+def clocks(url: str) -> list[str]:
+    """Every record with both of its clocks, those that a late release changed too."""
+    with warehouse.connect(url) as connection:
+        found = connection.execute(
+            "SELECT (to_jsonb(o) - 'place_id')::text AS row FROM core.observation AS o "
+            "UNION ALL SELECT (to_jsonb(s) - 'place_id')::text FROM core.superseded AS s"
+        ).fetchall()
+    return sorted(row["row"] for row in found)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_rebuild_gives_every_table_to_the_same_hash_and_leaves_the_ledgers(
     warehouse_url: str, source: Source, tmp_path: Path, workers: int
 ) -> None:
     history(warehouse_url, source, tmp_path)
-    before, ledger = toy.fingerprint(warehouse_url), ledgers(warehouse_url)
+    before, ledger, ranges = toy.fingerprint(warehouse_url), ledgers(warehouse_url), clocks(warehouse_url)
     for _ in range(2):
         done = pipeline.rebuild(url=warehouse_url, admin=warehouse_url, workers=workers)
         assert done.vintages == len(ledger)
         assert toy.fingerprint(warehouse_url) == before
         assert ledgers(warehouse_url) == ledger
+        assert clocks(warehouse_url) == ranges
     # and life goes on
     load(warehouse_url, source, "2024", 9, ("MAR", "102"), ("SRB", ":"), ("XXA", "5"))
     assert len(ledgers(warehouse_url)) == len(ledger) + 1
@@ -183,6 +196,61 @@ def test_a_snapshot_that_is_not_what_it_was_stops_a_rebuild(warehouse_url: str, 
     history(warehouse_url, source, tmp_path)
     with warehouse.connect(warehouse_url) as connection:
         [row] = connection.execute("SELECT sha256 FROM raw.snapshot ORDER BY snapshot_id LIMIT 1").fetchall()
+    before = toy.fingerprint(warehouse_url)
     lake.snapshot_path(row["sha256"]).write_bytes(b"damaged")
     with pytest.raises(PermanentError, match="the bytes changed"):
+        pipeline.rebuild(url=warehouse_url, admin=warehouse_url)
+    assert toy.fingerprint(warehouse_url) == before, "nothing was taken away"
+
+
+def test_a_rebuild_that_is_interrupted_leaves_readers_what_they_saw_and_is_run_again(
+    warehouse_url: str, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history(warehouse_url, source, tmp_path)
+    before, ranges = toy.fingerprint(warehouse_url), clocks(warehouse_url)
+    accept, calls = vintage.accept, iter(range(100))
+
+    def stopped(*args: object, **named: object) -> vintage.Counts:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return accept(*args, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(vintage, "accept", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.rebuild(url=warehouse_url, admin=warehouse_url)
+    half = toy.fingerprint(warehouse_url)
+    assert half["bi.fact_observation"] == before["bi.fact_observation"]
+    assert half["core.observation"] != before["core.observation"]
+    pipeline.rebuild(url=warehouse_url, admin=warehouse_url)
+    assert toy.fingerprint(warehouse_url) == before
+    assert clocks(warehouse_url) == ranges
+
+
+def test_a_rebuild_waits_for_nobody_and_nobody_loads_beside_it(warehouse_url: str, source: Source) -> None:
+    load(warehouse_url, source, "2024", 0, ("MAR", "100"))
+    with warehouse.connect(warehouse_url) as at_work:
+        at_work.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('migstats.rebuild', 0))")
+        with pytest.raises(TryAgainError, match="a load or another rebuild is at work"):
+            pipeline.rebuild(url=warehouse_url, admin=warehouse_url)
+
+
+def test_a_load_of_other_code_may_come_out_otherwise_and_is_told(
+    warehouse_url: str, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the code of today reads otherwise is not an error: it is what the rebuild is for."""
+    load(warehouse_url, source, "2024", 0, ("MAR", "100"))
+    publish.publish(warehouse_url, run_id="test")
+    recorded = pipeline._recorded
+
+    def other(row: Mapping[str, object]) -> vintage.Recorded:
+        return dataclasses.replace(recorded(row), contents={A: "what it said then"}, same_code=False)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "_recorded", other)
+        done = pipeline.rebuild(url=warehouse_url, admin=warehouse_url)
+    assert [d for d in done.differences if "says something else in figures/part=a" in d] == list(done.differences)
+    assert len(done.differences) == 1
+    monkeypatch.setattr(pipeline, "_recorded", lambda row: dataclasses.replace(other(row), same_code=True))
+    with pytest.raises(PermanentError, match="says something else in figures/part=a"):
         pipeline.rebuild(url=warehouse_url, admin=warehouse_url)

@@ -86,7 +86,11 @@ BAD: dict[str, tuple[Change, str, str]] = {
     "hole without axis": (lambda s, d: d.update(url=d["url"] + "/{geo}"), "datasets.0", "asks for ['geo']"),
     "hole without name": (lambda s, d: d.update(url=d["url"] + "/{}"), "datasets.0", "asks for ['']"),
     "hole not closed": (lambda s, d: d.update(url=d["url"] + "/{geo"), "datasets.0", "expected '}'"),
-    "axis without hole": (lambda s, d: d["slices"].update(geo=["MA"]), "datasets.0", "['geo'] of `slices` or `split` stand now"),
+    "axis without hole": (
+        lambda s, d: d["slices"].update(geo=["MA"]),
+        "datasets.0",
+        "['geo'] of `slices` or `split` stand now",
+    ),
     "axis that repeats": (lambda s, d: d.update(slices={"year": ["2020", "2020"]}), "datasets.0", "repeats a value"),
     "axis without values": (lambda s, d: d.update(slices={"year": []}), "datasets.0", "is empty"),
     "years end before start": (

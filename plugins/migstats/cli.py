@@ -395,11 +395,13 @@ def rebuild(
     admin: Annotated[str | None, typer.Option(help="URL of the database's owner (or MIGSTATS_ADMIN)")] = None,
     workers: Annotated[int, typer.Option(min=1, help="processes that read")] = 1,
 ) -> None:
-    """Drop `core` and `bi` and make them again from the snapshots; no network. Stop the DAGs before."""
+    """Drop `core` and `bi` and make them again from the snapshots; no network. Loads wait, readers see no gap."""
     from migstats import pipeline
 
     owner = admin or os.environ.get("MIGSTATS_ADMIN") or settings.warehouse_url()
     done = pipeline.rebuild(url=settings.warehouse_url(), admin=owner, workers=workers)
+    for difference in done.differences:
+        print(f"other code, other facts: {difference}", file=sys.stderr)
     print(f"{done.loads} loads, {done.vintages} vintages, {done.figures:,} figures made again in {done.seconds:.1f} s")
 
 

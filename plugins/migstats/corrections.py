@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from migstats.codelists import read_csv
 from migstats.errors import DeclarationError
-from migstats.harmonise import Harmonised, attribute_id
+from migstats.harmonise import OVERRIDES, Harmonised, attribute_id
 from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, SHARED_ATTRIBUTES, period_bounds, time_id
 
 #: What a correction must say beside the key of its figure. It is `why`, since `reason` is a dimension.
@@ -30,8 +31,13 @@ class Correction:
     dataset: str
     key: tuple[tuple[str, str], ...]
     time_period: str
+    #: The edition that it corrects; empty: whichever is read.
+    release: str
     published: float
     corrected: float
+    why: str
+    evidence: str
+    author: str
     expires: dt.date
 
 
@@ -46,7 +52,7 @@ def read_corrections(folder: Path) -> tuple[Correction, ...]:
     found: list[str] = []
     corrections: list[Correction] = []
     for number, row in enumerate(read_csv(path), start=2):
-        unheard = set(row) - {*REQUIRED, *SERIES_DIMENSIONS, "note"}
+        unheard = set(row) - {*REQUIRED, *SERIES_DIMENSIONS, "release", "note"}
         if unheard:
             found.append(f"line 1: {', '.join(sorted(unheard))} is no dimension and no field of a correction")
             break
@@ -62,8 +68,12 @@ def read_corrections(folder: Path) -> tuple[Correction, ...]:
                     dataset=row["dataset"],
                     key=tuple((d, row[d]) for d in SERIES_DIMENSIONS if row.get(d)),
                     time_period=row["time_period"],
+                    release=row.get("release", ""),
                     published=_figure(row["published"]),
                     corrected=_figure(row["corrected"]),
+                    why=row["why"],
+                    evidence=row["evidence"],
+                    author=row["author"],
                     expires=dt.date.fromisoformat(row["expires"]),
                 )
             )
@@ -82,22 +92,33 @@ def _figure(text: str) -> float:
     return float(text)
 
 
-def correct(harmonised: Harmonised, corrections: tuple[Correction, ...], *, dataset: str, today: dt.date) -> Harmonised:
-    """Apply the corrections of a dataset; a corrected figure carries the record's id in its note.
+def require_unexpired(corrections: Iterable[Correction], today: dt.date) -> None:
+    """DeclarationError for the records that expired before this day: each is to be looked at again, or removed."""
+    late = [c for c in corrections if c.expires < today]
+    if late:
+        raise DeclarationError(
+            "\n".join(
+                f"correction {c.id} expired on {c.expires}; look at the figure again, then give it a later date or "
+                "remove it"
+                for c in late
+            )
+        )
 
-    DeclarationError where a record has expired, or where the publisher no longer publishes the figure that it
-    corrects (the guard): then the record has to go, or to be looked at again.
+
+def correct(
+    harmonised: Harmonised, corrections: tuple[Correction, ...], *, dataset: str, release: str = ""
+) -> Harmonised:
+    """Apply the corrections of a dataset and edition; a corrected figure carries the record's id in its note.
+
+    The records that were applied are in `overrides`. DeclarationError where the publisher no longer publishes the
+    figure that one corrects (the guard): then the record has to go, or to be looked at again.
     """
-    mine = [c for c in corrections if c.dataset == dataset]
+    mine = [c for c in corrections if c.dataset == dataset and c.release in ("", release)]
     if not mine:
         return harmonised
     facts, series, attributes = (_frame(t) for t in (harmonised.facts, harmonised.series, harmonised.attributes))
+    applied: list[dict[str, object]] = []
     for correction in mine:
-        if correction.expires < today:
-            raise DeclarationError(
-                f"correction {correction.id} expired on {correction.expires}; look at the figure again, then give it a "
-                "later date or remove it"
-            )
         totals = {d: total for d, total in DEFAULTS.items() if d != "counterpart_basis"}
         wanted = {**totals, "freq": period_bounds(correction.time_period)[0], **dict(correction.key)}
         found = series.filter(pl.all_horizontal(pl.col(d) == code for d, code in wanted.items()))
@@ -113,6 +134,19 @@ def correct(harmonised: Harmonised, corrections: tuple[Correction, ...], *, data
                 f"{matches['value'].to_list()}; the publisher may have mended it: remove the record or mend its guard"
             )
         row = attributes.filter(pl.col("attribute_id") == matches["attribute_id"][0]).row(0, named=True)
+        applied.append(
+            {
+                "series_id": matches["series_id"][0],
+                "time_id": matches["time_id"][0],
+                "override_id": correction.id,
+                "published": correction.published,
+                "corrected": correction.corrected,
+                "why": correction.why,
+                "evidence": correction.evidence,
+                "author": correction.author,
+                "expires": correction.expires,
+            }
+        )
         note = "; ".join(filter(None, [row["note"], f"correction {correction.id}: published {correction.published:g}"]))
         row = {**row, "note": note}
         row["attribute_id"] = attribute_id([row[a] for a in SHARED_ATTRIBUTES])
@@ -121,13 +155,11 @@ def correct(harmonised: Harmonised, corrections: tuple[Correction, ...], *, data
             value=pl.when(here).then(pl.lit(correction.corrected)).otherwise("value"),
             attribute_id=pl.when(here).then(pl.lit(row["attribute_id"])).otherwise("attribute_id"),
         )
-    return Harmonised(
-        series=harmonised.series,
+    return replace(
+        harmonised,
         attributes=attributes.to_arrow().cast(harmonised.attributes.schema),
         facts=facts.to_arrow().cast(harmonised.facts.schema),
-        quarantine=harmonised.quarantine,
-        explained=harmonised.explained,
-        landed=harmonised.landed,
+        overrides=pa.Table.from_pylist(applied, schema=OVERRIDES),
     )
 
 

@@ -38,6 +38,21 @@ Mask = npt.NDArray[np.bool_]
 
 _STATUS = ("obs_status", "conf_status")
 
+#: Records of corrections.csv that were applied: which figure, what the publisher prints, what stands instead, and why.
+OVERRIDES: Final = pa.schema(
+    [
+        ("series_id", pa.int64()),
+        ("time_id", pa.int32()),
+        ("override_id", pa.string()),
+        ("published", pa.float64()),
+        ("corrected", pa.float64()),
+        ("why", pa.string()),
+        ("evidence", pa.string()),
+        ("author", pa.string()),
+        ("expires", pa.date32()),
+    ]
+)
+
 
 @dataclass(frozen=True)
 class Codes:
@@ -78,6 +93,8 @@ class Harmonised:
     quarantine: pa.Table
     explained: pa.Table
     landed: Mapping[str, int] = field(default_factory=dict)
+    #: As OVERRIDES says.
+    overrides: pa.Table = field(default_factory=OVERRIDES.empty_table)
 
     @property
     def content_hash(self) -> str:

@@ -25,7 +25,7 @@ from migstats import candidate as candidates
 from migstats import frames, lake, settings, validate, vintage, warehouse, web
 from migstats import publish as publishing
 from migstats.candidate import Candidate, generations_of
-from migstats.corrections import correct, read_corrections
+from migstats.corrections import correct, read_corrections, require_unexpired
 from migstats.errors import (
     DeclarationError,
     LaterError,
@@ -47,7 +47,7 @@ from migstats.warehouse import Snapshot
 log = logging.getLogger("migstats")
 
 #: Tables of a slice that was read, one Parquet file each; fields of Harmonised.
-TABLES = ("series", "attributes", "quarantine", "explained", "facts")
+TABLES = ("series", "attributes", "quarantine", "explained", "overrides", "facts")
 
 #: Seconds before the first question whether an answer that is being prepared is there; then twice as long, and so on.
 POLL_SECONDS = 5.0
@@ -342,7 +342,7 @@ def read(landed: Landed, source: Source, folder: Path, *, lists: Path | None = N
     tables = {sha: _read_page(payload, dataset) for sha, payload in pages.items()}
     _check_total(landed, tables)
     harmonised = harmonise(tables, source.id, dataset, codes, concepts=listed, last_year=last_year)
-    harmonised = correct(harmonised, corrections, dataset=dataset.id, today=retrieved)
+    harmonised = correct(harmonised, corrections, dataset=dataset.id, release=landed.slice.release)
     _check_pages_apart(landed, harmonised)
     reach("read.harmonised")
     written = {name: lake.write_table(getattr(harmonised, name), home / f"{name}.parquet") for name in TABLES}
@@ -451,8 +451,11 @@ def _check_pages_apart(landed: Landed, harmonised: Harmonised) -> None:
 def check(reads: Sequence[Read], source: Source, *, run_id: str, url: str | None, today: dt.date) -> validate.Report:
     """Judge a candidate: what was landed, the canonical observation, and what only this source must obey.
 
-    Results go to ops.validation_result and the Data Docs. ValidationFailedError where a critical expectation failed.
+    Results go to ops.validation_result and the Data Docs. ValidationFailedError where a critical expectation failed,
+    DeclarationError where a correction expired before `today`.
     """
+    for made_with in {read.made_with for read in reads}:
+        require_unexpired(read_corrections(lake.facts_path(made_with) / source.id), today)
     parameters = validate.parameters(concepts(), today=today, quarantine_bound=source.quarantine_bound)
     own = settings.expectations() / f"{source.id}.json"
     suites = ["observation", *([source.id] if own.is_file() else [])]
@@ -606,56 +609,110 @@ def replay(source: Source, folder: Path, *, run_id: str, url: str, today: dt.dat
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a rebuild came to: loads and facts that were made again."""
+    """What a rebuild came to: loads and facts that were made again, and loads that other code made otherwise."""
 
     loads: int
     vintages: int
     figures: int
     seconds: float
+    differences: tuple[str, ...] = ()
 
 
-def rebuild(*, url: str, admin: str, workers: int = 1) -> Rebuilt:
-    """Drop `core` and `bi` and make them again from the snapshots, load by load, with the facts of each.
+def rebuild(*, url: str, admin: str, workers: int = 1, today: dt.date | None = None) -> Rebuilt:
+    """Drop `core` and make it and `bi` again from the snapshots, load by load, with the facts of each. No network.
 
-    No network. `admin` is the URL of the owner. The ledgers (landings, loads, vintages, decisions) stay. What bi shows
-    is made last; until then its readers find it empty. PermanentError where a load gives something else than it gave:
-    a snapshot is not what it was, or the code reads it otherwise.
+    `admin` is the URL of the owner. The ledgers (landings, loads, vintages, decisions, publications) stay. Everything
+    that is needed is looked for before anything is taken away, loads of other runs wait, and readers of `bi` see what
+    they saw until it is replaced as a whole. PermanentError where a snapshot or a fact is missing or not what it was,
+    where a load of this code gives something else than it gave, or where the warehouse fails its own suite after it.
     """
     began = time.monotonic()
-    with warehouse.connect(url) as connection:
-        loads = warehouse.rows(connection, "rebuild/loads")
-        published = [row["source"] for row in warehouse.rows(connection, "load/published_sources")]
-    with warehouse.connect(admin) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('migstats.publish', 0))")
-        connection.execute(warehouse.statement("rebuild/empty"))
-    figures = 0
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for load_ in loads:
-            reads = list(pool.map(_read_again, load_["landed"]))
-            totals = {name: load_[name] or 0 for name in ("added", "changed", "closed")}
-            recorded = vintage.Recorded(
-                load_["load_id"], load_["vintage_id"] if load_["outcome"] == "accepted" else None, totals
-            )
-            vintage.accept(url, load_["source"], reads, run_id="rebuild", code_version=code_version(), again=recorded)
-            figures += totals["added"] + totals["changed"]
-    publishing.publish(url, run_id="rebuild", only=published)
-    return Rebuilt(
-        len(loads), sum(1 for load_ in loads if load_["outcome"] == "accepted"), figures, time.monotonic() - began
+    with warehouse.connect(admin, autocommit=True) as holding:
+        [lock] = warehouse.rows(holding, "rebuild/lock")
+        if not lock["taken"]:
+            raise TryAgainError("a load or another rebuild is at work; wait for it (pause the DAGs), then run again")
+        with warehouse.connect(url) as connection:
+            loads = warehouse.rows(connection, "rebuild/loads")
+            published = [row["source"] for row in warehouse.rows(connection, "load/published_sources")]
+        _require_all_there(loads)
+        with warehouse.connect(admin) as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('migstats.publish', 0))")
+            connection.execute(warehouse.statement("rebuild/empty"))
+        figures = 0
+        differences: list[str] = []
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            for load_ in loads:
+                reads = list(pool.map(_read_again, load_["landed"]))
+                again = _recorded(load_)
+                counts = vintage.accept(
+                    url, load_["source"], reads, run_id="rebuild", code_version=code_version(), again=again
+                )
+                figures += again.totals["added"] + again.totals["changed"]
+                if counts.differs:
+                    differences.append(
+                        f"load {again.load_id} of {load_['source']}, made by {load_['code_version']}: {counts.differs}"
+                    )
+        for source_id in published:
+            check_warehouse(source_id, run_id="rebuild", url=url, today=today or dt.datetime.now(dt.UTC).date())
+        publishing.publish(url, run_id="rebuild", only=published, anew=True)
+    vintages = sum(1 for load_ in loads if load_["outcome"] == "accepted")
+    return Rebuilt(len(loads), vintages, figures, time.monotonic() - began, tuple(differences))
+
+
+def _recorded(load_: Mapping[str, Any]) -> vintage.Recorded:
+    """A row of `rebuild/loads` as the load that is on record."""
+    return vintage.Recorded(
+        load_id=load_["load_id"],
+        vintage_id=load_["vintage_id"] if load_["outcome"] == "accepted" else None,
+        totals={name: load_[name] or 0 for name in ("added", "changed", "closed")},
+        contents={facts["slice"]["slice"]: content for _, facts, content in load_["landed"] if content},
+        same_code=load_["code_version"] == code_version(),
     )
 
 
-def _read_again(work: tuple[str, dict[str, Any]]) -> Read:
-    """Read a landing with the facts that its load was made with."""
-    made_with, facts = work
-    landed = Landed.model_validate(facts)
+def _require_all_there(loads: Sequence[Mapping[str, Any]]) -> None:
+    """PermanentError where something that a rebuild needs is missing or damaged; nothing was taken away yet."""
+    bare = [load_["load_id"] for load_ in loads if not load_["landed"]]
+    if bare:
+        raise PermanentError(
+            f"{len(bare)} loads, {bare[0]} among them, were made before landings were kept and cannot be made again; "
+            "restore a backup instead"
+        )
+    seen: set[str] = set()
+    for made_with, facts, _ in (landing for load_ in loads for landing in load_["landed"]):
+        landed = Landed.model_validate(facts)
+        for sha in {page.sha256 for page in landed.pages} - seen:
+            lake.read_snapshot(sha)
+            seen.add(sha)
+        if made_with not in seen:
+            _kept_facts(made_with, landed.slice.source)
+            seen.add(made_with)
+
+
+def _kept_facts(made_with: str, source_id: str) -> Path:
+    """The folder of facts that a load was made with."""
     kept = lake.facts_path(made_with)
+    if not (kept / source_id / "source.yaml").is_file():
+        raise PermanentError(f"{kept}: the facts that a load was made with are not in the lake; restore them")
+    return kept
+
+
+def _read_again(work: tuple[str, dict[str, Any], str | None]) -> Read:
+    """Read a landing with the facts that its load was made with."""
+    made_with, facts, _ = work
+    landed = Landed.model_validate(facts)
+    kept = _kept_facts(made_with, landed.slice.source)
     folder = kept / landed.slice.source
-    if not (folder / "source.yaml").is_file():
-        raise PermanentError(f"{folder}: the facts that a load was made with are not in the lake; restore them")
     return read(landed, read_source(folder / "source.yaml"), folder, lists=kept / "codelists", fresh=True)
 
 
 # -- local files ------------------------------------------------------------------------------------------------
+
+
+def _only_release(source: Source) -> str:
+    """The newest edition: a local file does not say which one it is of."""
+    newest = source.release(None)
+    return newest.id if newest is not None else ""
 
 
 def read_file(path: Path, source: Source, dataset_id: str | None, folder: Path, *, today: dt.date) -> Harmonised:
@@ -681,7 +738,9 @@ def read_file(path: Path, source: Source, dataset_id: str | None, folder: Path, 
                 concepts=concepts(),
                 last_year=last_plausible_year(today),
             )
-            taken.append((dataset, correct(done, read_corrections(folder), dataset=dataset.id, today=today)))
+            corrections = read_corrections(folder)
+            require_unexpired(corrections, today)
+            taken.append((dataset, correct(done, corrections, dataset=dataset.id, release=_only_release(source))))
         except MigstatsError as error:
             refused.append(f"{dataset.id}: {error}")
     best = [t for t in taken if t[1].facts.num_rows] or taken

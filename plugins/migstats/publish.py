@@ -26,14 +26,24 @@ def waiting(url: str) -> dict[str, int]:
         return {row["source"]: row["vintage_id"] for row in warehouse.rows(connection, "load/to_publish")}
 
 
-def publish(url: str, *, run_id: str, only: Sequence[str] | None = None, attempt_id: int | None = None) -> Publication:
+def publish(
+    url: str,
+    *,
+    run_id: str,
+    only: Sequence[str] | None = None,
+    attempt_id: int | None = None,
+    anew: bool = False,
+) -> Publication:
     """Bring `bi` to the accepted vintages of all sources (or of `only`); nothing new is a no-op.
 
-    Only rows that differ are written. Publishes are serialised; a reader sees the state before or the state after.
+    Only rows that differ are written (with `anew` all of them, and `bi` holds nothing else). Publishes are serialised;
+    a reader sees the state before or the state after.
     """
     began = time.monotonic()
     with warehouse.connect(url) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('migstats.publish', 0))")
+        if anew:
+            warehouse.execute(connection, "rebuild/unpublish")
         vintages = {row["source"]: row["vintage_id"] for row in warehouse.rows(connection, "load/to_publish")}
         if only is not None:
             vintages = {source: vintage for source, vintage in vintages.items() if source in only}

@@ -66,6 +66,8 @@ class Counts:
     quarantined: int
     explained: int
     closed: int = 0
+    #: In what a load that was made again is not what is on record.
+    differs: str = ""
 
 
 def load_id_of(source: str, reads: Sequence[Read]) -> str:
@@ -267,6 +269,8 @@ def accept(
     began = time.monotonic()
     load_id = load_id_of(source, reads)
     with warehouse.connect(url) as connection:
+        if again is None:  # not while everything is made anew
+            connection.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('migstats.rebuild', 0))")
         warehouse.execute(connection, "load/lock_source", {"source": source})
         states = _states(connection, source, reads)
         done = warehouse.rows(connection, "load/find_load", {"load_id": load_id})
@@ -354,11 +358,21 @@ def _latest(connection: Connection, source: str) -> int | None:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A load that is on record, and what its vintage came to."""
+    """A load that is on record, what its vintage came to, and what each of its slices said (where that was kept)."""
 
     load_id: str
     vintage_id: int | None
     totals: Mapping[str, int]
+    contents: Mapping[str, str]
+    #: Whether it was made by the code that runs now: then it has to come out the same.
+    same_code: bool = True
+
+    def differs(self, reads: Sequence[Read], totals: Mapping[str, int]) -> str:
+        """In what a reading of today is not what is on record; empty where it is."""
+        other = [r.slice for r in reads if self.contents.get(r.slice) not in (None, r.content_sha256)]
+        if other:
+            return f"says something else in {', '.join(sorted(other))}"
+        return "" if dict(totals) == dict(self.totals) else f"gave {dict(self.totals)} and gives {dict(totals)} now"
 
 
 @dataclass(frozen=True)
@@ -430,6 +444,7 @@ def _write(connection: Connection, load: _Load, reads: Sequence[Read], moments: 
     return Counts(
         load_id=load_id,
         outcome="accepted" if any(totals.values()) else "unchanged",
+        differs=load.again.differs(reads, totals) if load.again is not None else "",
         vintage_id=vintage_id,
         snapshots=len(balance),
         closed=totals["closed"],
@@ -504,6 +519,7 @@ def _stage(
             at.alias("known_from"),
         )
     )
+    _stage_overrides(connection, read, written)
     target = ("core", f"observation_{read.source}") if alone else ("stage_facts",)
     if alone:
         rows = rows.with_columns(vintage_from=pl.lit(_next_vintage(connection), pl.Int32))
@@ -511,6 +527,16 @@ def _stage(
         rows = rows.with_columns(known_to=until)
     warehouse.copy(connection, target, rows)
     return dict(written.group_by("snapshot").len().iter_rows())
+
+
+def _stage_overrides(connection: Connection, read: Read, written: pl.DataFrame) -> None:
+    """Note which of the facts that are written were corrected, by which record."""
+    overrides = _frame(lake.read_table(lake.absolute(read.folder) / "overrides.parquet"))
+    applied = overrides.join(written.select(_KEY), on=_KEY, how="semi")
+    if applied.height:
+        vintage_id = pl.lit(_next_vintage(connection), pl.Int32)
+        rows = applied.with_columns(source=pl.lit(read.source), vintage_from=vintage_id)
+        warehouse.copy(connection, ("core", "override"), rows)
 
 
 def _stamp(moment: dt.datetime | None) -> pl.Expr:
@@ -574,17 +600,24 @@ def _record(
             "which rows are not its own (`ignore` in codes.csv, or `only`)"
         ) from error
     if load.again is not None:
-        if dict(totals) != dict(load.again.totals):
+        difference = load.again.differs(reads, totals)
+        if difference and load.again.same_code:
             raise PermanentError(
-                f"load {load.load_id} of {source} gave {dict(load.again.totals)} when it was made and gives "
-                f"{dict(totals)} now; its snapshots, facts or code are not what they were"
+                f"load {load.load_id} of {source} {difference}; its snapshots or facts are not what they were"
             )
     else:
         _add_load(connection, load, reads, released_at, vintage_id, changed=changed)
         for read in reads:
             key = {"source": source, "slice": read.slice, "release": read.release, "landed_at": read.landed_at}
-            made = {"load_id": load.load_id, "made_with": read.made_with}
-            warehouse.execute(connection, "load/add_load_landing", {**key, **made})
+            made = {
+                "load_id": load.load_id,
+                "made_with": read.made_with,
+                "content_sha256": read.content_sha256,
+            }
+            if warehouse.execute(connection, "load/add_load_landing", {**key, **made}) != 1:
+                raise PermanentError(
+                    f"slice {read.slice}: its landing of {read.landed_at} is not in the ledger; land it again"
+                )
     _set_states(connection, load, reads, moments)
     return vintage_id
 

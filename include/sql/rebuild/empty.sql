@@ -1,4 +1,5 @@
--- Take away what can be made again from the snapshots and the ledgers: facts, their places, what bi shows.
+-- Take away what can be made again from the snapshots and the ledgers: facts and their places. What bi shows is replaced
+-- by the publication at the end.
 DO $$
 DECLARE
     part regclass;
@@ -16,6 +17,6 @@ BEGIN
     END LOOP;
 END
 $$;
-TRUNCATE core.superseded, core.place, core.attributes, core.observation, core.series RESTART IDENTITY CASCADE;
-TRUNCATE bi.fact_observation, ops.slice_state;
-DELETE FROM ops.publication;
+TRUNCATE core.override, core.superseded, core.place, core.attributes, core.observation, core.series
+RESTART IDENTITY CASCADE;
+TRUNCATE ops.slice_state;

@@ -87,3 +87,26 @@ $$;
 ALTER TABLE ops.slice_state ADD COLUMN figures bigint;
 
 COMMENT ON COLUMN ops.slice_state.figures IS 'Figures of the slice at that release; NULL for what was loaded before';
+
+-- Figures that stand otherwise than they were published, each with the record of corrections.csv that says so.
+CREATE TABLE core.override (
+    source text NOT NULL REFERENCES ref.source,
+    series_id bigint NOT NULL,
+    time_id integer NOT NULL REFERENCES ref.period,
+    vintage_from integer NOT NULL,
+    override_id text NOT NULL,
+    published double precision NOT NULL,
+    corrected double precision NOT NULL,
+    why text NOT NULL,
+    evidence text NOT NULL,
+    author text NOT NULL,
+    expires date NOT NULL,
+    PRIMARY KEY (source, series_id, time_id, vintage_from)
+);
+
+COMMENT ON TABLE core.override IS 'Which figures of which vintage stand otherwise than published, and why';
+COMMENT ON COLUMN core.override.override_id IS 'Id of the record in corrections.csv of the source';
+COMMENT ON COLUMN core.override.published IS 'What the publisher prints';
+COMMENT ON COLUMN core.override.corrected IS 'What stands instead';
+
+GRANT SELECT, INSERT ON core.override TO migstats_etl;

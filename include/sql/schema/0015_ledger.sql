@@ -92,6 +92,11 @@ END
 $$;
 GRANT SELECT ON ops.unfinished, ops.run_state TO migstats_etl;
 
+-- What a load read from each landing, so that a rebuild can tell whether it reads the same.
+ALTER TABLE ops.load_landing ADD COLUMN content_sha256 text;
+
+COMMENT ON COLUMN ops.load_landing.content_sha256 IS 'Hash of what the landing says; NULL for what was loaded before';
+
 -- A load is one that is in the ledger of loads: a rejected candidate was not loaded.
 CREATE OR REPLACE VIEW ops.load_summary AS
 SELECT DISTINCT ON (o.source)

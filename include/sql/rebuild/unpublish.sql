@@ -1,0 +1,6 @@
+-- In the transaction that publishes everything anew: readers see the state before it or the state after it.
+WITH taken AS (
+    DELETE FROM ops.publication
+)
+
+DELETE FROM bi.fact_observation
