@@ -58,7 +58,7 @@ class Codelist:
 def read_csv(path: Path) -> list[dict[str, str]]:
     """Rows of a CSV of facts as text. DeclarationError names the line that has a field too many or too few."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets write a byte order mark
             reader = csv.reader(file, strict=True)
             header = next(reader, None)
             if not header or len(set(header)) != len(header):

@@ -24,6 +24,7 @@ from migstats.observation import (
     SHARED_ATTRIBUTES,
     WITHOUT_VALUE,
     period_bounds,
+    point_in_time,
     series_id,
     time_id,
 )
@@ -104,6 +105,11 @@ def read_codes(folder: Path, concepts: Path) -> Codes:
             found.append(f"line {number}: treatment {row['treatment']!r} is not map, ignore or unknown")
         elif row["treatment"] != "map" and row["column"] == VALUE:
             found.append(f"line {number}: a text in place of a figure is mapped to a status, never {row['treatment']}")
+        elif row["column"] == VALUE and row["concept"] == "obs_status" and _has_value(concepts, row["target"]):
+            found.append(
+                f"line {number}: {row['code']!r} stands where a figure should, and status {row['target']!r} says that "
+                "there is one"
+            )
         if row["code"] in codes:
             found.append(f"line {number}: {row['column']} {row['code']!r} stands twice for {row['concept']}")
         known = codelist_of(concepts, row["concept"])
@@ -113,6 +119,10 @@ def read_codes(folder: Path, concepts: Path) -> Codes:
     if found:
         raise DeclarationError("\n".join(f"{path}: {f}; mend the line" for f in found))
     return Codes(rows, sha256(path.read_bytes()).hexdigest())
+
+
+def _has_value(concepts: Path, status: str) -> bool:
+    return read_codelist(concepts, "obs_status").rows.get(status, {}).get("has_value") == "yes"
 
 
 # -- coded columns ----------------------------------------------------------------------------------------------
@@ -472,6 +482,7 @@ def harmonise(
         else:
             cells = _coded(table[how.column])
             mapped[concept] = _map(concept, how, cells, dataset, codes, concepts, problems)
+    _require_point_within(mapped["time_period"], dataset, problems)
     figures = _figures(raw, dataset, codes, flags, problems, concepts)
     if "freq" not in mapped:
         mapped["freq"] = _frequencies(mapped["time_period"])
@@ -554,6 +565,18 @@ def _periods(how: Column, cells: Coded, problems: _Problems, last_year: int) -> 
     problems.add(new == bad, "bad_period", how.column)
     problems.add(new == future, "future_period", how.column)
     return Coded(np.maximum(new, -1), list(targets))
+
+
+def _require_point_within(period: Coded, dataset: Dataset, problems: _Problems) -> None:
+    """A stock on 1 July is no figure about a first quarter: the period or the reference point is misunderstood."""
+    outside = []
+    for text in period.values:
+        _, first, last = period_bounds(text)
+        point = point_in_time(dataset.reference_point, first, last)
+        outside.append(point is not None and not first <= point <= last)
+    how = dataset.concepts["time_period"]
+    column = how.column if isinstance(how, Column) else ""
+    problems.add(_take(outside, period.codes, 0).astype(bool), "point_outside_period", column)
 
 
 def _time_ids(period: Coded) -> pa.Array:
@@ -718,7 +741,7 @@ def _explained(
 
 def wide(harmonised: Harmonised, slice_id: str) -> pl.DataFrame:
     """Observations in the columns of observation.COLUMNS, text and numbers, sorted by key."""
-    from migstats.observation import COLUMNS, period_of, point_in_time
+    from migstats.observation import COLUMNS, period_of
 
     facts = pl.from_arrow(harmonised.facts)
     series = pl.from_arrow(harmonised.series)
