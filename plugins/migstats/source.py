@@ -542,8 +542,7 @@ _BESIDE: Final = frozenset({"codelists", "samples"})
 
 def _roots(further: Iterable[Path] = ()) -> dict[Path, list[Path]]:
     """The project's folder, those of MIGSTATS_SOURCES and `further` → the folders in them, one for each source."""
-    listed = [Path(p) for p in os.environ.get("MIGSTATS_SOURCES", "").split(os.pathsep) if p]
-    roots = dict.fromkeys(p.resolve() for p in (settings.include() / "sources", *listed, *further))
+    roots = dict.fromkeys(p.resolve() for p in (settings.include() / "sources", *listed_folders(), *further))
     return {root: [] if _declares(root) else sorted(p for p in root.glob("*") if _may_declare(p)) for root in roots}
 
 
@@ -553,6 +552,11 @@ def _declares(folder: Path) -> bool:
 
 def _may_declare(path: Path) -> bool:
     return os.path.isdir(path) and path.name[0].isalpha() and path.name not in _BESIDE
+
+
+def listed_folders() -> list[Path]:
+    """The folders of MIGSTATS_SOURCES, as they are written there."""
+    return [Path(p) for p in os.environ.get("MIGSTATS_SOURCES", "").split(os.pathsep) if p]
 
 
 def source_folders(further: Iterable[Path] = ()) -> Iterator[Path]:
