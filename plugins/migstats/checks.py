@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from migstats import settings
-from migstats.codelists import codelist_of, read_codelist
+from migstats.codelists import Folders, codelist_of, names_of, read_codelist, read_csv
 from migstats.corrections import Correction, read_corrections
 from migstats.errors import DeclarationError
 from migstats.harmonise import Codes, read_codes
 from migstats.readers import VALUE
-from migstats.source import Column, Dataset, Source, Years, folder_of, plan, read_sources
+from migstats.source import Column, Dataset, Source, Years, codelist_folders, folder_of, plan, read_sources
 from migstats.validate import read_suites
 
 
@@ -34,10 +34,13 @@ def findings(further: Iterable[Path] = (), *, today: dt.date) -> tuple[list[str]
         sources = read_sources(further)
     except DeclarationError as error:
         return str(error).splitlines(), ""
-    found: list[str] = []
+    lists = codelist_folders(further)
+    found = list(_of_codelists(lists))
+    if found:
+        return found, ""
     for source in sources.values():
         folder = folder_of(source.id, further)
-        found += _of_source(source, folder, today)
+        found += _of_source(source, folder, lists, today)
     try:
         suites = read_suites(settings.expectations())
     except DeclarationError as error:
@@ -51,8 +54,50 @@ def findings(further: Iterable[Path] = (), *, today: dt.date) -> tuple[list[str]
     )
 
 
-def _of_source(source: Source, folder: Path, today: dt.date) -> Iterator[str]:
-    concepts = settings.include() / "codelists"
+def _of_codelists(lists: tuple[Path, ...]) -> Iterator[str]:
+    """What is wrong with the codes that private sources bring."""
+    known = names_of(lists)
+    for file in sorted(file for folder in lists[1:] for file in folder.glob("*.csv")):
+        if file.stem not in known:
+            yield f"{file}: there is no codelist {file.stem!r}; the lists are {', '.join(known)}"
+            continue
+        try:
+            codelist = read_codelist(lists, file.stem)
+            for row in read_csv(file):
+                for wrong in _of_code(codelist.name, row, lists):
+                    yield f"{file}: code {row['code']!r}: {wrong}"
+        except DeclarationError as error:
+            yield str(error)
+
+
+def _of_code(name: str, row: Mapping[str, str], lists: tuple[Path, ...]) -> Iterator[str]:
+    empty = [column for column in _NEEDED.get(name, ("name_en",)) if not row[column]]
+    if empty:
+        yield f"{', '.join(empty)} is empty"
+    if name == "indicator":
+        if row["unit"] not in read_codelist(lists, "unit"):
+            yield f"unit {row['unit']!r} is no code of codelist unit"
+        if row["stock_or_flow"] not in ("stock", "flow"):
+            yield f"stock_or_flow {row['stock_or_flow']!r} is neither stock nor flow"
+        try:
+            low, high = (float(row[bound] or "nan") for bound in ("min_value", "max_value"))
+        except ValueError as error:
+            yield f"min_value or max_value: {error}"
+        else:
+            if low > high:
+                yield f"min_value {row['min_value']} is above max_value {row['max_value']}"
+
+
+#: Columns that the warehouse needs; of all other lists, the English name.
+_NEEDED = {
+    "indicator": ("name_en", "definition", "unit", "stock_or_flow", "sdg_series", "owner", "topic"),
+    "area": ("name_en", "kind"),
+    "obs_status": ("name_en", "has_value"),
+    "source_preference": ("sources", "reason"),
+}
+
+
+def _of_source(source: Source, folder: Path, concepts: tuple[Path, ...], today: dt.date) -> Iterator[str]:
     try:
         codes = read_codes(folder, concepts)
         corrections = read_corrections(folder)
@@ -87,7 +132,7 @@ def _first_years(source: Source) -> Iterator[int]:
                 yield axis.start + axis.lag
 
 
-def _of_correction(correction: Correction, source: Source, concepts: Path, today: dt.date) -> Iterator[str]:
+def _of_correction(correction: Correction, source: Source, concepts: Folders, today: dt.date) -> Iterator[str]:
     if correction.expires < today:
         yield f"expired on {correction.expires}; look at the figure again, then give it a later date or remove it"
     if correction.dataset not in [d.id for d in source.datasets]:
@@ -98,7 +143,7 @@ def _of_correction(correction: Correction, source: Source, concepts: Path, today
             yield f"{concept}: {code!r} is no code of codelist {codelist.name}; mend the code"
 
 
-def _of_dataset(dataset: Dataset, codes: Codes, concepts: Path) -> Iterator[str]:
+def _of_dataset(dataset: Dataset, codes: Codes, concepts: Folders) -> Iterator[str]:
     catalogue = read_codelist(concepts, "indicator")
     for concept, how in dataset.concepts.items():
         codelist = codelist_of(concepts, concept)

@@ -559,6 +559,12 @@ def listed_folders() -> list[Path]:
     return [Path(p) for p in os.environ.get("MIGSTATS_SOURCES", "").split(os.pathsep) if p]
 
 
+def codelist_folders(further: Iterable[Path] = ()) -> tuple[Path, ...]:
+    """Our folder of codelists, and `codelists/` of each folder of private sources that has one."""
+    beside = (root / "codelists" for root in _roots(further))
+    return (settings.include() / "codelists", *(folder for folder in beside if os.path.isdir(folder)))
+
+
 def source_folders(further: Iterable[Path] = ()) -> Iterator[Path]:
     """Folders that hold a source.yaml: the project's, those of MIGSTATS_SOURCES, and `further`; by name."""
     folders = itertools.chain.from_iterable(_roots(further).values())
