@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import toy
 
 from migstats import demo, process, services
 from migstats.errors import ConfigurationError, DeclarationError
@@ -141,6 +142,39 @@ def test_every_selected_source_is_declared_and_every_host_has_a_pool() -> None:
     slots = demo.pools(sources.values())
     assert set(slots) == {f"host_{host}" for source in sources.values() for host in source.hosts}
     assert min(slots.values()) >= 1
+
+
+@pytest.mark.parametrize("releases", [True, False])
+def test_a_further_source_runs_for_the_slices_that_it_has_samples_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, releases: bool
+) -> None:
+    toy.declare(tmp_path, monkeypatch, "toy", "zoo", releases=releases)
+    if releases:
+        declaration = tmp_path / "sources" / "toy" / "source.yaml"
+        declaration.write_text(declaration.read_text().replace("{part}.csv", "{part}-{release}.csv"))
+    sources = read_sources()
+    before = demo.selection(sources)
+    assert not {"toy", "zoo"} & set(before), "without a sample nothing can be asked for"
+    for release in ("2019", "2022") if releases else ("",):
+        file = tmp_path / "sources" / "toy" / "sample" / release / "figures" / "part=b.csv"
+        file.parent.mkdir(parents=True)
+        file.write_bytes(toy.payload([{}]))
+    wanted = {"slices": ["figures/part=b"]} | ({"release": "2022"} if releases else {})
+    assert demo.selection(sources) == {**before, "toy": wanted}
+    assert demo.selection(sources, live=True) == {**before, "toy": {}, "zoo": {}}
+
+
+def test_services_find_the_folders_that_were_meant_where_the_command_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MIGSTATS_SOURCES", os.pathsep.join(["mine", "/srv/yours"]))
+    monkeypatch.setenv("MIGSTATS_LAKE", "lake")
+    monkeypatch.setenv("MIGSTATS_STATE", "var")
+    found = services.environment(tmp_path / "var", Record(ports=PORTS))
+    assert found["MIGSTATS_SOURCES"] == f"{tmp_path}/mine{os.pathsep}/srv/yours"
+    assert found["MIGSTATS_LAKE"] == f"{tmp_path}/lake"
+    assert found["MIGSTATS_DATA_DOCS"] == f"{tmp_path}/var/data_docs"
 
 
 @pytest.mark.parametrize(("text", "wanted"), [("- a", "each line is"), ("no_such_source:", "are no sources")])

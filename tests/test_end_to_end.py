@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from test_fifth_source import CODES, SOURCE, cube
 
 from migstats.process import free_port
 
@@ -26,7 +27,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             folder.chmod(0o755)
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("MIGSTATS_", "AIRFLOW"))}
     ports = {"PORT_UI": str(free_port()), "PORT_POSTGRES": str(free_port()), "PORT_REPLAY": str(free_port())}
-    return {**clean, **ports, "MIGSTATS_STATE": str(state)}
+    fifth = state / "mine" / "atlantis_census"  # a private source: two files, and a sample for each slice
+    (fifth / "sample" / "born").mkdir(parents=True)
+    (fifth / "source.yaml").write_text(SOURCE, encoding="utf-8")
+    (fifth / "codes.csv").write_text(CODES, encoding="utf-8")
+    for year in (2022, 2023):
+        (fifth / "sample" / "born" / f"year={year}.json").write_bytes(cube(year))
+    return {**clean, **ports, "MIGSTATS_STATE": str(state), "MIGSTATS_SOURCES": "mine"}
 
 
 def demo(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -35,6 +42,7 @@ def demo(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPr
         capture_output=True,
         text=True,
         env=environment,
+        cwd=environment["MIGSTATS_STATE"],
         timeout=900,
     )
 
@@ -56,13 +64,16 @@ def test_a_demo_goes_through_and_a_second_one_writes_nothing(environment: dict[s
     try:
         first = demo(environment, "up")
         assert first.returncode == 0, first.stdout[-4000:] + first.stderr[-4000:]
-        for said in ("undesa_stock", "unhcr_population", "worldbank_wdi", "eurostat_migr", "Morocco", "make stop"):
+        four = ("undesa_stock", "unhcr_population", "worldbank_wdi", "eurostat_migr")
+        for said in (*four, "atlantis_census", "Morocco", "make stop"):
             assert said in first.stdout
         morocco = (
             "SELECT published_value FROM bi.migrant_stock WHERE ref_area = 'MAR' AND sex = '_T' AND year = 2024 "
             "AND source = 'undesa_stock' AND counterpart_area = '_T'"
         )
         assert bi(environment, morocco) == [(111069.0,)]
+        fifth = "SELECT sum(value) FROM bi.migrant_stock WHERE source = 'atlantis_census' AND year = 2022"
+        assert bi(environment, fifth) == [(120.0,)]
         before = bi(environment, "SELECT source, vintage FROM bi.dim_source ORDER BY 1")
         second = demo(environment, "up")
         assert second.returncode == 0, second.stdout[-4000:] + second.stderr[-4000:]
@@ -72,11 +83,12 @@ def test_a_demo_goes_through_and_a_second_one_writes_nothing(environment: dict[s
             capture_output=True,
             text=True,
             env=environment,
+            cwd=environment["MIGSTATS_STATE"],
             check=True,
         )
         loads = json.loads(status.stdout)
         assert {(load["outcome"], load["loaded"]) for load in loads} == {("skip", 0)}
-        assert len(loads) == 4
+        assert len(loads) == 5
     finally:
         stopped = demo(environment, "down")
     assert stopped.returncode == 0, stopped.stderr

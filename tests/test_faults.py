@@ -220,6 +220,10 @@ def all_dags() -> set[str]:
         ("quarantine_bound: 1", 'quarantine_bound: 1\nschedule: "99 4 * * *"', "schedule '99 4 * * *'"),
         ("quarantine_bound: 1", 'quarantine_bound: 1\nschedule: "0 4 30 2 *"', "schedule '0 4 30 2 *'"),
         ("id: broken", "id: other", "name the folder after the id"),
+        ("quarantine_bound: 1", "releases: [{id: a, released: 2024-02-30}]", "'2024-02-30' is no date"),
+        ("quarantine_bound: 1", "? [a]\n: b", "a key has to be one word"),
+        ("title: broken", "title: " + "[" * 3_000 + "]" * 3_000, "collections stand in one another"),
+        ("reference_point: end", "reference_point: 02-29", "'02-29' is no day of every year"),
     ],
 )
 def test_a_broken_declaration_is_an_import_error_and_the_other_dags_are_there(
@@ -238,7 +242,7 @@ def test_a_broken_declaration_is_an_import_error_and_the_other_dags_are_there(
     said = errors["declarations.py"]
     assert str(file) in said
     assert named in said
-    if "YAML" not in named and "name the folder" not in named:
+    if "cannot be read as YAML" not in said and "name the folder" not in named:
         assert "docs/source.schema.json" in said
 
 

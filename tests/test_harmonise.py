@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from migstats import settings
-from migstats.errors import DriftError
+from migstats.errors import DeclarationError, DriftError
 from migstats.harmonise import Codes, Harmonised, harmonise, read_codes, wide
 from migstats.observation import EXPLAINED, QUARANTINED
 from migstats.readers import PLACE, ROW, VALUE, TextTable
@@ -131,9 +131,43 @@ def test_what_is_no_observation_is_kept_with_its_reason(codes: Codes, row: dict[
     assert reason in (*QUARANTINED, *EXPLAINED)
 
 
+@pytest.mark.parametrize(
+    ("point", "period", "kept"),
+    [
+        ("07-01", "2020", True),
+        ("07-01", "2020-Q3", True),
+        ("07-01", "2020-Q1", False),
+        ("12-31", "2020-S1", False),
+        ("end", "2020-Q1", True),
+    ],
+)
+def test_a_stock_on_a_day_outside_its_period_is_quarantined(codes: Codes, point: str, period: str, kept: bool) -> None:
+    concepts = {**DATASET["concepts"], "time_period": {"column": "time", "period": "sdmx"}}  # type: ignore[dict-item]
+    done = run(codes, {"time": period}, concepts=concepts, reference_point=point)
+    assert done.facts.num_rows == kept
+    assert why(done) == ([] if kept else [("point_outside_period", "line 2")])
+    assert "point_outside_period" in QUARANTINED
+
+
 def test_a_new_flag_stops_the_dataset_and_is_named(codes: Codes) -> None:
     with pytest.raises(DriftError, match=r"column flag: the flags \['C', 'q'\] are not in codes.csv"):
         run(codes, {"flag": "bq"}, {"flag": "C"})
+
+
+def test_a_marker_cannot_stand_for_a_status_that_says_there_is_a_figure(tmp_path: Path) -> None:
+    (tmp_path / "codes.csv").write_text(
+        "dataset,column,code,concept,target,treatment\n*,_value,..,obs_status,A,map\n*,_value,-,obs_status,O,map\n"
+    )
+    with pytest.raises(
+        DeclarationError, match=r"line 2: '\.\.' stands where a figure should, and status 'A'"
+    ) as caught:
+        read_codes(tmp_path, CONCEPTS)
+    assert "line 3" not in str(caught.value)
+
+
+def test_codes_that_a_spreadsheet_saved_are_read(codes: Codes, tmp_path: Path) -> None:
+    (tmp_path / "codes.csv").write_text(CODES, encoding="utf-8-sig")
+    assert read_codes(tmp_path, CONCEPTS).rows == codes.rows
 
 
 def test_a_renamed_column_is_named_with_those_that_there_are(codes: Codes) -> None:
@@ -208,3 +242,9 @@ def test_every_cell_is_accounted_for_whatever_comes(codes: Codes) -> None:
         explained = sum(done.explained["count"].to_pylist())
         assert done.facts.num_rows + done.quarantine.num_rows + explained == 200
         assert wide(done, "s").height == done.facts.num_rows
+
+
+def test_every_reason_of_quarantine_has_a_line_that_says_what_to_do() -> None:
+    text = (settings.home() / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    told = {word for line in text.splitlines() if line.startswith("| `") for word in line.split("|")[1].split("`")}
+    assert set(QUARANTINED) <= told

@@ -147,6 +147,29 @@ def test_publish_moves_bi_once_and_writes_only_what_differs(warehouse_url: str, 
     assert (more.added, more.removed) == (1, 0)
 
 
+def test_a_day_that_is_none_in_one_source_holds_up_no_other(warehouse_url: str, sources: list[Source]) -> None:
+    toy_, zoo, ark = sources
+    for source, period in ((toy_, "2020"), (zoo, "2021"), (ark, "2023-Q1")):
+        row = {"TIME_PERIOD": period, "NOTE": source.id}  # attributes of its own
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, [row]))
+    with warehouse.connect(warehouse_url) as connection:  # as a load before this version could leave it
+        for source, point in ((zoo, "02-29"), (ark, "07-01")):
+            changed = connection.execute(
+                "UPDATE core.attributes AS a SET reference_point = %s FROM core.observation AS o "
+                "WHERE o.attribute_id = a.attribute_id AND o.source = %s",
+                (point, source.id),
+            )
+            assert changed.rowcount == 1
+    publish.publish(warehouse_url, run_id="test")
+    with warehouse.connect(warehouse_url) as connection:
+        rows = connection.execute("SELECT source, point_in_time, published_value FROM bi.fact_observation").fetchall()
+    assert {(r["source"], r["point_in_time"], r["published_value"]) for r in rows} == {
+        ("toy", dt.date(2020, 12, 31), 1),
+        ("zoo", None, 1),
+        ("ark", None, 1),
+    }
+
+
 def test_several_accepted_sources_are_one_publish(warehouse_url: str, sources: list[Source]) -> None:
     for source in sources:
         toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, [{}]))

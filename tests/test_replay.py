@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import requests
+import yaml
+from test_source import DATASET, SOURCE
 
 from migstats import replay, settings
 from migstats.errors import ConfigurationError
@@ -295,3 +297,96 @@ def test_sdmx_errors_are_a_fault(target: str, status: int) -> None:
     found = ask(SDMX + target)
     assert found.status == status
     assert b"<S:Fault" in found.body
+
+
+# -- any other declared source
+
+
+class Declared:
+    """A private source of three yearly slices in pages, with releases where asked for, and its folder of samples."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+        self.folder = root / "sources" / "stat_office"
+        self.sample = self.folder / "sample"
+        self.sample.mkdir(parents=True)
+        dataset = {**DATASET, "query": {"of": "{year}", "sort": "a b"}, "page_parameter": "page", **changes}
+        facts = {**SOURCE, "datasets": [dataset]}
+        if "{release}" in dataset["url"]:
+            facts["releases"] = [{"id": y, "released": f"{y}-06-01"} for y in ("2024", "2023")]
+        (self.folder / "source.yaml").write_text(yaml.safe_dump(facts), encoding="utf-8")
+        monkeypatch.setenv("MIGSTATS_SOURCES", str(root / "sources"))
+
+    def put(self, name: str, text: str) -> None:
+        file = self.sample / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+OFFICE = "/stats.example.org/api/2021?"
+
+
+def test_a_file_named_for_a_slice_is_served_under_the_url_of_that_slice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Declared(tmp_path, monkeypatch)
+    source.put("stock/year=2021.csv", "one")
+    source.put("stock/year=2021.page2.csv", "two")
+    assert ask(OFFICE + "of=2021&sort=a+b&page=1") == replay.Answer(200, "text/csv; charset=utf-8", b"one")
+    assert ask(OFFICE + "page=2&sort=a%20b&of=2021").body == b"two"
+    assert [s.slice for s in replay.sampled(source.folder)] == ["stock/year=2021"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [
+        ("of=2021&sort=a+b&page=3", 404, "put it into {sample} as stock/year=2021.page3.*"),
+        ("of=2021&sort=z", 502, "no source is declared for this URL of 'stats.example.org'"),
+        ("of=2021&sort=a+b&more=1", 502, "no source is declared"),
+        ("of=2021&sort=a+b", 409, "several files are page 1 of stock/year=2021"),
+    ],
+)
+def test_what_no_file_is_named_for_is_said_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str, status: int, said: str
+) -> None:
+    source = Declared(tmp_path, monkeypatch)
+    for name in ("year=2021.csv", "year=2021.json", "year=2021.page2.csv", "year=2021.draft.csv", "year=20211.csv"):
+        source.put(f"stock/{name}", name)
+    found = ask(OFFICE + query)
+    assert (found.status, said.format(sample=source.sample) in found.body.decode()) == (status, True), found.body
+
+
+def test_the_samples_of_a_release_are_in_a_folder_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Declared(tmp_path, monkeypatch, url="https://stats.example.org/{release}/{year}", query={})
+    source.put("2024/stock/year=2020.csv", "new")
+    source.put("2023/stock/year=2020.csv", "old")
+    assert ask("/stats.example.org/2024/2020").body == b"new"
+    assert ask("/stats.example.org/2023/2020").body == b"old"
+    assert ask("/stats.example.org/2023/2021").status == 404
+
+
+def test_a_private_source_at_an_imitated_host_has_its_own_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SOURCE, "hosts", ["ec.europa.eu"])
+    source = Declared(tmp_path, monkeypatch, url="https://ec.europa.eu/eurostat/mine/{year}", query={})
+    source.put("stock/year=2020.csv", "mine")
+    assert ask("/ec.europa.eu/eurostat/mine/2020").body == b"mine"
+    assert ask("/ec.europa.eu/eurostat/mine/2021").status == 404
+    assert ask_json(CUBE + "migr_pop1ctz?geo=ZZ")["value"] == {}
+
+
+def test_a_declaration_that_cannot_be_read_keeps_no_other_from_being_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Declared(tmp_path, monkeypatch, query={})
+    source.put("stock/year=2021.csv", "one")
+    broken = source.folder.with_name("a_broken") / "source.yaml"
+    broken.parent.mkdir()
+    broken.write_text("id: [")
+    assert ask(OFFICE).body == b"one"
+    (source.folder / "source.yaml").write_text("id: [")
+    assert ask(OFFICE).status == 502, "and what changed is read again"
+
+
+def test_samples_of_the_projects_sources_are_beside_those_of_the_others(tmp_path: Path) -> None:
+    assert replay.samples_of(tmp_path / "new_source") == SAMPLES / "new_source"

@@ -75,14 +75,30 @@ def test_a_good_declaration_is_read(tmp_path: Path) -> None:
 # each: what is wrong, the field that the message names, what was found or what is missing
 BAD: dict[str, tuple[Change, str, str]] = {
     "unknown field": (lambda s, d: s.update(licens="x"), "licens", "Extra inputs are not permitted"),
-    "missing licence": (lambda s, d: s.pop("licence"), "licence", "Field required"),
-    "unknown redistribution": (lambda s, d: s["licence"].update(redistribution="maybe"), "licence.red", "'maybe'"),
+    "missing licence": (lambda s, d: s.pop("licence"), "licence: ", "Field required"),
+    "unknown redistribution": (
+        lambda s, d: s["licence"].update(redistribution="maybe"),
+        "licence.redistribution: ",
+        "'maybe'",
+    ),
     "empty title": (lambda s, d: s.update(title=" "), "title", "found ' '"),
     "unknown concept": (lambda s, d: d["concepts"].update(refarea="x"), "datasets.0.concepts", "'refarea' is no conc"),
     "concept left out": (lambda s, d: d["concepts"].pop("unit"), "datasets.0.concepts", "'unit' has to be declared"),
-    "host not listed": (lambda s, d: s.update(hosts=["other.org"]), "the whole file", "'stats.example.org' is not in"),
-    "other protocol": (lambda s, d: d.update(url="ftp://stats.example.org/{year}"), "the whole file", "'ftp' is not"),
-    "two datasets of one id": (lambda s, d: s["datasets"].append(d), "the whole file", "repeat: ['stock', 'stock']"),
+    "host not listed": (
+        lambda s, d: s.update(hosts=["other.org"]),
+        "(the whole file): ",
+        "'stats.example.org' is not in",
+    ),
+    "other protocol": (
+        lambda s, d: d.update(url="ftp://stats.example.org/{year}"),
+        "(the whole file): ",
+        "'ftp' is not",
+    ),
+    "two datasets of one id": (
+        lambda s, d: s["datasets"].append(d),
+        "(the whole file): ",
+        "repeat: ['stock', 'stock']",
+    ),
     "hole without axis": (lambda s, d: d.update(url=d["url"] + "/{geo}"), "datasets.0", "asks for ['geo']"),
     "hole without name": (lambda s, d: d.update(url=d["url"] + "/{}"), "datasets.0", "asks for ['']"),
     "hole not closed": (lambda s, d: d.update(url=d["url"] + "/{geo"), "datasets.0", "expected '}'"),
@@ -100,21 +116,54 @@ BAD: dict[str, tuple[Change, str, str]] = {
     ),
     "release in url, none declared": (
         lambda s, d: d.update(url=d["url"] + "/{release}"),
-        "the whole file",
+        "(the whole file): ",
         "`releases` is empty",
     ),
     "flow with a point": (lambda s, d: d.update(stock_or_flow="flow"), "datasets.0", "a flow has reference_point"),
     "stock over a period": (lambda s, d: d.update(reference_point="period"), "datasets.0", "a stock a point"),
+    "hole with a format": (
+        lambda s, d: d.update(url=d["url"] + "/{year:>z}"),
+        "datasets.0: ",
+        "asks for ['{year:>z}']",
+    ),
+    "hole with a conversion": (lambda s, d: d.update(query={"y": "{year!x}"}), "datasets.0: ", "asks for ['{year!x}']"),
+    "day that is not in every year": (
+        lambda s, d: d.update(reference_point="02-29"),
+        "datasets.0: ",
+        "'02-29' is no day",
+    ),
+    "day that is in no year": (lambda s, d: d.update(reference_point="06-31"), "datasets.0: ", "'06-31' is no day"),
+    "selection of nothing": (lambda s, d: d.update(only={"SEX": []}), "datasets.0.only.SEX: ", "at least 1 item"),
+    "years that are text": (
+        lambda s, d: d["slices"]["year"].update(start="old"),
+        "datasets.0.slices.year.start: ",
+        "'old'",
+    ),
+    "axis that is a number": (
+        lambda s, d: d["slices"].update(year=2020),
+        "datasets.0.slices.year: ",
+        "dictionary or instance of Years, or: Input should be a valid tuple (found 2020)",
+    ),
+    "column with a setting misspelt": (
+        lambda s, d: d["concepts"].update(ref_area={"column": "AREA", "shceme": "iso3"}),
+        "datasets.0.concepts.ref_area.shceme: ",
+        "Extra inputs",
+    ),
+    "column that is not named": (
+        lambda s, d: d["concepts"].update(ref_area={"scheme": "iso3"}),
+        "datasets.0.concepts.ref_area.column: ",
+        "Field required",
+    ),
     "no such day": (lambda s, d: d.update(reference_point="13-01"), "datasets.0.reference_point", "'13-01'"),
     "unknown reader": (lambda s, d: d.update(reader={"format": "pdf"}), "datasets.0.reader", "'pdf'"),
     "key that is no column": (
         lambda s, d: d.update(reader={"format": "workbook", "tables": [{**TABLE, "key": "b"}]}),
-        "datasets.0.reader.workbook.tables.0",
+        "datasets.0.reader.tables.0",
         "key 'b' is none of the columns code",
     ),
     "periods that are no expression": (
         lambda s, d: d.update(reader={"format": "workbook", "tables": [{**TABLE, "periods": "("}]}),
-        "datasets.0.reader.workbook.tables.0",
+        "datasets.0.reader.tables.0",
         "'(' is no regular expression",
     ),
     "period that is none": (
@@ -127,7 +176,7 @@ BAD: dict[str, tuple[Change, str, str]] = {
         "datasets.0.concepts",
         "time_period: blank says nothing about this concept",
     ),
-    "schedule of six fields": (lambda s, d: s.update(schedule="0 0 0 1 1 *"), "the whole file", "five fields"),
+    "schedule of six fields": (lambda s, d: s.update(schedule="0 0 0 1 1 *"), "(the whole file): ", "five fields"),
     "country that YAML reads as false": (
         lambda s, d: d.update(only={"geo": [False]}),
         "datasets.0.only.geo.0",
@@ -143,11 +192,11 @@ def test_a_bad_declaration_fails_with_file_field_found_and_remedy(tmp_path: Path
     path = written(tmp_path, change)
     with pytest.raises(DeclarationError) as caught:
         read_source(path)
-    first, *_, remedy = str(caught.value).splitlines()
-    assert first.startswith(f"{path}: ")
-    assert field in first
-    assert found in str(caught.value)
-    assert "docs/source.schema.json" in remedy
+    [only] = str(caught.value).splitlines()
+    assert only.startswith(f"{path}: ")
+    assert f" {field}" in only
+    assert found in only
+    assert "docs/source.schema.json" in only
 
 
 def test_every_wrong_field_of_a_file_is_named_not_only_the_first(tmp_path: Path) -> None:
@@ -160,18 +209,52 @@ def test_every_wrong_field_of_a_file_is_named_not_only_the_first(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("id: a\nid: b\n", "the key 'id' stands twice"),
+        ("id: a\nid: b\n", "the key 'id' stands twice.* line 2"),
         ("licence: {id: x, id: y}\n", "the key 'id' stands twice"),
         ("id: !!python/object:builtins.dict {}\n", "python/object"),
         ("id: [\n", "while parsing"),
+        ("id: a\nreleased: 2024-02-30\n", "'2024-02-30' is no date: .* line 2"),
+        ("released: 2024-01-01T25:00:00\n", "is no date"),
+        ("id: !!int x\n", "invalid literal"),
+        ("? [a]\n: b\n", r"a key has to be one word, found \['a'\].* line 1"),
+        ("? {a: b}\n: b\n", "a key has to be one word"),
+        ("a: " + "[" * 3_000 + "]" * 3_000, "more than 50 collections stand in one another.* line 1"),
+        ("a: " + "[" * 300_000, "more than 50 collections"),
     ],
+    ids=lambda text: text[:20],
 )
-def test_a_file_that_is_no_plain_yaml_is_refused(tmp_path: Path, text: str, found: str) -> None:
+def test_a_file_that_is_no_plain_yaml_is_refused_in_one_line(tmp_path: Path, text: str, found: str) -> None:
     path = tmp_path / "source.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DeclarationError, match=found) as caught:
         read_source(path)
-    assert str(path) in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).endswith("; mend the line named")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]\n", "a: &a {b: *a}\n", "- 1\n", "", "id: 2024-02-28\n"])
+def test_yaml_that_is_no_declaration_is_refused_by_field(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "source.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DeclarationError, match=r"docs/source\.schema\.json"):
+        read_source(path)
+
+
+def test_a_declaration_that_an_editor_of_windows_saved_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_source(path).id == "stat_office"
+
+
+def test_an_error_within_a_dataset_is_not_said_of_the_list_of_datasets_too(tmp_path: Path) -> None:
+    path = written(tmp_path, lambda s, d: d["concepts"].update(sex={"column": "SEX", "colour": "red"}))
+    with pytest.raises(DeclarationError) as caught:
+        read_source(path)
+    assert str(caught.value).count("\n") == 0
+    path = written(tmp_path, lambda s, d: s.update(datasets=[]))
+    with pytest.raises(DeclarationError, match="datasets: Tuple should have at least 1 item"):
+        read_source(path)
 
 
 def test_a_folder_is_named_for_the_id_of_its_source(tmp_path: Path) -> None:
@@ -216,9 +299,24 @@ def test_private_sources_come_from_the_environment_and_the_same_folder_counts_on
     assert folder_of("other") == tmp_path / "b" / "other"
 
 
+@pytest.mark.parametrize(("file", "said"), [("source.yml", "but source.yml;"), ("", "but nothing;")])
+def test_a_folder_without_a_declaration_beside_good_ones_is_found(tmp_path: Path, file: str, said: str) -> None:
+    written(tmp_path)
+    forgotten = tmp_path / "forgotten"
+    forgotten.mkdir()
+    if file:
+        (forgotten / file).write_text("id: forgotten\n")
+    for name in ("codelists", "samples", ".git", "_drafts"):
+        (tmp_path / name).mkdir()
+    good, wrong = declared([tmp_path])
+    assert "stat_office" in good
+    assert list(wrong) == [forgotten]
+    assert wrong[forgotten].startswith(f"{forgotten}: has no source.yaml, {said}")
+
+
 @pytest.mark.parametrize("name", ["nowhere", "a/stat_office"])
 def test_a_folder_without_sources_in_it_is_an_error_not_an_empty_list(tmp_path: Path, name: str) -> None:
-    written(tmp_path / "a")
+    (written(tmp_path / "a").parent / "sample").mkdir()
     with pytest.raises(DeclarationError, match="each source is a folder in it"):
         read_sources([tmp_path / name])
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import polars as pl
 
 from migstats import gate, vintage, warehouse
+from migstats.codelists import Folders
 from migstats.errors import DeclarationError, PermanentError
 from migstats.faultpoint import reach
 from migstats.vintage import Counts, Read
@@ -66,7 +67,9 @@ def id_of(source: str, generations: Generations, base_vintage: int | None) -> st
     return digest.hexdigest()[:32]
 
 
-def judge(url: str, source: str, folder: Path, generations: Generations, *, concepts: Path, run_id: str) -> Candidate:
+def judge(
+    url: str, source: str, folder: Path, generations: Generations, *, concepts: Folders, run_id: str
+) -> Candidate:
     """Compare a candidate with what was accepted, keep what was found, and say whether a person has to decide.
 
     A candidate that was judged before keeps its findings and its decision. One that says what was accepted is not kept.
@@ -126,7 +129,7 @@ def _slice(read: Read) -> tuple[str, str]:
 
 
 def _compare(
-    connection: Connection, folder: Path, generations: Generations, concepts: Path
+    connection: Connection, folder: Path, generations: Generations, concepts: Folders
 ) -> tuple[list[gate.Finding], pl.DataFrame]:
     """Findings of each generation against the one before, and the largest differences of the last against the first."""
     rules, golden = gate.read_rules(folder), gate.read_golden(folder)

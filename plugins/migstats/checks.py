@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from migstats import settings
-from migstats.codelists import codelist_of, read_codelist
+from migstats.codelists import Folders, codelist_of, names_of, read_codelist, read_csv
 from migstats.corrections import Correction, read_corrections
 from migstats.errors import DeclarationError
-from migstats.harmonise import read_codes
+from migstats.harmonise import Codes, read_codes
 from migstats.readers import VALUE
-from migstats.source import Column, Dataset, Source, folder_of, plan, read_sources
+from migstats.source import Column, Dataset, Source, Years, codelist_folders, folder_of, plan, read_sources
 from migstats.validate import read_suites
 
 
@@ -24,17 +24,23 @@ def source_schema() -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def findings(further: Iterable[Path] = ()) -> tuple[list[str], str]:
-    """What is wrong with the declarations, one line each, and a summary of what was looked at."""
+def findings(further: Iterable[Path] = (), *, today: dt.date) -> tuple[list[str], str]:
+    """What is wrong with the declarations, one line each, and a summary of what was looked at.
+
+    A correction that has expired by `today` is a finding: it would stop the next run.
+    """
     further = tuple(further)
     try:
         sources = read_sources(further)
     except DeclarationError as error:
         return str(error).splitlines(), ""
-    found: list[str] = []
+    lists = codelist_folders(further)
+    found = list(_of_codelists(lists))
+    if found:
+        return found, ""
     for source in sources.values():
         folder = folder_of(source.id, further)
-        found += _of_source(source, folder)
+        found += _of_source(source, folder, lists, today)
     try:
         suites = read_suites(settings.expectations())
     except DeclarationError as error:
@@ -48,12 +54,54 @@ def findings(further: Iterable[Path] = ()) -> tuple[list[str], str]:
     )
 
 
-def _of_source(source: Source, folder: Path) -> Iterator[str]:
-    concepts = settings.include() / "codelists"
+def _of_codelists(lists: tuple[Path, ...]) -> Iterator[str]:
+    """What is wrong with the codes that private sources bring."""
+    known = names_of(lists)
+    for file in sorted(file for folder in lists[1:] for file in folder.glob("*.csv")):
+        if file.stem not in known:
+            yield f"{file}: there is no codelist {file.stem!r}; the lists are {', '.join(known)}"
+            continue
+        try:
+            codelist = read_codelist(lists, file.stem)
+            for row in read_csv(file):
+                for wrong in _of_code(codelist.name, row, lists):
+                    yield f"{file}: code {row['code']!r}: {wrong}"
+        except DeclarationError as error:
+            yield str(error)
+
+
+def _of_code(name: str, row: Mapping[str, str], lists: tuple[Path, ...]) -> Iterator[str]:
+    empty = [column for column in _NEEDED.get(name, ("name_en",)) if not row[column]]
+    if empty:
+        yield f"{', '.join(empty)} is empty"
+    if name == "indicator":
+        if row["unit"] not in read_codelist(lists, "unit"):
+            yield f"unit {row['unit']!r} is no code of codelist unit"
+        if row["stock_or_flow"] not in ("stock", "flow"):
+            yield f"stock_or_flow {row['stock_or_flow']!r} is neither stock nor flow"
+        try:
+            low, high = (float(row[bound] or "nan") for bound in ("min_value", "max_value"))
+        except ValueError as error:
+            yield f"min_value or max_value: {error}"
+        else:
+            if low > high:
+                yield f"min_value {row['min_value']} is above max_value {row['max_value']}"
+
+
+#: Columns that the warehouse needs; of all other lists, the English name.
+_NEEDED = {
+    "indicator": ("name_en", "definition", "unit", "stock_or_flow", "sdg_series", "owner", "topic"),
+    "area": ("name_en", "kind"),
+    "obs_status": ("name_en", "has_value"),
+    "source_preference": ("sources", "reason"),
+}
+
+
+def _of_source(source: Source, folder: Path, concepts: tuple[Path, ...], today: dt.date) -> Iterator[str]:
     try:
         codes = read_codes(folder, concepts)
         corrections = read_corrections(folder)
-        plan(source, today=dt.date(2026, 1, 1))
+        plan(source, today=max([today, *(dt.date(year, 12, 31) for year in _first_years(source))]))
     except DeclarationError as error:
         yield from str(error).splitlines()
         return
@@ -69,14 +117,24 @@ def _of_source(source: Source, folder: Path) -> Iterator[str]:
                 "mend the name of the column or concept, or remove the lines"
             )
     for correction in corrections:
-        for finding in _of_correction(correction, source, concepts):
+        for finding in _of_correction(correction, source, concepts, today):
             yield f"{folder}/corrections.csv: {correction.id}: {finding}"
     for dataset in source.datasets:
-        for finding in _of_dataset(dataset, concepts):
+        for finding in _of_dataset(dataset, codes, concepts):
             yield f"{folder}/source.yaml: dataset {dataset.id}: {finding}"
 
 
-def _of_correction(correction: Correction, source: Source, concepts: Path) -> Iterator[str]:
+def _first_years(source: Source) -> Iterator[int]:
+    """The years in which the open runs of years begin to have slices; one may lie ahead."""
+    for dataset in source.datasets:
+        for axis in dataset.slices.values():
+            if isinstance(axis, Years) and axis.end is None:
+                yield axis.start + axis.lag
+
+
+def _of_correction(correction: Correction, source: Source, concepts: Folders, today: dt.date) -> Iterator[str]:
+    if correction.expires < today:
+        yield f"expired on {correction.expires}; look at the figure again, then give it a later date or remove it"
     if correction.dataset not in [d.id for d in source.datasets]:
         yield f"dataset {correction.dataset!r} is not declared in source.yaml; mend the name"
     for concept, code in correction.key:
@@ -85,7 +143,7 @@ def _of_correction(correction: Correction, source: Source, concepts: Path) -> It
             yield f"{concept}: {code!r} is no code of codelist {codelist.name}; mend the code"
 
 
-def _of_dataset(dataset: Dataset, concepts: Path) -> Iterator[str]:
+def _of_dataset(dataset: Dataset, codes: Codes, concepts: Folders) -> Iterator[str]:
     catalogue = read_codelist(concepts, "indicator")
     for concept, how in dataset.concepts.items():
         codelist = codelist_of(concepts, concept)
@@ -93,6 +151,14 @@ def _of_dataset(dataset: Dataset, concepts: Path) -> Iterator[str]:
             if codelist is not None and how not in codelist:
                 yield f"{concept}: {how!r} is no code of codelist {codelist.name}"
             continue
+        if how.scheme is None and codelist is not None and concept not in ("obs_status", "conf_status"):
+            treatments = {treatment for _, treatment in codes.of(dataset.id, how.column, concept).values()}
+            if "map" not in treatments:
+                yield (
+                    f"{concept}: column {how.column!r} has no scheme, and codes.csv maps none of its codes: every row "
+                    f"would go to quarantine; give it `scheme: code` where the codes are ours, the scheme of codelist "
+                    f"{codelist.name} in which they stand, or lines in codes.csv"
+                )
         if how.scheme is not None and codelist is not None:
             try:
                 codelist.scheme(how.scheme)

@@ -108,7 +108,7 @@ def check(further: Sources = None) -> None:
     """Check every declaration: sources, codes, corrections, suites. All findings, not the first."""
     from migstats.checks import findings
 
-    found, summary = findings(further or ())
+    found, summary = findings(further or (), today=dt.datetime.now(dt.UTC).date())
     for finding in found:
         print(finding, file=sys.stderr)
     if found:

@@ -1,6 +1,7 @@
 """Codelists: `include/codelists/<name>.csv`, one row per code, read as text.
 
 Column `code` is ours; further columns hold names and other publishers' codes for the same thing (schemes).
+A folder of private sources may bring rows of its own in `codelists/<name>.csv` beside them: added, never overriding.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from migstats.errors import DeclarationError
 
 #: Concepts whose codes stand in a codelist of another name.
 CODELIST_OF = {"ref_area": "area", "counterpart_area": "area"}
+
+#: Our folder of codelists, or ours and then those of private sources.
+Folders = Path | tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Codelist:
 def read_csv(path: Path) -> list[dict[str, str]]:
     """Rows of a CSV of facts as text. DeclarationError names the line that has a field too many or too few."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets write a byte order mark
             reader = csv.reader(file, strict=True)
             header = next(reader, None)
             if not header or len(set(header)) != len(header):
@@ -77,18 +81,41 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 @cache
-def read_codelist(folder: Path, name: str) -> Codelist:
-    """Read `<folder>/<name>.csv`; DeclarationError where a code is empty or stands twice."""
-    rows: dict[str, Mapping[str, str]] = {}
-    for row in read_csv(folder / f"{name}.csv"):
-        code = row.get("code", "")
-        if not code or code in rows:
-            raise DeclarationError(f"{folder / name}.csv: the code {code!r} is empty or stands twice")
-        rows[code] = row
+def read_codelist(folders: Folders, name: str) -> Codelist:
+    """Read `<name>.csv` of our folder, and add the rows of the further folders that have a file of this name.
+
+    DeclarationError where a code is empty or stands twice in a file, where a further file has other columns, or where
+    it says something else of a code that is there: figures that carry it would change their meaning.
+    """
+    ours, *further = folders if isinstance(folders, tuple) else (folders,)
+    rows = _rows(ours / f"{name}.csv")
+    columns = set(next(iter(rows.values()), {}))
+    for file in (folder / f"{name}.csv" for folder in further):
+        for code, row in _rows(file).items() if file.is_file() else ():
+            if set(row) != columns:
+                raise DeclarationError(f"{file}: line 1: the columns are {', '.join(row)}; expected {sorted(columns)}")
+            if rows.setdefault(code, row) != row:
+                raise DeclarationError(f"{file}: the code {code!r} means something else already; choose another code")
     return Codelist(name, rows)
 
 
-def codelist_of(folder: Path, concept: str) -> Codelist | None:
+def _rows(file: Path) -> dict[str, Mapping[str, str]]:
+    rows: dict[str, Mapping[str, str]] = {}
+    for row in read_csv(file):
+        code = row.get("code", "")
+        if not code or code in rows:
+            raise DeclarationError(f"{file}: the code {code!r} is empty or stands twice")
+        rows[code] = row
+    return rows
+
+
+def codelist_of(folders: Folders, concept: str) -> Codelist | None:
     """The codelist of a concept, or None where the concept is free text (unit has one, note has none)."""
     name = CODELIST_OF.get(concept, concept)
-    return read_codelist(folder, name) if (folder / f"{name}.csv").is_file() else None
+    return read_codelist(folders, name) if name in names_of(folders) else None
+
+
+def names_of(folders: Folders) -> list[str]:
+    """The names of our codelists; a further folder brings codes, no lists."""
+    ours = folders[0] if isinstance(folders, tuple) else folders
+    return sorted(file.stem for file in ours.glob("*.csv"))

@@ -31,11 +31,11 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.table import Table
 
-from migstats import postgres, process, services, settings, warehouse
+from migstats import postgres, process, replay, services, settings, warehouse
 from migstats.errors import ConfigurationError, DeclarationError, MigstatsError, PermanentError, TryAgainError
 from migstats.pools import DESCRIPTION, pools
 from migstats.services import AIRFLOW_SERVICES, Ports, Record
-from migstats.source import Source, read_sources
+from migstats.source import Source, folder_of, read_sources
 
 #: Seconds that the runs of the samples, and those of the real publishers, may take before we stop watching.
 PATIENCE = {"demo": 900.0, "live": 6 * 3600.0}
@@ -151,8 +151,11 @@ def _until(done: Callable[[], bool], guard: Callable[[], None], patience: float,
 # --- what is run -----------------------------------------------------------------------------------------------
 
 
-def selection(sources: Mapping[str, Source]) -> dict[str, dict[str, Any]]:
-    """Source → parameters of its run, from `include/samples/demo.yaml`: the samples do not hold every year."""
+def selection(sources: Mapping[str, Source], *, live: bool = False) -> dict[str, dict[str, Any]]:
+    """Source → parameters of its run, from `include/samples/demo.yaml`: the samples do not hold every year.
+
+    A source that is not named there runs for the slices that there are samples of, newest release; `live`, for all.
+    """
     file = settings.include() / "samples" / "demo.yaml"
     try:
         facts = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -163,7 +166,20 @@ def selection(sources: Mapping[str, Source]) -> dict[str, dict[str, Any]]:
     unknown = sorted(set(facts) - set(sources))
     if unknown:
         raise DeclarationError(f"{file}: {unknown} are no sources; there are {sorted(sources)}")
-    return {name: facts[name] or {} for name in sorted(facts)}
+    others = {name: {} if live else _sampled(name) for name in sorted(set(sources) - set(facts))}
+    return {name: facts[name] or {} for name in sorted(facts)} | {
+        name: chosen for name, chosen in others.items() if live or chosen
+    }
+
+
+def _sampled(source_id: str) -> dict[str, Any]:
+    """Parameters of a run for which there are samples; none where there is no sample."""
+    found = replay.sampled(folder_of(source_id))
+    newest = max(found, key=lambda s: s.released or dt.date.min, default=None)
+    if newest is None:
+        return {}
+    slices = [s.slice for s in found if s.release == newest.release]
+    return {"slices": slices} | ({"release": newest.release} if newest.release else {})
 
 
 def _set_pools(airflow: Airflow, slots: Mapping[str, int]) -> None:
@@ -596,7 +612,12 @@ def up(live: bool) -> None:
     state = settings.state().absolute()
     ports = services.chosen_ports(os.environ)
     sources = read_sources()
-    wanted = selection(sources)
+    wanted = selection(sources, live=live)
+    for name in sorted(set(sources) - set(wanted)):
+        place = replay.samples_of(folder_of(name))
+        console.print(
+            f"[yellow]![/] {name} is not run: it has no sample; CONTRIBUTING.md says how to name one in {place}"
+        )
     services.prepare(state)
     with services.exclusive(state):
         record = services.read_record(state) or Record(ports=ports, live=live)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
 import pyarrow as pa
 
-from migstats.codelists import read_codelist
+from migstats.codelists import Folders, read_codelist
 from migstats.errors import DeclarationError
 from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES, WITHOUT_VALUE, period_of, time_id
 
@@ -193,7 +192,7 @@ def profile(
     series: pa.Table,
     attributes: pa.Table,
     facts: pa.Table,
-    codelists: Path,
+    codelists: Folders,
     sums: Mapping[str, Sum] | None = None,
 ) -> pd.DataFrame:
     """Describe a candidate in some hundred rows, for the suite `observation` and the one of its source.
@@ -256,7 +255,7 @@ def _places(facts: pl.DataFrame, at: pl.Series) -> pl.Series:
     return pl.Series([None if i is None else next(texts) for i in at], dtype=pl.String)
 
 
-def _groups(used: pl.DataFrame, attributes: pl.DataFrame, facts: pl.DataFrame, codelists: Path) -> pl.DataFrame:
+def _groups(used: pl.DataFrame, attributes: pl.DataFrame, facts: pl.DataFrame, codelists: Folders) -> pl.DataFrame:
     """One row per indicator, attributes, status and presence of a value, with bounds and where they are."""
     value, finite = pl.col("value"), pl.col("value").is_finite()
     placed = pl.col("place").is_not_null() & pl.col("snapshot").is_not_null() & pl.col("row").is_not_null()
@@ -301,7 +300,7 @@ def _groups(used: pl.DataFrame, attributes: pl.DataFrame, facts: pl.DataFrame, c
     )
 
 
-def _catalogue(codelists: Path) -> pl.DataFrame:
+def _catalogue(codelists: Folders) -> pl.DataFrame:
     """Indicator → unit, stock or flow, and bounds of the indicator catalogue; an empty bound is none."""
     rows = read_codelist(codelists, "indicator").rows
     try:
@@ -311,7 +310,7 @@ def _catalogue(codelists: Path) -> pl.DataFrame:
         ]
     except (KeyError, ValueError) as error:
         raise DeclarationError(
-            f"{codelists / 'indicator.csv'}: {error}; expected the columns unit and stock_or_flow, and numbers in "
+            f"codelist indicator: {error}; expected the columns unit and stock_or_flow, and numbers in "
             "min_value and max_value"
         ) from error
     texts, bounds = ("indicator", "unit_expected", "kind_expected"), ("bound_min", "bound_max")
@@ -323,7 +322,7 @@ def _bound(cell: str) -> float | None:
     return float(cell) if cell else None
 
 
-def _values(used: pl.DataFrame, dimension: str, codelists: Path) -> pl.DataFrame:
+def _values(used: pl.DataFrame, dimension: str, codelists: Folders) -> pl.DataFrame:
     """One row per distinct code of a dimension."""
     found = (
         used.group_by(dimension)
@@ -342,7 +341,7 @@ def _values(used: pl.DataFrame, dimension: str, codelists: Path) -> pl.DataFrame
     return found
 
 
-def _column(codelists: Path, name: str, column: str, alias: str, code: str) -> pl.DataFrame:
+def _column(codelists: Folders, name: str, column: str, alias: str, code: str) -> pl.DataFrame:
     cells = read_codelist(codelists, name).column(column)
     return pl.DataFrame({code: list(cells), alias: list(cells.values())}, schema={code: pl.String, alias: pl.String})
 
@@ -419,7 +418,7 @@ def _keys(
     return pl.concat(rows, how="diagonal").with_columns(about=pl.lit("key"))
 
 
-def _self_corridors(used: pl.DataFrame, facts: pl.DataFrame, codelists: Path) -> pl.DataFrame:
+def _self_corridors(used: pl.DataFrame, facts: pl.DataFrame, codelists: Folders) -> pl.DataFrame:
     """Figures other than 0 that lead from an area to itself: one row per area (the WORST most), or one that says 0."""
     # From all to all, or from unknown to unknown, is no corridor.
     kinds = read_codelist(codelists, "area").column("kind")

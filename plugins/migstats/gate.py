@@ -16,7 +16,7 @@ import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from migstats.codelists import read_codelist, read_csv
+from migstats.codelists import Folders, read_codelist, read_csv
 from migstats.errors import DeclarationError
 from migstats.observation import DEFAULTS, SERIES_DIMENSIONS
 
@@ -161,7 +161,7 @@ def read_golden(folder: Path) -> tuple[Golden, ...]:
     return tuple(golden)
 
 
-def read_lists(concepts: Path) -> Lists:
+def read_lists(concepts: Folders) -> Lists:
     """The codelists that the gate goes by."""
     areas = read_codelist(concepts, "area").rows
     ages = read_codelist(concepts, "age").rows

@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migstats.codelists import codelist_of, read_codelist, read_csv
+from migstats.codelists import Folders, codelist_of, read_codelist, read_csv
 from migstats.errors import DeclarationError, DriftError
 from migstats.observation import (
     DEFAULTS,
@@ -24,6 +24,7 @@ from migstats.observation import (
     SHARED_ATTRIBUTES,
     WITHOUT_VALUE,
     period_bounds,
+    point_in_time,
     series_id,
     time_id,
 )
@@ -102,8 +103,8 @@ class Harmonised:
         return content_hash(self.facts)
 
 
-def read_codes(folder: Path, concepts: Path) -> Codes:
-    """Read and check `codes.csv` of a source folder; `concepts` is the folder of our codelists.
+def read_codes(folder: Path, concepts: Folders) -> Codes:
+    """Read and check `codes.csv` of a source folder; `concepts` are the folders of codelists.
 
     DeclarationError gathers every line that names no concept or no code of ours.
     """
@@ -121,6 +122,11 @@ def read_codes(folder: Path, concepts: Path) -> Codes:
             found.append(f"line {number}: treatment {row['treatment']!r} is not map, ignore or unknown")
         elif row["treatment"] != "map" and row["column"] == VALUE:
             found.append(f"line {number}: a text in place of a figure is mapped to a status, never {row['treatment']}")
+        elif row["column"] == VALUE and row["concept"] == "obs_status" and _has_value(concepts, row["target"]):
+            found.append(
+                f"line {number}: {row['code']!r} stands where a figure should, and status {row['target']!r} says that "
+                "there is one"
+            )
         if row["code"] in codes:
             found.append(f"line {number}: {row['column']} {row['code']!r} stands twice for {row['concept']}")
         known = codelist_of(concepts, row["concept"])
@@ -130,6 +136,10 @@ def read_codes(folder: Path, concepts: Path) -> Codes:
     if found:
         raise DeclarationError("\n".join(f"{path}: {f}; mend the line" for f in found))
     return Codes(rows, sha256(path.read_bytes()).hexdigest())
+
+
+def _has_value(concepts: Folders, status: str) -> bool:
+    return read_codelist(concepts, "obs_status").rows.get(status, {}).get("has_value") == "yes"
 
 
 # -- coded columns ----------------------------------------------------------------------------------------------
@@ -194,7 +204,7 @@ class _Problems:
 _UNKNOWN, _IGNORED, _DECLARED_UNKNOWN, _EMPTY = -2, -3, -4, -1
 
 
-def _resolver(concept: str, column: Column, dataset: Dataset, codes: Codes, concepts: Path) -> Callable[[str], str]:
+def _resolver(concept: str, column: Column, dataset: Dataset, codes: Codes, concepts: Folders) -> Callable[[str], str]:
     """A function from the publisher's code to ours, or to one of the reserved marks as text."""
     listed = codes.of(dataset.id, column.column, concept)
     codelist = codelist_of(concepts, concept)
@@ -217,7 +227,7 @@ def _resolver(concept: str, column: Column, dataset: Dataset, codes: Codes, conc
 
 
 def _map(
-    concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes, concepts: Path, problems: _Problems
+    concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes, concepts: Folders, problems: _Problems
 ) -> Coded:
     """Map a column to our codes; rows whose code is unknown, ignored or missing are noted in `problems`."""
     resolve = _resolver(concept, column, dataset, codes, concepts)
@@ -316,7 +326,7 @@ class _Figures:
 
 
 def _figures(
-    raw: pl.Series, dataset: Dataset, codes: Codes, flags: Mapping[str, Coded], problems: _Problems, concepts: Path
+    raw: pl.Series, dataset: Dataset, codes: Codes, flags: Mapping[str, Coded], problems: _Problems, concepts: Folders
 ) -> _Figures:
     """Values and statuses. A text that is neither a number nor a declared marker is not guessed at."""
     value = _numbers(raw, dataset.number, dataset.unit_mult)
@@ -353,7 +363,7 @@ def _says(coded: Coded, codes: Container[str]) -> Mask:
     return np.isin(coded.codes, [i for i, value in enumerate(coded.values) if value in codes])
 
 
-def _reason(status: Coded, marked: Coded, reason: Coded, absent: Mask, concepts: Path) -> Coded:
+def _reason(status: Coded, marked: Coded, reason: Coded, absent: Mask, concepts: Folders) -> Coded:
     """Why a figure is missing: as its marker says, or where a flag says otherwise, as that status says."""
     usual = {
         cell: code for code, cell in reversed(read_codelist(concepts, "missing_reason").column("obs_status").items())
@@ -453,12 +463,12 @@ def harmonise(
     dataset: Dataset,
     codes: Codes,
     *,
-    concepts: Path,
+    concepts: Folders,
     last_year: int,
 ) -> Harmonised:
     """Turn the text tables of one slice (snapshot → table) into observations.
 
-    `concepts` is the folder of codelists; a period that begins after `last_year` is not believed.
+    `concepts` are the folders of codelists; a period that begins after `last_year` is not believed.
     Raises DriftError where a declared column is not there or a status flag is new; a row that cannot become an
     observation goes to `quarantine` with its reason, and is never dropped.
     """
@@ -489,6 +499,7 @@ def harmonise(
         else:
             cells = _coded(table[how.column])
             mapped[concept] = _map(concept, how, cells, dataset, codes, concepts, problems)
+    _require_point_within(mapped["time_period"], dataset, problems)
     figures = _figures(raw, dataset, codes, flags, problems, concepts)
     if "freq" not in mapped:
         mapped["freq"] = _frequencies(mapped["time_period"])
@@ -573,6 +584,18 @@ def _periods(how: Column, cells: Coded, problems: _Problems, last_year: int) -> 
     return Coded(np.maximum(new, -1), list(targets))
 
 
+def _require_point_within(period: Coded, dataset: Dataset, problems: _Problems) -> None:
+    """A stock on 1 July is no figure about a first quarter: the period or the reference point is misunderstood."""
+    outside = []
+    for text in period.values:
+        _, first, last = period_bounds(text)
+        point = point_in_time(dataset.reference_point, first, last)
+        outside.append(point is not None and not first <= point <= last)
+    how = dataset.concepts["time_period"]
+    column = how.column if isinstance(how, Column) else ""
+    problems.add(_take(outside, period.codes, 0).astype(bool), "point_outside_period", column)
+
+
 def _time_ids(period: Coded) -> pa.Array:
     ids = np.asarray([*(time_id(p) for p in period.values), 0], dtype=np.int32)
     return pa.array(ids[period.codes])
@@ -584,12 +607,14 @@ def _frequencies(period: Coded) -> Coded:
     return Coded(_take([distinct.index(f) for f in freqs], period.codes, 0), distinct)
 
 
-def _bounds(indicator: Coded, value: pl.Series, problems: _Problems, concepts: Path) -> None:
+def _bounds(indicator: Coded, value: pl.Series, problems: _Problems, concepts: Folders) -> None:
     """A figure outside what its indicator can be (indicator.csv: min_value, max_value) is not believed."""
     catalogue = read_codelist(concepts, "indicator")
     unknown = [v for v in indicator.values if v not in catalogue]
     if unknown:
-        raise DeclarationError(f"the indicators {unknown} are not in include/codelists/indicator.csv; add them")
+        raise DeclarationError(
+            f"the indicators {unknown} are in no codelist `indicator`; add them, or map them to one that is"
+        )
     low = [float(catalogue.rows[v]["min_value"] or "-inf") for v in indicator.values]
     high = [float(catalogue.rows[v]["max_value"] or "inf") for v in indicator.values]
     figures = value.fill_null(0.0).to_numpy()
@@ -648,7 +673,7 @@ def _quarantine(
     line: Ints,
     problems: _Problems,
     dataset: Dataset,
-    concepts: Path,
+    concepts: Folders,
 ) -> pa.Table:
     """One row per cell that could not become an observation: where, why, what stands there, what may be meant."""
     frames = []
@@ -684,7 +709,7 @@ def _quarantine(
     )
 
 
-def _suggestions(codes: pl.Series, column: str, dataset: Dataset, concepts: Path) -> dict[str, str]:
+def _suggestions(codes: pl.Series, column: str, dataset: Dataset, concepts: Folders) -> dict[str, str]:
     """Unknown code → the closest known one, for a person to consider; never used by itself."""
     concept = next((c for c, how in dataset.concepts.items() if isinstance(how, Column) and how.column == column), "")
     codelist = codelist_of(concepts, concept)
@@ -735,7 +760,7 @@ def _explained(
 
 def wide(harmonised: Harmonised, slice_id: str) -> pl.DataFrame:
     """Observations in the columns of observation.COLUMNS, text and numbers, sorted by key."""
-    from migstats.observation import COLUMNS, period_of, point_in_time
+    from migstats.observation import COLUMNS, period_of
 
     facts = pl.from_arrow(harmonised.facts)
     series = pl.from_arrow(harmonised.series)

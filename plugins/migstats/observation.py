@@ -109,6 +109,7 @@ QUARANTINED: Final = (
     "future_period",
     "missing_dimension",
     "contradiction",
+    "point_outside_period",
 )
 
 
@@ -163,7 +164,10 @@ def period_of(code: int) -> str:
 
 
 def point_in_time(reference_point: str, first: dt.date, last: dt.date) -> dt.date | None:
-    """The day that a stock refers to: `start`, `end` or `MM-DD` within the period; None for flows (`period`)."""
+    """The day that a stock refers to: `start`, `end` or `MM-DD` of the year in which the period begins; None for flows.
+
+    `MM-DD` may lie outside a period that is shorter than a year: nothing is about that day then.
+    """
     if reference_point == "period":
         return None
     if reference_point == "start":

@@ -40,7 +40,7 @@ from migstats.faultpoint import reach
 from migstats.harmonise import Harmonised, harmonise, last_plausible_year, read_codes
 from migstats.readers import Envelope, TextTable, closes, reader_for
 from migstats.redaction import redact
-from migstats.source import Dataset, Slice, Source, read_source
+from migstats.source import Dataset, Slice, Source, codelist_folders, read_source
 from migstats.vintage import Counts, Read
 from migstats.warehouse import Snapshot
 
@@ -90,9 +90,9 @@ class Landed(BaseModel):
         return max(page.retrieved_at for page in self.pages)
 
 
-def concepts() -> Path:
-    """The folder of our codelists."""
-    return settings.include() / "codelists"
+def concepts(further: Iterable[Path] = ()) -> tuple[Path, ...]:
+    """The folders of codelists: ours, and those of private sources (of MIGSTATS_SOURCES and of `further`)."""
+    return codelist_folders(further)
 
 
 @cache
@@ -105,11 +105,17 @@ def code_version() -> str:
 
 
 @cache
-def _codelists_digest(folder: Path) -> str:
-    digest = sha256()
-    for file in sorted(folder.glob("*.csv")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+def _codelists_digest(lists: tuple[Path, ...]) -> str:
+    return lake.facts_sha(_codelist_files(lists))
+
+
+def _codelist_files(lists: tuple[Path, ...]) -> dict[str, Path]:
+    """The files of codelists by the names under which they are kept; those of private sources by their content."""
+    ours, *further = lists
+    files = {f"codelists/{path.name}": path for path in ours.glob("*.csv")}
+    for path in (path for folder in further for path in folder.glob("*.csv")):
+        files[f"codelists/further/{sha256(path.read_bytes()).hexdigest()[:16]}/{path.name}"] = path
+    return files
 
 
 # -- land -------------------------------------------------------------------------------------------------------
@@ -313,7 +319,7 @@ def _released(slice_: Slice, envelope: Envelope, page: Page) -> dt.datetime:
 # -- read and harmonise -----------------------------------------------------------------------------------------
 
 
-def read(landed: Landed, source: Source, folder: Path, *, lists: Path | None = None, fresh: bool = False) -> Read:
+def read(landed: Landed, source: Source, folder: Path, *, lists: tuple[Path, ...] = (), fresh: bool = False) -> Read:
     """Read and harmonise a landed slice into tables of the lake; `folder` holds the source's facts, `lists` codelists.
 
     The same snapshots, facts and code give the tables that are there already (unless `fresh`). Raises DriftError or
@@ -398,14 +404,14 @@ def read_from(facts: Mapping[str, object]) -> Read:
     return Read(**{**facts, "snapshots": tuple(snapshots)})  # type: ignore[arg-type]
 
 
-def _facts(source_id: str, folder: Path, lists: Path) -> dict[str, Path]:
+def _facts(source_id: str, folder: Path, lists: tuple[Path, ...]) -> dict[str, Path]:
     """The facts that a reading depends on: declaration, codes, corrections, codelists."""
     names = ("source.yaml", "codes.csv", "corrections.csv")
     own = {f"{source_id}/{name}": folder / name for name in names if (folder / name).is_file()}
-    return {**own, **{f"codelists/{path.name}": path for path in lists.glob("*.csv")}}
+    return {**own, **_codelist_files(lists)}
 
 
-def _made_of(landed: Landed, dataset: Dataset, codes: str, folder: Path, lists: Path) -> str:
+def _made_of(landed: Landed, dataset: Dataset, codes: str, folder: Path, lists: tuple[Path, ...]) -> str:
     corrections = folder / "corrections.csv"
     parts = [
         landed.slice.source,
@@ -703,7 +709,8 @@ def _read_again(work: tuple[str, dict[str, Any], str | None]) -> Read:
     landed = Landed.model_validate(facts)
     kept = _kept_facts(made_with, landed.slice.source)
     folder = kept / landed.slice.source
-    return read(landed, read_source(folder / "source.yaml"), folder, lists=kept / "codelists", fresh=True)
+    lists = (kept / "codelists", *sorted((kept / "codelists" / "further").glob("*")))
+    return read(landed, read_source(folder / "source.yaml"), folder, lists=lists, fresh=True)
 
 
 # -- local files ------------------------------------------------------------------------------------------------
@@ -722,7 +729,8 @@ def read_file(path: Path, source: Source, dataset_id: str | None, folder: Path, 
     """
     payload = path.read_bytes()
     candidates = [source.dataset(dataset_id)] if dataset_id else list(source.datasets)
-    codes = read_codes(folder, concepts())
+    lists = concepts([folder.parent])
+    codes = read_codes(folder, lists)
     refused: list[str] = []
     taken: list[tuple[Dataset, Harmonised]] = []
     for dataset in candidates:
@@ -735,7 +743,7 @@ def read_file(path: Path, source: Source, dataset_id: str | None, folder: Path, 
                 source.id,
                 dataset,
                 codes,
-                concepts=concepts(),
+                concepts=lists,
                 last_year=last_plausible_year(today),
             )
             corrections = read_corrections(folder)

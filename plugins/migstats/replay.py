@@ -1,12 +1,15 @@
 """A local server that serves the samples under the publishers' own URL shapes: paths, parameters, paging, errors.
 
 The first part of the path is the publisher's host: http://127.0.0.1:PORT/api.worldbank.org/v2/country/all/...
+Four publishers are imitated, errors included. Of every other declared source, a file of its folder of samples is served
+under the URL of the slice that the file is named for.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import datetime as dt
 import hashlib
 import io
 import itertools
@@ -24,7 +27,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from migstats import settings
-from migstats.errors import ConfigurationError
+from migstats.errors import ConfigurationError, DeclarationError
+from migstats.source import Slice, plan, read_source, source_folders
 
 _JSON: Final = "application/json;charset=utf-8"
 _HTML: Final = "text/html; charset=UTF-8"
@@ -370,6 +374,90 @@ def _estat_csv(file: Path, dataset: str, key: str, request: Request) -> Answer:
     return Answer(200, "application/vnd.sdmx.data+csv;version=1.0.0;charset=UTF-8", body.encode())
 
 
+# -- any declared source ------------------------------------------------------------------------------------------
+
+_TYPES: Final = {".json": _JSON, ".csv": "text/csv; charset=utf-8", ".xlsx": _XLSX, ".xml": _XML}
+#: When every run of years has all its slices: which of them are served, the files say.
+_END_OF_RUNS: Final = dt.date(2100, 12, 31)
+
+_Query = Iterable[tuple[str, str]]
+_Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+def samples_of(folder: Path, samples: Path | None = None) -> Path:
+    """Where the samples of a source are: `sample/` in the folder of its facts, else in `include/samples/<id>/`."""
+    beside = folder / "sample"
+    return beside if beside.is_dir() else (samples or settings.include() / "samples") / folder.name
+
+
+def sampled(folder: Path) -> list[Slice]:
+    """The slices of a source, of all its releases, whose first page is among its samples."""
+    samples = samples_of(folder)
+    return [slice_ for slice_ in _slices(folder).values() if _pages(samples, slice_, 1)]
+
+
+def _pages(samples: Path, slice_: Slice, page: int) -> list[Path]:
+    """The files named for a page of a slice, `<slice>.<suffix>` or `<slice>.page2.<suffix>`: there should be one.
+
+    Where a source has releases, they are in a folder named for the release.
+    """
+    place = samples / slice_.release / slice_.slice
+    name = place.name + (f".page{page}" if page > 1 else "")
+    return sorted(p for p in place.parent.glob("*") if p.is_file() and p.name == f"{name}{p.suffix}" and p.suffix)
+
+
+def _slices(folder: Path) -> Mapping[tuple[str | None, _Key], Slice]:
+    """(parameter for the page, what is asked for) → slice. Empty where the declaration cannot be read."""
+    file = folder / "source.yaml"
+    return _planned(file, file.stat().st_mtime_ns)
+
+
+@cache
+def _planned(file: Path, changed: int) -> Mapping[tuple[str | None, _Key], Slice]:
+    found = {}
+    try:
+        source = read_source(file)
+        for release in (r.id for r in source.releases) if source.releases else (None,):
+            for slice_ in plan(source, today=_END_OF_RUNS, release=release):
+                parts = urlsplit(slice_.url)
+                query = parse_qsl(parts.query, keep_blank_values=True)
+                page_parameter = source.dataset(slice_.dataset).page_parameter
+                found[page_parameter, _key(parts.netloc.rpartition("@")[2] + parts.path, query)] = slice_
+    except DeclarationError:  # said by `migstats check` and in Airflow's UI
+        return {}
+    return found
+
+
+def _key(place: str, query: _Query) -> _Key:
+    return unquote(place), tuple(sorted(query))
+
+
+def _sample_file(samples: Path, place: str, query: Sequence[tuple[str, str]]) -> Answer | None:
+    """The sample of a declared slice; 404 where the slice has none, 409 where it has several. None: no such slice."""
+    missing = None
+    for folder in source_folders():
+        known = _slices(folder)
+        for parameter in {name for name, _ in known}:
+            slice_ = known.get((parameter, _key(place, [(k, v) for k, v in query if k != parameter])))
+            if slice_ is None:
+                continue
+            page = _whole(next((v for k, v in query if k == parameter), "1"), 1)
+            files = _pages(samples_of(folder, samples), slice_, page)
+            if len(files) == 1:
+                kind = _TYPES.get(files[0].suffix.lower(), "application/octet-stream")
+                return Answer(200, kind, files[0].read_bytes())
+            if files:
+                return _plain(409, f"several files are page {page} of {slice_.slice}: {', '.join(map(str, files))}")
+            name = f"{slice_.slice}{f'.page{page}' if page > 1 else ''}"
+            place_of_it = samples_of(folder, samples) / slice_.release
+            missing = _plain(404, f"no sample of {slice_.slice}, page {page}; put it into {place_of_it} as {name}.*")
+    return missing
+
+
+def _plain(status: int, text: str) -> Answer:
+    return Answer(status, "text/plain; charset=utf-8", f"{text}\n".encode())
+
+
 # -- the server --------------------------------------------------------------------------------------------------
 
 PUBLISHERS: Final[Mapping[str, Publisher]] = {
@@ -381,14 +469,19 @@ PUBLISHERS: Final[Mapping[str, Publisher]] = {
 
 
 def answer(samples: Path, target: str, headers: Mapping[str, str]) -> Answer:
-    """The answer to a request target such as `/api.worldbank.org/v2/...?format=json`; 502 for an unknown host."""
+    """The answer to a request target such as `/api.worldbank.org/v2/...?format=json`; 502 for an unknown host.
+
+    `samples` is the folder of the project's samples; those of private sources are beside their declarations.
+    """
     parts = urlsplit(target)
     host, _, path = parts.path.removeprefix("/").partition("/")
-    publisher = PUBLISHERS.get(host)
-    if publisher is None:
-        text = f"no samples of host {host!r}; there are {', '.join(PUBLISHERS)}\n"
-        return Answer(502, "text/plain; charset=utf-8", text.encode())
     query = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    publisher = PUBLISHERS.get(host)
+    file = _sample_file(samples, f"{host}/{path}", query)
+    if file is not None and (file.status == 200 or publisher is None):
+        return file
+    if publisher is None:
+        return _plain(502, f"no source is declared for this URL of {host!r}; imitated are {', '.join(PUBLISHERS)}")
     lowered = {name.lower(): value for name, value in headers.items()}
     return publisher(samples, Request("/" + unquote(path), query, lowered))
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from migstats import postgres, process, settings
+from migstats import postgres, process, settings, source
 from migstats.errors import ConfigurationError
 
 AIRFLOW_SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -221,9 +221,9 @@ def environment(state: Path, record: Record) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("AIRFLOW", "PG", "MIGSTATS_")) and name != "PYTHONDONTWRITEBYTECODE"
     }
-    for name in ("MIGSTATS_SOURCES", "MIGSTATS_LAKE", "MIGSTATS_DATA_DOCS"):
-        if os.environ.get(name):
-            inherited[name] = os.environ[name]
+    # services run in folders of their own: what is relative is meant from where the command was given
+    if further := source.listed_folders():
+        inherited["MIGSTATS_SOURCES"] = os.pathsep.join(str(folder.absolute()) for folder in further)
     home, ports, keys = settings.home(), record.ports, record.secrets
     urls = warehouse_urls(state, record)
     database = server(state, record).url("airflow", "airflow", keys.airflow)
@@ -231,8 +231,8 @@ def environment(state: Path, record: Record) -> dict[str, str]:
         MARK: str(state),
         "MIGSTATS_HOME": str(home),
         "MIGSTATS_STATE": str(state),
-        "MIGSTATS_LAKE": str(settings.lake()),
-        "MIGSTATS_DATA_DOCS": str(settings.data_docs()),
+        "MIGSTATS_LAKE": str(settings.lake().absolute()),
+        "MIGSTATS_DATA_DOCS": str(settings.data_docs().absolute()),
         "MIGSTATS_WAREHOUSE": urls["migstats_etl"],
         "AIRFLOW_CONN_WAREHOUSE": urls["migstats_etl"],
         "AIRFLOW_HOME": str(state / "airflow"),
@@ -290,7 +290,8 @@ def fingerprint(state: Path, record: Record) -> str:
     code = sha256()
     for file in sorted((settings.home() / "plugins").rglob("*.py")):
         code.update(file.read_bytes())
-    for part in sorted(settings.include().rglob("*")):
+    private = [part for folder in source.listed_folders() for part in folder.absolute().glob("codelists/*.csv")]
+    for part in sorted([*settings.include().rglob("*"), *private]):
         code.update(f"{part.name} {part.stat().st_size} {part.stat().st_mtime_ns}".encode())
     ours = {
         name: value

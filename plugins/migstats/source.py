@@ -9,10 +9,11 @@ import datetime as dt
 import itertools
 import os
 import re
+import reprlib
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlencode, urlsplit
 
 import yaml
@@ -190,13 +191,13 @@ class Dataset(Declared):
     )
     reader: Layout
     #: Keep only rows with these codes; the others are counted as explained (`not_selected`).
-    only: dict[str, tuple[str, ...]] = {}
+    only: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     #: Our concept → a constant code, or the publisher's column.
     concepts: dict[str, str | Column]
     number: Number = Number()
     unit_mult: int = Field(default=0, ge=-6, le=12, description="value = figure as published × 10^unit_mult")
     stock_or_flow: Literal["stock", "flow"]
-    #: Of stocks: `start`, `end` or `MM-DD` of the period. Of flows: `period`.
+    #: Of stocks: `start`, `end` or `MM-DD`, a day of every year, within each period. Of flows: `period`.
     reference_point: str = Field(pattern=r"^(start|end|period|(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))$")
 
     @field_validator("concepts")
@@ -221,8 +222,17 @@ class Dataset(Declared):
     def _consistent(self) -> Self:
         if (self.stock_or_flow == "flow") != (self.reference_point == "period"):
             raise ValueError("a flow has reference_point `period`, a stock a point within its period")
+        if not _is_day_of_every_year(self.reference_point):
+            raise ValueError(
+                f"reference_point {self.reference_point!r} is no day of every year; write `end` for the last day of a "
+                "period, or a day that there always is"
+            )
         texts = [self.url, *itertools.chain.from_iterable(_texts(v) for v in self.query.values())]
-        holes = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+        fields = [field for text in texts for field in string.Formatter().parse(text)]
+        odd = [f"{{{name}!{how}}}" if how else f"{{{name}:{form}}}" for _, name, form, how in fields if form or how]
+        if odd:
+            raise ValueError(f"url or query asks for {odd}; between the braces stands the name of an axis, no more")
+        holes = {name for _, name, _, _ in fields if name is not None}
         both = set(self.slices) & set(self.split)
         if both:
             raise ValueError(f"{sorted(both)} is an axis of `slices` and of `split`; it can be one of them")
@@ -337,6 +347,17 @@ class Slice(Declared):
     year: int | None = None
 
 
+def _is_day_of_every_year(reference_point: str) -> bool:
+    if "-" not in reference_point:
+        return True
+    month, day = (int(part) for part in reference_point.split("-"))
+    try:
+        dt.date(2001, month, day)  # a year without a 29 February
+    except ValueError:
+        return False
+    return True
+
+
 def _is_cron(text: str) -> bool:
     from croniter import CroniterError, croniter
 
@@ -443,37 +464,62 @@ def plan(
     return planned
 
 
+#: Collections within collections that a file may hold; the reader of YAML in C runs out of stack far beyond.
+_DEEPEST: Final = 50
+
+
 class _Loader(yaml.CSafeLoader):
-    """Safe YAML in which a repeated key is an error, not a silent overwrite."""
+    """Safe YAML in which a repeated key is an error, not a silent overwrite, and whose errors name the line."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise _no(node, f"a key has to be one word, found {_short(key)}", key_node)
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    "while reading a mapping", node.start_mark, f"the key {key!r} stands twice", key_node.start_mark
-                )
+                raise _no(node, f"the key {key!r} stands twice", key_node)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> dt.date:
+        try:
+            return super().construct_yaml_timestamp(node)
+        except ValueError as error:
+            raise _no(node, f"{node.value!r} is no date: {error}", node) from None
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_timestamp)
+
+
+def _no(context: yaml.Node, problem: str, node: yaml.Node) -> yaml.YAMLError:
+    within = "while reading a mapping" if isinstance(context, yaml.MappingNode) else "while reading a value"
+    return yaml.constructor.ConstructorError(within, context.start_mark, problem, node.start_mark)
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file says, as plain objects. DeclarationError is one line: the file, the line, and what to do."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        depth = 0
+        for event in yaml.parse(text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise ValueError(f"more than {_DEEPEST} collections stand in one another{event.start_mark}")
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a CSafeLoader)
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OSError) as error:
+        said = " ".join(str(error).replace("<unicode string>", "the file").split())
+        raise DeclarationError(f"{path}: cannot be read as YAML: {said}; mend the line named") from error
+
 
 def read_source(path: Path) -> Source:
-    """Read one source.yaml. DeclarationError says the file, each wrong field, what was found and what to do."""
-    try:
-        facts = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a CSafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise DeclarationError(f"{path}: cannot be read as YAML: {error}; mend the line named") from error
+    """Read one source.yaml. DeclarationError has a line per wrong field: file, field, what was found, remedy."""
+    facts = read_yaml(path)
     try:
         source = Source.model_validate(facts)
     except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(str(part) for part in e['loc']) or '(the whole file)'}: {e['msg']} "
-            f"(found {_short(e['input'])})"
-            for e in error.errors()
-        ]
-        remedy = "see docs/source.schema.json for every field and what it may hold"
-        raise DeclarationError("\n".join(lines) + f"\n{remedy}") from None
+        remedy = "; docs/source.schema.json says what it may hold"
+        raise DeclarationError("\n".join(f"{path}: {line}{remedy}" for line in _wrong_fields(error, facts))) from None
     if source.id != path.parent.name:
         raise DeclarationError(
             f"{path}: id: found {source.id!r} in folder {path.parent.name!r}; name the folder after the id"
@@ -481,21 +527,84 @@ def read_source(path: Path) -> Source:
     return source
 
 
+#: Errors that a whole value is of another kind than expected; pydantic reports them for what stands in it, too.
+_OF_ANOTHER_KIND = frozenset({"too_short", "string_type", "tuple_type", "dict_type", "model_type"})
+
+
+def _wrong_fields(error: ValidationError, facts: object) -> list[str]:
+    """One line per wrong field, named as the file names it."""
+    found = [(_path(e["loc"], facts, missing=e["type"] == "missing"), e) for e in error.errors()]
+
+    def is_echo(path: Sequence[str], kind: str) -> bool:
+        """Is it said better by another error, about a part of the same value or about what the value says?"""
+        return kind in _OF_ANOTHER_KIND and any(
+            other[: len(path)] == path and (len(other) > len(path) or e["type"] not in _OF_ANOTHER_KIND)
+            for other, e in found
+        )
+
+    lines: dict[tuple[str, str], list[str]] = {}
+    for path, e in found:
+        if not is_echo(path, e["type"]):
+            lines.setdefault((".".join(path) or "(the whole file)", _short(e["input"])), []).append(e["msg"])
+    return [f"{path}: {', or: '.join(dict.fromkeys(m))} (found {value})" for (path, value), m in lines.items()]
+
+
+def _path(location: Iterable[str | int], facts: object, *, missing: bool) -> tuple[str, ...]:
+    """The keys of a location that stand in the file; those of the model (which kind of value was tried) do not."""
+    path: list[str] = []
+    steps = list(location)
+    for number, step in enumerate(steps, start=1):
+        known: Mapping[object, object] = {}
+        if isinstance(facts, Mapping | list):
+            known = facts if isinstance(facts, Mapping) else dict(enumerate(facts))
+        if step in known or (missing and number == len(steps)):
+            facts = known.get(step)
+            path.append(str(step))
+    return tuple(path)
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+
+
 def _short(value: object) -> str:
-    text = repr(value)
+    text = _SHORT.repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+#: Folders beside declarations that are none; a name that begins otherwise than with a letter is no source's either.
+_BESIDE: Final = frozenset({"codelists", "samples"})
+
+
 def _roots(further: Iterable[Path] = ()) -> dict[Path, list[Path]]:
-    """The project's folder, those of MIGSTATS_SOURCES and `further` → the folders in them that hold a source.yaml."""
-    listed = [Path(p) for p in os.environ.get("MIGSTATS_SOURCES", "").split(os.pathsep) if p]
-    roots = dict.fromkeys(p.resolve() for p in (settings.include() / "sources", *listed, *further))
-    return {root: sorted(p.parent for p in root.glob("*/source.yaml")) for root in roots}
+    """The project's folder, those of MIGSTATS_SOURCES and `further` → the folders in them, one for each source."""
+    roots = dict.fromkeys(p.resolve() for p in (settings.include() / "sources", *listed_folders(), *further))
+    return {root: [] if _declares(root) else sorted(p for p in root.glob("*") if _may_declare(p)) for root in roots}
+
+
+def _declares(folder: Path) -> bool:
+    return os.path.isfile(folder / "source.yaml")  # False too where we may not look, which is said of this folder alone
+
+
+def _may_declare(path: Path) -> bool:
+    return os.path.isdir(path) and path.name[0].isalpha() and path.name not in _BESIDE
+
+
+def listed_folders() -> list[Path]:
+    """The folders of MIGSTATS_SOURCES, as they are written there."""
+    return [Path(p) for p in os.environ.get("MIGSTATS_SOURCES", "").split(os.pathsep) if p]
+
+
+def codelist_folders(further: Iterable[Path] = ()) -> tuple[Path, ...]:
+    """Our folder of codelists, and `codelists/` of each folder of private sources that has one."""
+    beside = (root / "codelists" for root in _roots(further))
+    return (settings.include() / "codelists", *(folder for folder in beside if os.path.isdir(folder)))
 
 
 def source_folders(further: Iterable[Path] = ()) -> Iterator[Path]:
     """Folders that hold a source.yaml: the project's, those of MIGSTATS_SOURCES, and `further`; by name."""
-    return itertools.chain.from_iterable(_roots(further).values())
+    folders = itertools.chain.from_iterable(_roots(further).values())
+    return (folder for folder in folders if _declares(folder))
 
 
 def declared(further: Iterable[Path] = ()) -> tuple[Mapping[str, Source], Mapping[Path, str]]:
@@ -508,6 +617,10 @@ def declared(further: Iterable[Path] = ()) -> tuple[Mapping[str, Source], Mappin
         if not folders
     }
     for folder in itertools.chain.from_iterable(roots.values()):
+        if not _declares(folder):
+            there = ", ".join(sorted(p.name for p in folder.glob("*"))[:5]) or "nothing"
+            wrong[folder] = f"{folder}: has no source.yaml, but {there}; give it one, or take the folder out of here"
+            continue
         try:
             source = read_source(folder / "source.yaml")
         except DeclarationError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from migstats.codelists import read_codelist
+from migstats.codelists import Folders, names_of, read_codelist
 from migstats.errors import DeclarationError, ValidationFailedError
 from migstats.frames import FREE, Sum
 from migstats.observation import SERIES_DIMENSIONS
@@ -152,14 +152,13 @@ def read_suites(folder: Path) -> dict[str, Suite]:
     return suites
 
 
-def parameters(codelists: Path, *, today: dt.date, quarantine_bound: float) -> dict[str, object]:
+def parameters(codelists: Folders, *, today: dt.date, quarantine_bound: float) -> dict[str, object]:
     """What suites ask for at run time with `$PARAMETER`: the codes of each codelist, and the run's own bounds.
 
     One parameter per codelist, named for it, holds its codes; beside them `area_kind` (kinds of areas), `max_year`
     (the year of the run + 1) and `quarantine_bound` (a share, 0 to 1).
     """
-    names = sorted(p.stem for p in codelists.glob("*.csv"))
-    codes: dict[str, object] = {name: sorted(read_codelist(codelists, name).rows) for name in names}
+    codes: dict[str, object] = {name: sorted(read_codelist(codelists, name).rows) for name in names_of(codelists)}
     kinds = sorted(set(read_codelist(codelists, "area").column("kind").values()))
     return {**codes, "area_kind": kinds, "max_year": today.year + 1, "quarantine_bound": quarantine_bound}
 

@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 from migstats import settings
 from migstats.codelists import read_codelist
 from migstats.errors import ConfigurationError, PermanentError, TryAgainError
-from migstats.source import Source
+from migstats.source import Source, codelist_folders
 
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -125,7 +125,7 @@ def setup(url: str, sources: Iterable[Source] = (), passwords: Mapping[str, str]
         _roles(connection, passwords or {})
         applied = _migrate(connection)
         connection.execute(statement("grants/database"))
-        concepts = settings.include() / "codelists"
+        concepts = codelist_folders()
         for name in _CODELISTS:
             records = [{k: v or None for k, v in row.items()} for row in read_codelist(concepts, name).rows.values()]
             connection.execute("SELECT ref.load_codelist(%s, %s)", (name, json.dumps(records)))

@@ -41,11 +41,14 @@ SELECT
     a.coverage,
     a.residence_criterion,
     a.reference_point,
-    CASE a.reference_point
-        WHEN 'period' THEN NULL
-        WHEN 'start' THEN t.period_start
-        WHEN 'end' THEN t.period_end
-        ELSE (extract(YEAR FROM t.period_start)::text || '-' || a.reference_point)::date
+    -- a day that is none, or not in its period, is unknown: one source's facts never hold up the others
+    CASE
+        WHEN a.reference_point = 'start' THEN t.period_start
+        WHEN a.reference_point = 'end' THEN t.period_end
+        WHEN
+            pg_input_is_valid(to_char(t.period_start, 'YYYY-') || a.reference_point, 'date')
+            AND (to_char(t.period_start, 'YYYY-') || a.reference_point)::date BETWEEN t.period_start AND t.period_end
+            THEN (to_char(t.period_start, 'YYYY-') || a.reference_point)::date
     END AS point_in_time,
     a.note,
     v.release,
