@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from migstats import gate, vintage, warehouse
+from migstats import gate, rules, vintage, warehouse
 from migstats.errors import DeclarationError, PermanentError
 from migstats.faultpoint import reach
 from migstats.vintage import Counts, Read
@@ -127,11 +127,11 @@ def _slice(read: Read) -> tuple[str, str]:
 
 def _compare(
     connection: Connection, folder: Path, generations: Generations, concepts: Path
-) -> tuple[list[gate.Finding], pl.DataFrame]:
+) -> tuple[list[rules.Finding], pl.DataFrame]:
     """Findings of each generation against the one before, and the largest differences of the last against the first."""
-    rules, golden = gate.read_rules(folder), gate.read_golden(folder)
-    lists = gate.read_lists(concepts)
-    findings: list[gate.Finding] = []
+    its_rules, golden = rules.read_rules(folder), rules.read_golden(folder)
+    lists = rules.read_lists(concepts)
+    findings: list[rules.Finding] = []
     standing: dict[tuple[str, str], pl.DataFrame] = {}
     largest = pl.DataFrame()
     for reads in generations:
@@ -142,7 +142,7 @@ def _compare(
         ]
         standing |= {_slice(read): figures for read, figures in zip(reads, now, strict=True)}
         candidate, accepted = pl.concat(now), pl.concat(was)
-        findings += gate.judge(candidate, accepted, rules, golden, lists, release=reads[0].release)
+        findings += gate.judge(candidate, accepted, its_rules, golden, lists, release=reads[0].release)
         largest = gate.largest(candidate, accepted, LARGEST)
     return findings, largest
 
@@ -185,8 +185,8 @@ def decide(
 
 def waive(url: str, *, source: str, kind: str, scope: str, author: str, reason: str, expires_at: dt.datetime) -> int:
     """Record an exception that lets one breach of this kind and scope pass once, until it expires; its number."""
-    if kind not in gate.KINDS:
-        raise DeclarationError(f"{kind!r} is no kind of finding; there are {', '.join(gate.KINDS)}")
+    if kind not in rules.KINDS:
+        raise DeclarationError(f"{kind!r} is no kind of finding; there are {', '.join(rules.KINDS)}")
     if not author.strip() or len(reason.strip()) < 10:
         raise DeclarationError("a waiver needs an author and a reason of ten letters or more")
     if expires_at <= dt.datetime.now(dt.UTC):
