@@ -42,10 +42,10 @@ UNMEASURED: Final = frozenset({"golden"})
 #: The scope under which the findings beyond `most_findings` are counted.
 THE_REST: Final = "the rest"
 
-#: Columns of golden.csv beside the dimensions.
+#: Columns of golden.csv beside the dimensions; `why` it stands for others, since `reason` is a dimension.
 _GOLDEN: Final = (
     *("file", "place", "raw", "dataset", "release", "time_period", "value", "obs_status", "concept_basis"),
-    *("owner", "reason"),
+    *("owner", "why"),
 )
 
 
@@ -116,7 +116,7 @@ class Golden:
     #: File and place of the publication that it was taken from.
     cited: str = ""
     owner: str = ""
-    reason: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -243,8 +243,8 @@ def _of_golden(row: Mapping[str, str]) -> Iterator[str]:
     for column in ("indicator", "ref_area", "time_period", "file", "place", "owner"):
         if not row[column]:
             yield f"{column} is empty; say it"
-    if len(row["reason"]) < 10:
-        yield f"reason {row['reason']!r} is too short; say in ten letters or more why this figure stands for others"
+    if len(row["why"]) < 10:
+        yield f"why {row['why']!r} is too short; say in ten letters or more why this figure stands for others"
 
 
 def _number(text: str) -> float | None:
@@ -263,7 +263,7 @@ def _golden(row: Mapping[str, str]) -> Golden:
         value=_number(row["value"]),
         cited=f"{row['file']} {row['place']}",
         owner=row["owner"],
-        reason=row["reason"],
+        why=row["why"],
     )
 
 
