@@ -495,7 +495,7 @@ def test_a_candidate_is_told_from_breach_to_vintage(warehouse_url: str, source: 
     assert found is not None
     text = words(pages.gate_page(*found))
     assert "It waits for a person." in text
-    assert "of Amina, until" in text
+    assert "of Amina, up to 1, until" in text
     assert "20,000 → 21,000 (+5%)" in text
     waiting = pages.warehouse_page(overview.of_warehouse(warehouse_url, now=NOW))
     assert f'href="../gate/{told.candidate_id}"' in waiting

@@ -76,17 +76,21 @@ def _all(
     lists: Lists,
     release: str,
 ) -> Iterator[Finding]:
+    now = _series(candidate)
+    was = _series(accepted)
+    fresh = candidate.select("series_id")
     if accepted.height:
         both = candidate.select(*_KEY, "value").join(
             accepted.select(*_KEY, was="value", there=pl.lit(True)), on=_KEY, how="left"
         )
-        gone = accepted.join(candidate.select(_KEY), on=_KEY, how="anti")
+        gone = accepted.select(*_KEY, "value").join(candidate.select(_KEY), on=_KEY, how="anti")
+        fresh = both.filter(pl.col("there").is_null() | pl.col("value").ne_missing(pl.col("was"))).select("series_id")
         yield from _shares(both, gone, accepted.height, rules)
-        yield from _coverage(candidate, accepted, rules)
-        yield from _upgrades(both, accepted, _series(candidate), rules)
+        yield from _coverage(both, gone, now, was, rules)
+        yield from _upgrades(both, accepted, now, rules)
     yield from _golden(candidate, accepted, golden, release)
-    yield from sums.of_candidate(candidate, accepted, rules, lists)
-    yield from _anomalies(candidate, accepted, rules, lists)
+    yield from sums.of_candidate(candidate, accepted, pl.concat([now, was]), rules, lists)
+    yield from _anomalies(candidate, accepted, fresh.unique(), now, rules, lists)
 
 
 def _shares(both: pl.DataFrame, gone: pl.DataFrame, held: int, rules: Rules) -> Iterator[Finding]:
@@ -115,45 +119,55 @@ def _shares(both: pl.DataFrame, gone: pl.DataFrame, held: int, rules: Rules) -> 
 # -- coverage ---------------------------------------------------------------------------------------------------
 
 
-def _coverage(candidate: pl.DataFrame, accepted: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
+def _coverage(
+    both: pl.DataFrame, gone: pl.DataFrame, now: pl.DataFrame, was: pl.DataFrame, rules: Rules
+) -> Iterator[Finding]:
     """What had figures and has none any more: codes, periods, what areas are broken down by, their periods, series.
 
     What is told once is not told again: of an area that is gone its periods and series are not listed.
     """
-    has_value = pl.col("value").is_not_null()
-    held, kept = accepted.filter(has_value), candidate.filter(has_value)
-    was, now = _counted(held), _series(kept)
-    listed, still = _counted(accepted), _series(candidate)
+    missing = both.filter(pl.col("was").is_not_null() & pl.col("value").is_null())
+    lost = pl.concat(
+        [
+            gone.select(*_KEY, valued=pl.col("value").is_not_null()),
+            missing.select(*_KEY, valued=pl.lit(value=True)),
+        ]
+    ).join(was, on="series_id", how="left")
+    if not lost.height:
+        return
+    kept = both.filter(pl.col("value").is_not_null()).select(_KEY)
+    valued = now.join(kept.select("series_id").unique(), on="series_id", how="semi")
     told = pl.lit(value=False)
     for dimension in _COVERAGE:
+        counts = lost.group_by(code=dimension).agg(figures=pl.col("valued").sum(), listed=pl.len())
+        has_none = ~pl.col("code").is_in(valued[dimension].unique().to_list()) & (pl.col("figures") > 0)
         # A code that was listed without a figure, and is not listed any more, is gone too.
-        gone = pl.concat(
-            [was.join(now, on=dimension, how="anti"), listed.join(still, on=dimension, how="anti")]
-        ).unique("series_id")
-        lost = gone.group_by(code=dimension).agg(pl.col("figures").sum())
-        yield from _gone_codes(lost, dimension, rules.coverage_lost)
-        told |= pl.col(dimension).is_in(lost["code"].to_list())
-    was = was.filter(~told)
+        is_none = ~pl.col("code").is_in(now[dimension].unique().to_list())
+        codes = counts.filter(has_none | is_none).select(
+            "code", figures=pl.when(pl.col("figures") > 0).then("figures").otherwise("listed")
+        )
+        yield from _gone_codes(codes, dimension, rules.coverage_lost)
+        told |= pl.col(dimension).is_in(codes["code"].to_list())
+    lost = lost.filter(pl.col("valued") & ~told)
     for dimension in _BREAKDOWNS:
         pair = ["ref_area", dimension]
-        lost = was.join(now, on=pair, how="anti")
-        yield from _gone_breakdowns(lost, dimension, rules.coverage_lost)
-        was = was.join(lost.select(pair).unique(), on=pair, how="anti")
-    periods = held.join(kept, on="time_period", how="anti").group_by(code="time_period").agg(figures=pl.len())
-    yield from _gone_codes(periods, "time_period", rules.coverage_lost)
-    stood = held.select(*_KEY, "ref_area").join(was.select("series_id"), on="series_id", how="semi")
-    stood = stood.filter(~pl.col("time_period").is_in(periods["code"].to_list()))
+        without = lost.join(valued, on=pair, how="anti")
+        yield from _gone_breakdowns(without, dimension, rules.coverage_lost)
+        lost = lost.join(without.select(pair).unique(), on=pair, how="anti")
+    known = kept["time_period"].unique().to_list()
+    periods = lost.filter(~pl.col("time_period").is_in(known))
+    counts = periods.group_by(code="time_period").agg(figures=pl.len())
+    yield from _gone_codes(counts, "time_period", rules.coverage_lost)
     cell = ["ref_area", "time_period"]
-    cells = stood.join(kept.select(cell).unique(), on=cell, how="anti")
-    yield from _gone_cells(cells, rules.coverage_lost)
-    ended = stood.join(now.select("series_id"), on="series_id", how="anti").join(cells, on=cell, how="anti")
-    yield from _gone_series(was.join(ended, on="series_id", how="semi"), rules.series_lost, rules.most_findings)
-
-
-def _counted(figures: pl.DataFrame) -> pl.DataFrame:
-    """Series with the number of their figures."""
-    counts = figures.group_by("series_id").agg(figures=pl.len())
-    return _series(figures).join(counts, on="series_id", how="left")
+    lost = lost.filter(pl.col("time_period").is_in(known))
+    still = kept.join(lost.select("time_period").unique(), on="time_period", how="semi")
+    cells = still.join(now.select("series_id", "ref_area"), on="series_id", how="left").select(cell).unique()
+    without = lost.join(cells, on=cell, how="anti")
+    yield from _gone_cells(without, rules.coverage_lost)
+    ended = lost.join(without, on=_KEY, how="anti").join(valued, on="series_id", how="anti")
+    counts = ended.group_by("series_id").agg(figures=pl.len())
+    series = was.join(counts, on="series_id", how="inner")
+    yield from _gone_series(series, rules.series_lost, rules.most_findings)
 
 
 def _gone_codes(lost: pl.DataFrame, dimension: str, rule: Limit) -> Iterator[Finding]:
@@ -166,7 +180,7 @@ def _gone_codes(lost: pl.DataFrame, dimension: str, rule: Limit) -> Iterator[Fin
 
 
 def _gone_breakdowns(lost: pl.DataFrame, dimension: str, rule: Limit) -> Iterator[Finding]:
-    areas = lost.group_by("ref_area").agg(pl.col("figures").sum(), codes=pl.col(dimension).unique().sort())
+    areas = lost.group_by("ref_area").agg(figures=pl.len(), codes=pl.col(dimension).unique().sort())
     severity: Severity = "breach" if areas.height > rule.limit else "notice"
     for area, figures, codes in areas.select("ref_area", "figures", "codes").sort("ref_area").iter_rows():
         message = f"{area} is not broken down any more by {dimension} {', '.join(codes)}: {figures:,} figures are gone"
@@ -587,33 +601,34 @@ def _text(value: float | None) -> str:
 # -- to be looked at, never held --------------------------------------------------------------------------------
 
 
-def _anomalies(candidate: pl.DataFrame, accepted: pl.DataFrame, rules: Rules, lists: Lists) -> Iterator[Finding]:
+def _anomalies(
+    candidate: pl.DataFrame,
+    accepted: pl.DataFrame,
+    fresh: pl.DataFrame,
+    series: pl.DataFrame,
+    rules: Rules,
+    lists: Lists,
+) -> Iterator[Finding]:
     """What is new or changed, and odd by itself: a jump from one period to the next, persons who fled to where they
     fled from. For review; nothing is held or deleted for it.
     """
-    yield from _self_corridors(_fresh(candidate, accepted), rules, lists)
-    yield from _steps(candidate, accepted, rules)
+    changed = candidate.join(fresh, on="series_id", how="semi")
+    yield from _self_corridors(changed, accepted, rules, lists)
+    yield from _steps(changed, accepted, series, rules)
 
 
-def _fresh(candidate: pl.DataFrame, accepted: pl.DataFrame) -> pl.LazyFrame:
-    """Figures that were not accepted before, or with another value."""
-    return candidate.lazy().join(
-        accepted.lazy().select(*_KEY, "value"), on=[*_KEY, "value"], how="anti", nulls_equal=True
-    )
-
-
-def _self_corridors(fresh: pl.LazyFrame, rules: Rules, lists: Lists) -> Iterator[Finding]:
+def _self_corridors(candidate: pl.DataFrame, accepted: pl.DataFrame, rules: Rules, lists: Lists) -> Iterator[Finding]:
     """Persons counted where they come from. Unknown to unknown is no such pair."""
     policy = rules.self_corridors
     if policy is None:
         return
     residual = lists.areas.filter(pl.col("kind") == "residual")["code"].to_list()
-    own = fresh.filter(
+    own = candidate.filter(
         pl.col("indicator").is_in(policy.indicators)
         & (pl.col("counterpart_area") == pl.col("ref_area"))
         & ~pl.col("ref_area").is_in(residual)
         & (pl.col("value") != 0)
-    ).collect()
+    ).join(accepted.select(*_KEY, "value"), on=[*_KEY, "value"], how="anti")
     if not own.height:
         return
     count = own.height
@@ -645,12 +660,14 @@ def _self_corridors(fresh: pl.LazyFrame, rules: Rules, lists: Lists) -> Iterator
         )
 
 
-def _steps(candidate: pl.DataFrame, accepted: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
+def _steps(candidate: pl.DataFrame, accepted: pl.DataFrame, series: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
     """Figures that are far from the one of the period before, further than the steps of their series are.
 
     What begins from nought is no step: crises do. What falls to nought comes last.
     """
-    ordered = candidate.select(*_KEY, "value").filter(pl.col("value").is_not_null()).sort(_KEY)
+    floor = rules.jump_floor.limit
+    some = candidate.filter(pl.col("value").abs() >= floor).select("series_id").unique()
+    ordered = candidate.select(*_KEY, "value").drop_nulls("value").join(some, on="series_id", how="semi").sort(_KEY)
     size = pl.col("value").abs().clip(1).log10()
     same = pl.col("series_id") == pl.col("series_id").shift(1)
     stepped = ordered.select(
@@ -660,7 +677,7 @@ def _steps(candidate: pl.DataFrame, accepted: pl.DataFrame, rules: Rules) -> Ite
         before_period=pl.when(same).then(pl.col("time_period").shift(1)),
         step=pl.when(same).then(size - size.shift(1)),
     )
-    large = pl.max_horizontal(pl.col("value").abs(), pl.col("before").abs()) >= rules.jump_floor.limit
+    large = pl.max_horizontal(pl.col("value").abs(), pl.col("before").abs()) >= floor
     begins = pl.col("before") == 0
     far = stepped.filter(large & ~begins & (pl.col("step").abs() > math.log10(max(rules.anomaly_factor.limit, 1))))
     if accepted.height:
@@ -679,7 +696,7 @@ def _steps(candidate: pl.DataFrame, accepted: pl.DataFrame, rules: Rules) -> Ite
     spreads = own.group_by("series_id").agg(spread=pl.max_horizontal(usual, pl.lit(_CALM)))
     deviations = pl.col("step").abs() / pl.col("spread")
     odd = far.join(spreads, on="series_id").filter(deviations > rules.anomaly_deviations.limit)
-    places = _series(candidate.join(odd, on="series_id", how="semi")).select("series_id", place=place())
+    places = series.join(odd, on="series_id", how="semi").select("series_id", place=place())
     told = odd.join(places, on="series_id", how="left").sort(
         pl.col("value") == 0, pl.col("step").abs(), "place", "time_period", descending=[False, True, False, False]
     )

@@ -21,17 +21,16 @@ _FIGURE: Final = ("cell", "code", "value")
 _TOLD, _NAMED = 10, 8
 
 
-def of_candidate(candidate: pl.DataFrame, accepted: pl.DataFrame, rules: Rules, lists: Lists) -> Iterator[Finding]:
+def of_candidate(
+    candidate: pl.DataFrame, accepted: pl.DataFrame, series: pl.DataFrame, rules: Rules, lists: Lists
+) -> Iterator[Finding]:
     """Parts against their published total on each axis, and residual members that vanish while their total stays.
 
     By sex and age all parts have to be there, then they make up the total. Whether every origin or subdivision is
     there cannot be known: parts are never more than their total, and where they made up nearly all of it, what they
-    leave out stays what it was.
+    leave out stays what it was. `series` has the series_id and SERIES_DIMENSIONS of both, some of them twice.
     """
-    both = pl.concat(
-        [t.select("series_id", *SERIES_DIMENSIONS).unique("series_id", keep="any") for t in (candidate, accepted)]
-    )
-    series = both.unique("series_id", keep="any").filter(pl.col("indicator").is_in(lists.additive))
+    series = series.unique("series_id", keep="any").filter(pl.col("indicator").is_in(lists.additive))
     codes = pl.concat([candidate.select("time_period"), accepted.select("time_period")]).unique().sort("time_period")
     periods = codes.with_row_index("period")
     now, was = (_figures(t, series, periods) for t in (candidate, accepted))
