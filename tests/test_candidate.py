@@ -26,6 +26,9 @@ def rows(**changes: str) -> Rows:
     return [{"REF_AREA": area, "OBS_VALUE": value} for area, value in values.items() if value]
 
 
+#: Areas that are gone after one landing and after the next.
+GONE = (("MAR",), ("MAR", "NPL"))
+
 #: One area is gone: coverage shrinks, and a fifth of the figures is deleted.
 SHRUNK = rows(MAR="")
 
@@ -169,10 +172,16 @@ def test_the_first_decision_stands(warehouse_url: str, source: Source) -> None:
         again(warehouse_url, "0" * 32, verdict="approved", decided_by="Bilal", reason="yes, it is fine")
 
 
-def waive(url: str, scope: str, *, kind: str = "coverage", days: float = 1) -> int:
-    until = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+def waive(url: str, scope: str, *, kind: str = "coverage", up_to: float | None = 1, days: float = 1) -> int:
     return candidate.waive(
-        url, source="toy", kind=kind, scope=scope, author="Amina", reason="announced by the publisher", expires_at=until
+        url,
+        source="toy",
+        kind=kind,
+        scope=scope,
+        up_to=up_to,
+        author="Amina",
+        reason="announced by the publisher",
+        expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(days=days),
     )
 
 
@@ -204,15 +213,115 @@ def test_a_waiver_that_expired_blocks_again(warehouse_url: str, source: Source) 
     assert judged.breaches == 1
 
 
+def test_a_waiver_that_is_recorded_after_the_breach_lets_what_is_judged_again_pass(
+    warehouse_url: str, source: Source
+) -> None:
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    shrunk = read(warehouse_url, source, SHRUNK, day=1)
+    first = gate(warehouse_url, source, shrunk)
+    assert first.breaches == 2
+    waive(warehouse_url, "ref_area=MAR")
+    assert gate(warehouse_url, source, shrunk).breaches == 1
+    waive(warehouse_url, "all", kind="deleted", up_to=0.2)
+    assert not gate(warehouse_url, source, shrunk).waits
+    assert rows_of(warehouse_url, "SELECT 1 FROM ops.open_decision") == []
+    assert load(warehouse_url, source, shrunk).outcome == "accepted"
+    assert load(warehouse_url, source, shrunk).outcome == "unchanged"
+
+
+def test_a_waiver_lets_nothing_larger_than_its_bound_pass(warehouse_url: str, source: Source) -> None:
+    """One area of five was announced to go, a fifth of the figures; four go."""
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    waive(warehouse_url, "all", kind="deleted", up_to=0.2)
+    for area in AREAS[:-1]:
+        waive(warehouse_url, f"ref_area={area}", up_to=1)
+    few = gate(warehouse_url, source, read(warehouse_url, source, SHRUNK, day=1))
+    most = gate(warehouse_url, source, read(warehouse_url, source, rows(**dict.fromkeys(AREAS[:-1], "")), day=2))
+    assert (few.breaches, most.breaches) == (0, 1)
+    [held] = rows_of(
+        warehouse_url,
+        "SELECT kind, scope, size FROM ops.gate_finding INNER JOIN ops.candidate USING (candidate_id) "
+        "WHERE severity = 'breach' AND waiver_id IS NULL AND breaches > 0",
+    )
+    assert held == {"kind": "deleted", "scope": "all", "size": 0.8}
+
+
+def test_a_waiver_lets_one_finding_pass_and_not_the_same_of_two_landings(warehouse_url: str, source: Source) -> None:
+    """Two landings wait: each takes away a figure of five, and of four."""
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    waive(warehouse_url, "all", kind="deleted")
+    for area in ("MAR", "NPL"):
+        waive(warehouse_url, f"ref_area={area}")
+    both = [read(warehouse_url, source, rows(**dict.fromkeys(gone, "")), day=d) for d, gone in enumerate(GONE, start=1)]
+    assert gate(warehouse_url, source, *both).breaches == 1
+    waive(warehouse_url, "all", kind="deleted", up_to=0.25)
+    assert gate(warehouse_url, source, *both).breaches == 0
+
+
+def test_a_waiver_that_expires_between_gate_and_load_blocks_again(
+    warehouse_url: str, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    waive(warehouse_url, "all", kind="deleted")
+    waive(warehouse_url, "ref_area=MAR", days=1.5 / 86400)
+    shrunk = read(warehouse_url, source, SHRUNK, day=1)
+    judged = gate(warehouse_url, source, shrunk)
+    assert not judged.waits
+    threading.Event().wait(1.6)
+
+    def accept() -> None:
+        vintage.accept(
+            warehouse_url, source.id, [shrunk], run_id="t", code_version="t", candidate_id=judged.candidate_id
+        )
+
+    with pytest.raises(PermanentError, match="waivers that expired or that another candidate used: 2; clear `gate`"):
+        accept()
+    with pytest.raises(PermanentError, match="not approved"):
+        load(warehouse_url, source, shrunk)
+    monkeypatch.setattr(vintage, "_require_judged", lambda connection, candidate_id: None)
+    with pytest.raises(PermanentError, match="counts on waivers that expired or were used"):
+        accept()
+
+
+def test_a_waiver_that_another_candidate_used_lets_nothing_else_pass(warehouse_url: str, source: Source) -> None:
+    """Both were judged while it was open."""
+    load(warehouse_url, source, read(warehouse_url, source, rows()))
+    waive(warehouse_url, "all", kind="deleted")
+    waive(warehouse_url, "ref_area=MAR")
+    first, second = (
+        read(warehouse_url, source, served, day=day)
+        for day, served in enumerate((SHRUNK, rows(MAR="", NPL="20001")), start=1)
+    )
+    judged = [gate(warehouse_url, source, one) for one in (first, second)]
+    assert [one.waits for one in judged] == [False, False]
+    load(warehouse_url, source, first)
+    with warehouse.connect(warehouse_url) as connection:
+        [found] = warehouse.rows(connection, "load/judged_against", {"candidate_id": judged[1].candidate_id})
+    assert found["spent_waivers"] == [1, 2]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"kind": "anything"},
+        {"up_to": None},
+        {"up_to": -1.0},
+        {"up_to": float("inf")},
+        {"scope": "the rest"},
         {"author": " "},
         {"reason": "short"},
         {"expires_at": dt.datetime(2020, 1, 1, tzinfo=dt.UTC)},
     ],
-    ids=["kind", "author", "reason", "expiry"],
+    ids=[
+        "kind",
+        "no bound",
+        "a bound below nought",
+        "no bound at all",
+        "what nobody saw",
+        "author",
+        "reason",
+        "expiry",
+    ],
 )
 def test_a_waiver_says_who_why_and_until_when(warehouse_url: str, source: Source, wrong: dict[str, object]) -> None:
     load(warehouse_url, source, read(warehouse_url, source, rows()))
@@ -220,6 +329,7 @@ def test_a_waiver_says_who_why_and_until_when(warehouse_url: str, source: Source
         "source": "toy",
         "kind": "coverage",
         "scope": "ref_area=MAR",
+        "up_to": 1.0,
         "author": "Amina",
         "reason": "announced by the publisher",
         "expires_at": dt.datetime.now(dt.UTC) + dt.timedelta(days=1),

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from migstats import pipeline, settings
+from migstats import gate, pipeline, settings, vintage
 from migstats.harmonise import harmonise, read_codes, wide
 from migstats.readers import reader_for
 from migstats.replay import answer
+from migstats.rules import Golden, Rules, read_golden, read_lists, read_rules
 from migstats.source import Source, folder_of, plan, read_sources
 
 SOURCES = read_sources()
@@ -71,6 +73,21 @@ def test_every_cell_of_a_sample_is_accounted_for_and_none_is_quarantined(slices)
         assert sum(done.landed.values()) == frame.height + explained, dataset
 
 
+def test_a_first_load_of_the_samples_holds_nothing(slices) -> None:
+    source, parts = slices
+    folder, lists = folder_of(source.id), read_lists(pipeline.concepts())
+    rules, golden = read_rules(folder), read_golden(folder)
+    for release in {release for release, *_ in parts}:
+        figures = pl.concat(
+            vintage._described(vintage._plain(done.facts), pl.from_arrow(done.series))
+            for edition, _, _, done in parts
+            if edition == release
+        )
+        findings = gate.judge(figures, figures.clear(), rules, golden, lists, release=release)
+        assert [f for f in findings if f.severity == "breach"] == []
+        assert len(findings) <= 25
+
+
 GOLDEN = [(source, golden) for source in sorted(SOURCES) for golden in rows_of(folder_of(source) / "golden.csv")]
 
 
@@ -94,3 +111,30 @@ def test_golden_figures_stand_in_the_real_payloads(source_id: str, payloads: Pat
             assert row["place"] == g["place"], g
             assert (row["raw"] or "") == g["raw"], g
             assert row["value"] == (float(g["value"]) if g["value"] else None), g
+
+
+@pytest.mark.payloads
+@pytest.mark.parametrize("source_id", sorted(SOURCES))
+def test_the_gate_compares_each_golden_figure(source_id: str, payloads: Path) -> None:
+    """Each known figure changed by one is another one than the payload has, and none is overlooked."""
+    source = SOURCES[source_id]
+    known = read_golden(folder_of(source_id))
+    lists = read_lists(pipeline.concepts())
+    for file, dataset_id, release in sorted(
+        {(g["file"], g["dataset"], g["release"]) for n, g in GOLDEN if n == source_id}
+    ):
+        [path, *_] = payloads.rglob(Path(file).name)
+        done = pipeline.read_file(path, source, dataset_id, folder_of(source_id), today=dt.date(2026, 11, 24))
+        series = pl.from_arrow(done.series)
+        assert isinstance(series, pl.DataFrame)
+        figures = vintage._described(vintage._plain(done.facts), series)
+        own = [g for g in known if g.cited.startswith(f"{file} ") and g.release == release]
+        other = [replace(g, value=1.0 if g.value is None else g.value + 1) for g in own]
+
+        def held(golden: list[Golden], figures: pl.DataFrame = figures, release: str = release) -> list[str]:
+            found = gate.judge(figures, figures.clear(), Rules(), golden, lists, release=release)
+            return [f.message for f in found if f.kind == "golden"]
+
+        assert held(own) == []
+        assert len(held(other)) == len(own) > 0
+        assert all(any(g.cited in message for message in held(other)) for g in own)

@@ -38,7 +38,9 @@ def finding(number: int, **differs: Any) -> dict[str, Any]:
         "time_period": "",
         "was": None,
         "now": None,
+        "size": None,
         "waiver_id": None,
+        "up_to": None,
         "author": None,
         "reason": None,
         "expires_at": None,
@@ -482,6 +484,7 @@ def test_a_candidate_is_told_from_breach_to_vintage(warehouse_url: str, source: 
         source="toy",
         kind="coverage",
         scope="ref_area=MAR",
+        up_to=1,
         author="Amina",
         reason="Morocco left the survey",
         expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(days=1),
@@ -492,7 +495,7 @@ def test_a_candidate_is_told_from_breach_to_vintage(warehouse_url: str, source: 
     assert found is not None
     text = words(pages.gate_page(*found))
     assert "It waits for a person." in text
-    assert "of Amina, until" in text
+    assert "of Amina, up to 1, until" in text
     assert "20,000 → 21,000 (+5%)" in text
     waiting = pages.warehouse_page(overview.of_warehouse(warehouse_url, now=NOW))
     assert f'href="../gate/{told.candidate_id}"' in waiting

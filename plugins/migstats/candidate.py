@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -11,7 +12,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from migstats import gate, vintage, warehouse
+from migstats import gate, rules, vintage, warehouse
 from migstats.codelists import Folders
 from migstats.errors import DeclarationError, PermanentError
 from migstats.faultpoint import reach
@@ -59,11 +60,16 @@ def generations_of(reads: Sequence[Read]) -> list[list[Read]]:
     return generations
 
 
-def id_of(source: str, generations: Generations, base_vintage: int | None) -> str:
-    """Hash of what a candidate says and of the vintage that it is compared with: another one is another candidate."""
+def id_of(source: str, generations: Generations, base_vintage: int | None, waivers: Sequence[int] = ()) -> str:
+    """Hash of what a candidate says, the vintage that it is compared with, and the waivers that are open.
+
+    Where one of them is another, it is another candidate: it is judged, and decided, anew.
+    """
     digest = sha256(f"{source}\x1f{base_vintage}".encode())
     for reads in generations:
         digest.update(vintage.load_id_of(source, reads).encode())
+    for waiver in waivers:
+        digest.update(f"\x1fwaiver {waiver}".encode())
     return digest.hexdigest()[:32]
 
 
@@ -72,11 +78,13 @@ def judge(
 ) -> Candidate:
     """Compare a candidate with what was accepted, keep what was found, and say whether a person has to decide.
 
-    A candidate that was judged before keeps its findings and its decision. One that says what was accepted is not kept.
+    A candidate that was judged before keeps its findings and its decision; with a waiver that was recorded or expired
+    since, it is judged anew. One that says what was accepted is not kept.
     """
     with warehouse.connect(url) as connection:
         base = _base(connection, source)
-        candidate_id = id_of(source, generations, base)
+        waivers = warehouse.rows(connection, "load/open_waivers", {"source": source})
+        candidate_id = id_of(source, generations, base, [waiver["waiver_id"] for waiver in waivers])
         found = find(connection, candidate_id)
         if found is not None:
             return found
@@ -84,13 +92,7 @@ def judge(
             return Candidate(candidate_id, source, generations[-1][0].release, base, breaches=0, notices=0)
         reach("gate.begun")
         findings, largest = _compare(connection, folder, generations, concepts)
-        waivers: dict[tuple[str, str], int] = {}
-        for waiver in warehouse.rows(connection, "load/open_waivers", {"source": source}):
-            waivers.setdefault((waiver["kind"], waiver["scope"]), waiver["waiver_id"])
-        kept = [
-            {**asdict(f), "waiver_id": waivers.get((f.kind, f.scope)) if f.severity == "breach" else None}
-            for f in findings
-        ]
+        kept = [{**asdict(f), "waiver_id": w} for f, w in zip(findings, _waived(findings, waivers), strict=True)]
         candidate = Candidate(
             candidate_id=candidate_id,
             source=source,
@@ -108,6 +110,26 @@ def judge(
         warehouse.execute_many(connection, "load/add_difference", differences)
         reach("gate.kept")
     return candidate
+
+
+def _waived(findings: Sequence[rules.Finding], waivers: Sequence[Mapping[str, Any]]) -> list[int | None]:
+    """For each finding the waiver that lets it pass, None where there is none; each waiver lets one pass."""
+    left = list(waivers)
+    given: list[int | None] = []
+    for finding in findings:
+        fitting = [waiver for waiver in left if _lets_pass(waiver, finding)]
+        given.append(fitting[0]["waiver_id"] if fitting else None)
+        if fitting:
+            left.remove(fitting[0])
+    return given
+
+
+def _lets_pass(waiver: Mapping[str, Any], finding: rules.Finding) -> bool:
+    """Whether a waiver is of the kind and scope of a breach, and its bound not below the size."""
+    if finding.severity != "breach" or (waiver["kind"], waiver["scope"]) != (finding.kind, finding.scope):
+        return False
+    # A size that was read off the page and typed again has lost its last digits.
+    return finding.size is None or (waiver["up_to"] is not None and finding.size <= waiver["up_to"] * (1 + 1e-5))
 
 
 def _base(connection: Connection, source: str) -> int | None:
@@ -130,11 +152,11 @@ def _slice(read: Read) -> tuple[str, str]:
 
 def _compare(
     connection: Connection, folder: Path, generations: Generations, concepts: Folders
-) -> tuple[list[gate.Finding], pl.DataFrame]:
+) -> tuple[list[rules.Finding], pl.DataFrame]:
     """Findings of each generation against the one before, and the largest differences of the last against the first."""
-    rules, golden = gate.read_rules(folder), gate.read_golden(folder)
-    lists = gate.read_lists(concepts)
-    findings: list[gate.Finding] = []
+    its_rules, golden = rules.read_rules(folder), rules.read_golden(folder)
+    lists = rules.read_lists(concepts)
+    findings: list[rules.Finding] = []
     standing: dict[tuple[str, str], pl.DataFrame] = {}
     largest = pl.DataFrame()
     for reads in generations:
@@ -145,7 +167,7 @@ def _compare(
         ]
         standing |= {_slice(read): figures for read, figures in zip(reads, now, strict=True)}
         candidate, accepted = pl.concat(now), pl.concat(was)
-        findings += gate.judge(candidate, accepted, rules, golden, lists, release=reads[0].release)
+        findings += gate.judge(candidate, accepted, its_rules, golden, lists, release=reads[0].release)
         largest = gate.largest(candidate, accepted, LARGEST)
     return findings, largest
 
@@ -186,10 +208,31 @@ def decide(
     return decided
 
 
-def waive(url: str, *, source: str, kind: str, scope: str, author: str, reason: str, expires_at: dt.datetime) -> int:
-    """Record an exception that lets one breach of this kind and scope pass once, until it expires; its number."""
-    if kind not in gate.KINDS:
-        raise DeclarationError(f"{kind!r} is no kind of finding; there are {', '.join(gate.KINDS)}")
+def waive(
+    url: str,
+    *,
+    source: str,
+    kind: str,
+    scope: str,
+    author: str,
+    reason: str,
+    expires_at: dt.datetime,
+    up_to: float | None = None,
+) -> int:
+    """Record an exception that lets one breach of this kind and scope pass once, until it expires; its number.
+
+    `up_to` is the largest size that it lets pass; only what cannot be measured (a golden figure that is gone) needs
+    none. What the gate counts as `the rest` was not seen by anybody, and is not waived. DeclarationError says what is
+    missing.
+    """
+    if kind not in rules.KINDS:
+        raise DeclarationError(f"{kind!r} is no kind of finding; there are {', '.join(rules.KINDS)}")
+    if scope == rules.THE_REST:
+        raise DeclarationError(f"{scope!r} was not shown to anybody; approve or reject the candidate instead")
+    if up_to is None and kind not in rules.UNMEASURED:
+        raise DeclarationError(f"a waiver of kind {kind} needs a bound: the size of the finding that may pass at most")
+    if up_to is not None and not 0 <= up_to < math.inf:
+        raise DeclarationError(f"a waiver lets a size of nought or more pass, not {up_to}")
     if not author.strip() or len(reason.strip()) < 10:
         raise DeclarationError("a waiver needs an author and a reason of ten letters or more")
     if expires_at <= dt.datetime.now(dt.UTC):
@@ -204,6 +247,7 @@ def waive(url: str, *, source: str, kind: str, scope: str, author: str, reason: 
                 "source": source,
                 "kind": kind,
                 "scope": scope,
+                "up_to": up_to,
                 "author": author.strip(),
                 "reason": reason.strip(),
                 "expires_at": expires_at,

@@ -12,7 +12,9 @@ from migstats.codelists import Folders, codelist_of, names_of, read_codelist, re
 from migstats.corrections import Correction, read_corrections
 from migstats.errors import DeclarationError
 from migstats.harmonise import Codes, read_codes
+from migstats.observation import SERIES_DIMENSIONS, period_bounds
 from migstats.readers import VALUE
+from migstats.rules import read_golden, read_rules
 from migstats.source import Column, Dataset, Source, Years, codelist_folders, folder_of, plan, read_sources
 from migstats.validate import read_suites
 
@@ -41,6 +43,7 @@ def findings(further: Iterable[Path] = (), *, today: dt.date) -> tuple[list[str]
     for source in sources.values():
         folder = folder_of(source.id, further)
         found += _of_source(source, folder, lists, today)
+        found += _of_gate(source, folder, lists)
     try:
         suites = read_suites(settings.expectations())
     except DeclarationError as error:
@@ -122,6 +125,52 @@ def _of_source(source: Source, folder: Path, concepts: tuple[Path, ...], today: 
     for dataset in source.datasets:
         for finding in _of_dataset(dataset, codes, concepts):
             yield f"{folder}/source.yaml: dataset {dataset.id}: {finding}"
+
+
+def _of_gate(source: Source, folder: Path, concepts: Folders) -> Iterator[str]:
+    """What is wrong with gate.yaml and golden.csv: a code that no figure has would never be compared with one."""
+    try:
+        policy = read_rules(folder).self_corridors
+    except DeclarationError as error:
+        yield from str(error).splitlines()
+    else:
+        catalogue = read_codelist(concepts, "indicator")
+        for code in () if policy is None else policy.indicators:
+            if code not in catalogue:
+                yield (
+                    f"{folder}/gate.yaml: line {_line_of(folder / 'gate.yaml', code)}: self_corridors.indicators: "
+                    f"{code!r} is no code of codelist indicator; mend the code"
+                )
+    try:
+        golden = read_golden(folder)
+    except DeclarationError as error:
+        yield from str(error).splitlines()
+        return
+    rows = read_csv(folder / "golden.csv") if golden else []
+    for number, row in enumerate(rows, start=2):
+        for finding in _of_golden(row, source, concepts):
+            yield f"{folder}/golden.csv: line {number}: {finding}"
+
+
+def _line_of(path: Path, word: str) -> int:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, start=1) if word in line), 1)
+
+
+def _of_golden(row: Mapping[str, str], source: Source, concepts: Folders) -> Iterator[str]:
+    if row["dataset"] not in [d.id for d in source.datasets]:
+        yield f"dataset: {row['dataset']!r} is not declared in source.yaml; mend the name"
+    releases = [r.id for r in source.releases] or [""]
+    if row["release"] not in releases:
+        yield f"release: {row['release']!r} is not declared in source.yaml, there are {releases}; mend the release"
+    for concept in (*SERIES_DIMENSIONS, "obs_status"):
+        codelist, code = codelist_of(concepts, concept), row.get(concept, "")
+        if code and codelist is not None and code not in codelist:
+            yield f"{concept}: {code!r} is no code of codelist {codelist.name}; mend the code"
+    try:
+        period_bounds(row["time_period"])
+    except ValueError as error:
+        yield f"time_period: {error}; mend the period"
 
 
 def _first_years(source: Source) -> Iterator[int]:

@@ -105,7 +105,7 @@ def sources(as_json: Json = False, further: Sources = None) -> None:
 @app.command()
 @_plainly
 def check(further: Sources = None) -> None:
-    """Check every declaration: sources, codes, corrections, suites. All findings, not the first."""
+    """Check every declaration: sources, codes, corrections, gates, golden figures, suites. All findings."""
     from migstats.checks import findings
 
     found, summary = findings(further or (), today=dt.datetime.now(dt.UTC).date())
@@ -352,8 +352,9 @@ def waive(
     reason: Annotated[str, typer.Option(help="why it may pass")],
     author: Annotated[str, typer.Option(help="who answers for it")],
     until: Annotated[dt.datetime, typer.Option(help="UTC; lets nothing pass after that")],
+    up_to: Annotated[float | None, typer.Option(min=0, help="size of the finding that may pass at most")] = None,
 ) -> None:
-    """Let one breach of this kind and scope pass once, until it expires."""
+    """Let one breach of this kind and scope, not larger than the bound, pass once, until it expires."""
     from migstats import candidate
 
     number = candidate.waive(
@@ -364,8 +365,10 @@ def waive(
         author=author,
         reason=reason,
         expires_at=until.replace(tzinfo=dt.UTC),
+        up_to=up_to,
     )
-    print(f"waiver {number}: one {kind} of {source} ({scope}) may pass until {until:%Y-%m-%d %H:%M} UTC")
+    bound = "" if up_to is None else f" up to {up_to:g}"
+    print(f"waiver {number}: one {kind} of {source} ({scope}){bound} may pass until {until:%Y-%m-%d %H:%M} UTC")
 
 
 @app.command()

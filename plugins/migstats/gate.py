@@ -2,183 +2,41 @@
 
 Candidate and accepted are frames with series_id, SERIES_DIMENSIONS, time_period (texts), value (double, null where
 there is none) and obs_status; one row a figure. Nothing was accepted before a first load: then only what a candidate
-says by itself is judged (golden figures, sums).
+says by itself is judged (golden figures, sums, jumps from one period to the next).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Literal
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 import polars as pl
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from migstats.codelists import Folders, read_codelist, read_csv
-from migstats.errors import DeclarationError
+from migstats import sums
 from migstats.observation import DEFAULTS, SERIES_DIMENSIONS
-
-Severity = Literal["breach", "notice"]
-
-#: What a finding may be about; waivers name one of them.
-KINDS: Final = (
-    "deleted",
-    "changed",
-    "added",
-    "coverage",
-    "missing",
-    "jump",
-    "scale",
-    "sign",
-    "time_shift",
-    "golden",
-    "additivity",
-    "conservation",
-)
+from migstats.rules import KINDS, THE_REST, Finding, Golden, Limit, Lists, Rules, Severity, place, the_rest
 
 #: Dimensions whose codes make up the coverage of a source, beside its periods.
-_COVERAGE: Final = ("indicator", "ref_area", "counterpart_area", "subdivision", "sex", "age", "migration_status")
+_COVERAGE: Final = tuple(d for d in SERIES_DIMENSIONS if d not in ("source", "freq"))
+
+#: Dimensions by which the figures of an area are broken down. A corridor that goes is a series that goes.
+_BREAKDOWNS: Final = tuple(d for d in _COVERAGE if d not in ("ref_area", "counterpart_area", "counterpart_basis"))
 
 #: Half the width of the middle half of a normal distribution, in standard deviations: makes the MAD one.
 _MAD: Final = 1.4826
 
+#: A calm series has no spread: what differs by less than five per cent (in log10) is calm.
+_CALM: Final = 0.02
+
+#: A pattern (scale, sign, shift, zero) is one from three figures on: two can be alike by chance.
+_PATTERN: Final = 3
+
+#: Steps from which on a series has a usual one.
+_STEPS: Final = 4
+
 _KEY: Final = ["series_id", "time_period"]
-
-
-class Limit(BaseModel):
-    """A threshold, who answers for it, and why it is what it is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    limit: float = Field(ge=0)
-    owner: str = Field(min_length=1)
-    reason: str = Field(min_length=10)
-
-
-def _limit(limit: float, reason: str) -> Limit:
-    return Limit(limit=limit, owner="migration statisticians", reason=reason)
-
-
-class Rules(BaseModel):
-    """`gate.yaml` of a source: what differs from the defaults, which suit a source that revises little."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    deleted_share: Limit = _limit(0.02, "publishers correct, but they do not withdraw one figure in fifty")
-    changed_share: Limit = _limit(0.5, "a routine update leaves most of the past as it was")
-    added_share: Limit = _limit(1.0, "an update that more than doubles a source is another source")
-    missing_share: Limit = _limit(0.02, "figures that turn into none are withdrawn, or were not read")
-    coverage_lost: Limit = _limit(0, "an area, a period or a breakdown never leaves a source in silence")
-    jump_deviations: Limit = _limit(8, "robust standard deviations; one series in many thousands is beyond by chance")
-    jump_factor: Limit = _limit(3, "a figure that is less than three times the other is no jump, however calm the rest")
-    jump_floor: Limit = _limit(1000, "of small figures every change is large in per cent")
-    shifted_share: Limit = _limit(0.5, "figures of a neighbouring period for half of a block are a shifted column")
-    flipped_share: Limit = _limit(0.5, "a block whose signs turned round was defined the other way round")
-    rounding: Limit = _limit(1, "figures are published as whole numbers, so each part may be off by one")
-    rounding_share: Limit = _limit(0.0005, "publishers round large totals apart from their parts")
-    incoherent_share: Limit = _limit(0.01, "some published totals do not add up; more than one in a hundred is ours")
-    most_findings: Limit = _limit(25, "of one kind; what a person can look through")
-
-
-@dataclass(frozen=True)
-class Golden:
-    """A figure that is known to be right: a candidate of its release that says otherwise was read wrongly."""
-
-    key: tuple[tuple[str, str], ...]
-    release: str
-    time_period: str
-    value: float | None
-
-
-@dataclass(frozen=True)
-class Lists:
-    """What the gate knows of our codelists."""
-
-    #: code, kind of an area.
-    areas: pl.DataFrame
-    #: code, min_age, max_age (null: open) of an age band.
-    ages: pl.DataFrame
-    #: Indicators whose figures add up: persons and amounts, no shares.
-    additive: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What the gate found. Waivers go by `kind` and `scope`."""
-
-    kind: str
-    severity: Severity
-    scope: str
-    found: str
-    limit: str
-    message: str
-    place: str = ""
-    time_period: str = ""
-    was: float | None = None
-    now: float | None = None
-
-
-# -- facts ------------------------------------------------------------------------------------------------------
-
-
-def read_rules(folder: Path) -> Rules:
-    """`gate.yaml` of a source folder; the defaults where there is none. DeclarationError names file, field, remedy."""
-    path = folder / "gate.yaml"
-    if not path.is_file():
-        return Rules()
-    try:
-        return Rules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DeclarationError(f"{path}: cannot be read as YAML: {error}; mend the line named") from error
-    except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(str(p) for p in e['loc']) or '(the whole file)'}: {e['msg']}" for e in error.errors()
-        ]
-        known = ", ".join(Rules.model_fields)
-        raise DeclarationError(
-            "\n".join(lines) + f"\na rule has limit, owner and a reason of ten letters or more; the rules are {known}"
-        ) from None
-
-
-def read_golden(folder: Path) -> tuple[Golden, ...]:
-    """`golden.csv` of a source folder; none where there is no such file."""
-    path = folder / "golden.csv"
-    if not path.is_file():
-        return ()
-    golden = []
-    for number, row in enumerate(read_csv(path), start=2):
-        missing = {"release", "time_period", "value", "indicator", "ref_area"} - set(row)
-        if missing:
-            raise DeclarationError(f"{path}: line 1: the columns {sorted(missing)} are missing")
-        try:
-            value = float(row["value"]) if row["value"] else None
-        except ValueError:
-            raise DeclarationError(f"{path}: line {number}: value {row['value']!r} is no figure") from None
-        key = tuple((d, row[d]) for d in SERIES_DIMENSIONS if row.get(d))
-        golden.append(Golden(key, row["release"], row["time_period"], value))
-    return tuple(golden)
-
-
-def read_lists(concepts: Folders) -> Lists:
-    """The codelists that the gate goes by."""
-    areas = read_codelist(concepts, "area").rows
-    ages = read_codelist(concepts, "age").rows
-    indicators = read_codelist(concepts, "indicator").rows
-    bands = [
-        (code, int(row["min_age"]), int(row["max_age"]) if row["max_age"] else None)
-        for code, row in ages.items()
-        if row["min_age"] and code != "_T"
-    ]
-    return Lists(
-        areas=pl.DataFrame({"code": list(areas), "kind": [row["kind"] for row in areas.values()]}),
-        ages=pl.DataFrame(bands, schema={"code": pl.String, "min_age": pl.Int64, "max_age": pl.Int64}, orient="row"),
-        additive=frozenset(code for code, row in indicators.items() if row["unit"] in ("PS", "USD")),
-    )
-
-
-# -- judging ----------------------------------------------------------------------------------------------------
 
 
 def judge(
@@ -190,21 +48,24 @@ def judge(
     *,
     release: str,
 ) -> tuple[Finding, ...]:
-    """Findings about a candidate, in the order of KINDS; beyond `most_findings` of a kind the rest is counted."""
+    """Findings about a candidate, in the order of KINDS, breaches first; beyond `most_findings` of a kind the rest is
+    counted.
+    """
     found: dict[str, list[Finding]] = {kind: [] for kind in KINDS}
     for finding in _all(candidate, accepted, rules, golden, lists, release):
         found[finding.kind].append(finding)
     most = int(rules.most_findings.limit)
-    return tuple(finding for kind in KINDS for finding in _capped(found[kind], most))
+    return tuple(finding for kind in KINDS for finding in _capped(kind, found[kind], most))
 
 
-def _capped(findings: list[Finding], most: int) -> Iterator[Finding]:
-    yield from findings[:most]
-    rest = findings[most:]
-    if rest:
-        grave: Severity = "breach" if any(f.severity == "breach" for f in rest) else "notice"
-        kind = rest[0].kind
-        yield Finding(kind, grave, "the rest", str(len(rest)), f"{most} are listed", f"{len(rest)} more of kind {kind}")
+def _capped(kind: str, findings: list[Finding], most: int) -> Iterator[Finding]:
+    told = sorted((f for f in findings if f.scope != THE_REST), key=lambda f: f.severity != "breach")
+    yield from told[:most]
+    rest = [*told[most:], *(f for f in findings if f.scope == THE_REST)]
+    number = sum(int(f.size or 1) if f.scope == THE_REST else 1 for f in rest)
+    for finding in the_rest(kind, pl.Series([f.severity == "breach" for f in rest], dtype=pl.Boolean)):
+        message = f"{number:,} more of kind {kind}"
+        yield replace(finding, found=str(number), limit=f"{most} are listed", message=message, size=number)
 
 
 def _all(
@@ -215,17 +76,21 @@ def _all(
     lists: Lists,
     release: str,
 ) -> Iterator[Finding]:
+    now = _series(candidate)
+    was = _series(accepted)
+    fresh = candidate.select("series_id")
     if accepted.height:
         both = candidate.select(*_KEY, "value").join(
             accepted.select(*_KEY, was="value", there=pl.lit(True)), on=_KEY, how="left"
         )
-        gone = accepted.join(candidate.select(_KEY), on=_KEY, how="anti")
+        gone = accepted.select(*_KEY, "value").join(candidate.select(_KEY), on=_KEY, how="anti")
+        fresh = both.filter(pl.col("there").is_null() | pl.col("value").ne_missing(pl.col("was"))).select("series_id")
         yield from _shares(both, gone, accepted.height, rules)
-        yield from _coverage(candidate, accepted, rules)
-        yield from _upgrades(both, _series(candidate), accepted, rules)
-        yield from _conserved(candidate, gone, lists)
-    yield from _golden(candidate, golden, release)
-    yield from _sums(candidate, rules, lists)
+        yield from _coverage(both, gone, now, was, rules)
+        yield from _upgrades(both, accepted, now, rules)
+    yield from _golden(candidate, accepted, golden, release)
+    yield from sums.of_candidate(candidate, accepted, pl.concat([now, was]), rules, lists)
+    yield from _anomalies(candidate, accepted, fresh.unique(), now, rules, lists)
 
 
 def _shares(both: pl.DataFrame, gone: pl.DataFrame, held: int, rules: Rules) -> Iterator[Finding]:
@@ -247,26 +112,110 @@ def _shares(both: pl.DataFrame, gone: pl.DataFrame, held: int, rules: Rules) -> 
         share = number / held
         if number:
             severity: Severity = "breach" if share > rule.limit else "notice"
-            yield Finding(
-                kind, severity, "all", f"{share:.2%}", f"{rule.limit:.2%}", f"{number:,} ({share:.2%}) {words}"
-            )
+            message = f"{number:,} ({share:.2%}) {words}"
+            yield Finding(kind, severity, "all", f"{share:.2%}", f"{rule.limit:.2%}", message, size=share)
 
 
-def _coverage(candidate: pl.DataFrame, accepted: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
-    """Codes of a dimension, and periods, that the candidate does not know any more."""
-    for dimension in (*_COVERAGE, "time_period"):
-        lost = sorted(set(accepted[dimension].unique()) - set(candidate[dimension].unique()))
-        severity: Severity = "breach" if len(lost) > rules.coverage_lost.limit else "notice"
-        for code in lost:
-            figures = accepted.filter(pl.col(dimension) == code).height
-            yield Finding(
-                "coverage",
-                severity,
-                f"{dimension}={code}",
-                "gone",
-                f"{rules.coverage_lost.limit:g} may go",
-                f"{dimension} {code} is gone with its {figures:,} figures",
-            )
+# -- coverage ---------------------------------------------------------------------------------------------------
+
+
+def _coverage(
+    both: pl.DataFrame, gone: pl.DataFrame, now: pl.DataFrame, was: pl.DataFrame, rules: Rules
+) -> Iterator[Finding]:
+    """What had figures and has none any more: codes, periods, what areas are broken down by, their periods, series.
+
+    What is told once is not told again: of an area that is gone its periods and series are not listed.
+    """
+    missing = both.filter(pl.col("was").is_not_null() & pl.col("value").is_null())
+    lost = pl.concat(
+        [
+            gone.select(*_KEY, valued=pl.col("value").is_not_null()),
+            missing.select(*_KEY, valued=pl.lit(value=True)),
+        ]
+    ).join(was, on="series_id", how="left")
+    if not lost.height:
+        return
+    kept = both.filter(pl.col("value").is_not_null()).select(_KEY)
+    valued = now.join(kept.select("series_id").unique(), on="series_id", how="semi")
+    told = pl.lit(value=False)
+    for dimension in _COVERAGE:
+        counts = lost.group_by(code=dimension).agg(figures=pl.col("valued").sum(), listed=pl.len())
+        has_none = ~pl.col("code").is_in(valued[dimension].unique().to_list()) & (pl.col("figures") > 0)
+        # A code that was listed without a figure, and is not listed any more, is gone too.
+        is_none = ~pl.col("code").is_in(now[dimension].unique().to_list())
+        codes = counts.filter(has_none | is_none).select(
+            "code", figures=pl.when(pl.col("figures") > 0).then("figures").otherwise("listed")
+        )
+        yield from _gone_codes(codes, dimension, rules.coverage_lost)
+        told |= pl.col(dimension).is_in(codes["code"].to_list())
+    lost = lost.filter(pl.col("valued") & ~told)
+    for dimension in _BREAKDOWNS:
+        pair = ["ref_area", dimension]
+        without = lost.join(valued, on=pair, how="anti")
+        yield from _gone_breakdowns(without, dimension, rules.coverage_lost)
+        lost = lost.join(without.select(pair).unique(), on=pair, how="anti")
+    known = kept["time_period"].unique().to_list()
+    periods = lost.filter(~pl.col("time_period").is_in(known))
+    counts = periods.group_by(code="time_period").agg(figures=pl.len())
+    yield from _gone_codes(counts, "time_period", rules.coverage_lost)
+    cell = ["ref_area", "time_period"]
+    lost = lost.filter(pl.col("time_period").is_in(known))
+    still = kept.join(lost.select("time_period").unique(), on="time_period", how="semi")
+    cells = still.join(now.select("series_id", "ref_area"), on="series_id", how="left").select(cell).unique()
+    without = lost.join(cells, on=cell, how="anti")
+    yield from _gone_cells(without, rules.coverage_lost)
+    ended = lost.join(without, on=_KEY, how="anti").join(valued, on="series_id", how="anti")
+    counts = ended.group_by("series_id").agg(figures=pl.len())
+    series = was.join(counts, on="series_id", how="inner")
+    yield from _gone_series(series, rules.series_lost, rules.most_findings)
+
+
+def _gone_codes(lost: pl.DataFrame, dimension: str, rule: Limit) -> Iterator[Finding]:
+    severity: Severity = "breach" if lost.height > rule.limit else "notice"
+    for code, figures in lost.sort("code").iter_rows():
+        message = f"{dimension} {code} is gone with its {figures:,} figures"
+        yield Finding(
+            "coverage", severity, f"{dimension}={code}", "gone", f"{rule.limit:g} may go", message, size=figures
+        )
+
+
+def _gone_breakdowns(lost: pl.DataFrame, dimension: str, rule: Limit) -> Iterator[Finding]:
+    areas = lost.group_by("ref_area").agg(figures=pl.len(), codes=pl.col(dimension).unique().sort())
+    severity: Severity = "breach" if areas.height > rule.limit else "notice"
+    for area, figures, codes in areas.select("ref_area", "figures", "codes").sort("ref_area").iter_rows():
+        message = f"{area} is not broken down any more by {dimension} {', '.join(codes)}: {figures:,} figures are gone"
+        scope = f"ref_area={area} by {dimension}"
+        yield Finding("coverage", severity, scope, "gone", f"{rule.limit:g} may go", message, size=figures)
+
+
+def _gone_cells(cells: pl.DataFrame, rule: Limit) -> Iterator[Finding]:
+    lost = cells.group_by("ref_area", "time_period").agg(figures=pl.len()).sort("time_period", "ref_area")
+    severity: Severity = "breach" if lost.height > rule.limit else "notice"
+    for area, period, figures in lost.iter_rows():
+        message = f"{area} has no figure of {period} any more: {figures:,} are gone"
+        scope = f"ref_area={area} time_period={period}"
+        yield Finding(
+            "coverage", severity, scope, "gone", f"{rule.limit:g} may go", message, time_period=period, size=figures
+        )
+
+
+def _gone_series(lost: pl.DataFrame, rule: Limit, most: Limit) -> Iterator[Finding]:
+    breach = lost.height > rule.limit
+    told = lost.with_columns(place=place()).sort("figures", "place", descending=[True, False])
+    shown = int(most.limit)
+    yield from the_rest("deleted", pl.Series([breach] * max(told.height - shown, 0), dtype=pl.Boolean))
+    for where, figures in told.head(shown).select("place", "figures").iter_rows():
+        message = f"the series {where} is gone with its {figures:,} figures"
+        yield Finding(
+            "deleted",
+            "breach" if breach else "notice",
+            where,
+            "gone",
+            f"{rule.limit:g} series may go",
+            message,
+            where,
+            size=figures,
+        )
 
 
 def _series(figures: pl.DataFrame) -> pl.DataFrame:
@@ -274,45 +223,322 @@ def _series(figures: pl.DataFrame) -> pl.DataFrame:
     return figures.select("series_id", *SERIES_DIMENSIONS).unique("series_id", keep="any")
 
 
-def _upgrades(both: pl.DataFrame, series: pl.DataFrame, accepted: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
-    """What upgrades do to figures: scale, sign, a shift in time, for whole blocks; and jumps of single figures."""
-    pairs = both.filter(pl.col("was").is_not_null() & pl.col("value").is_not_null()).join(
-        series.select("series_id", block=_block()), on="series_id", how="left"
-    )
-    if not pairs.height:
+# -- what upgrades do to figures --------------------------------------------------------------------------------
+
+#: What belongs together, the widest first: what is told of a block is not told again of its areas and series.
+_BLOCK, _AREA, _SERIES = "block", "area", "series_id"
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """Figures that are there on both sides and differ, and what they are measured against."""
+
+    rules: Rules
+    #: series_id, time_period, value, was, log (of the ratio; infinite where one is nought), block, area.
+    changed: pl.DataFrame
+    #: Per series: block, area, and how many figures are there on both sides (n), not nought (nonzero), not nought
+    #: before (was_nonzero), or large and not nought (large).
+    totals: pl.DataFrame
+    #: series_id, SERIES_DIMENSIONS, block, area, place.
+    series: pl.DataFrame
+
+    def without(self, series: pl.DataFrame) -> _Changes:
+        """Without the figures of these series (a frame with series_id): what is wrong with them was told."""
+        return replace(self, changed=self.changed.join(series, on="series_id", how="anti"))
+
+
+def _upgrades(both: pl.DataFrame, accepted: pl.DataFrame, series: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
+    """Other scale, other sign, nought or a shift in time, of blocks, areas and series; and jumps of single figures."""
+    valued = both.filter(pl.col("was").is_not_null() & pl.col("value").is_not_null())
+    if not valued.height:
         return
-    yield from _signs(pairs, rules)
-    yield from _shifts(pairs, accepted, rules)
-    ratio = (pl.col("value").abs().log10() - pl.col("was").abs().log10()).alias("log")
-    floor = rules.jump_floor.limit
-    large = pairs.filter(
-        (pl.max_horizontal(pl.col("value").abs(), pl.col("was").abs()) >= floor)
-        & (pl.col("value") != 0)
-        & (pl.col("was") != 0)
-    ).with_columns(ratio)
-    power = pl.col("log").round()
-    scaled = (
-        large.with_columns(power=power, near=(pl.col("log") - power).abs() < 0.02)
-        .group_by("block")
+    series = series.with_columns(block=_block(), area=pl.format("indicator={} ref_area={}", "indicator", "ref_area"))
+    nonzero = (pl.col("was") != 0) & (pl.col("value") != 0)
+    large = pl.max_horizontal(pl.col("value").abs(), pl.col("was").abs()) >= rules.jump_floor.limit
+    totals = (
+        valued.group_by("series_id")
         .agg(
             n=pl.len(),
-            power=pl.col("power").median(),
-            same=(pl.col("near") & (pl.col("power") == pl.col("power").median())).sum(),
+            nonzero=nonzero.sum(),
+            was_nonzero=(pl.col("was") != 0).sum(),
+            large=(nonzero & large).sum(),
         )
+        .join(series.select("series_id", "block", "area"), on="series_id", how="left")
     )
-    blocks = scaled.filter((pl.col("power") != 0) & (pl.col("same") >= 3) & (pl.col("same") >= 0.8 * pl.col("n")))
-    for row in blocks.sort("block").iter_rows(named=True):
-        yield Finding(
-            "scale",
-            "breach",
-            row["block"],
-            f"x 10^{row['power']:.0f}",
-            "x 1",
-            f"{row['same']:,} of {row['n']:,} figures of {row['block']} are 10^{row['power']:.0f} times what they "
-            "were: has the unit changed?",
+    # All that follows is about figures that changed: most of an update did not.
+    changed = (
+        valued.filter(pl.col("value") != pl.col("was"))
+        .select(*_KEY, "value", "was", log=pl.col("value").abs().log10() - pl.col("was").abs().log10())
+        .join(totals.select("series_id", "block", "area"), on="series_id", how="left")
+    )
+    changes = _Changes(rules, changed, totals, series)
+    for look in (_scales, _signs, _zeros, lambda left: _shifts(left, accepted)):
+        findings, whose = look(changes)
+        yield from findings
+        changes = changes.without(whose)
+    yield from _jumps(changes, valued)
+
+
+#: Findings, and the series (a frame with series_id) of which nothing more needs to be told.
+_Told = tuple[list[Finding], pl.DataFrame]
+
+
+def _pattern(
+    changes: _Changes, marked: pl.DataFrame, of: str, shares: Mapping[str, float]
+) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
+    """(level, groups, figures) for each level at which marked figures are more than their share of all; widest first.
+
+    `of` is the count of `totals` that the shares are of. Groups have `scope` (in words), `marked`, `of` and `share`,
+    the largest share of the largest groups first; figures are those marked in them.
+    """
+    size = pl.max_horizontal(pl.col("value").abs(), pl.col("was").abs())
+    marked = marked.filter(size >= changes.rules.pattern_floor.limit)
+    for level, share in shares.items():
+        if marked.height < _PATTERN:
+            return
+        groups = (
+            marked.group_by(level)
+            .agg(marked=pl.len())
+            .filter(pl.col("marked") >= _PATTERN)
+            .join(changes.totals.group_by(level).agg(of=pl.col(of).sum()), on=level, how="left")
+            .with_columns(share=pl.col("marked") / pl.col("of"))
+            .filter(pl.col("share") > share)
         )
-    rest = large.join(blocks.select("block"), on="block", how="anti")
-    yield from _jumps(rest, series, rules)
+        if not groups.height:
+            continue
+        if level == _SERIES:
+            own = changes.series.join(groups, on=_SERIES, how="semi")
+            groups = groups.join(own.select(_SERIES, scope=place()), on=_SERIES, how="left")
+        else:
+            groups = groups.with_columns(scope=pl.col(level))
+        figures = marked.join(groups.select(level), on=level, how="semi")
+        yield level, groups.sort("marked", "scope", descending=[True, False]), figures
+        marked = marked.join(groups.select(level), on=level, how="anti")
+
+
+def _tell(
+    changes: _Changes,
+    kind: str,
+    marked: pl.DataFrame,
+    of: str,
+    shares: Mapping[str, float],
+    words: str | Callable[[pl.DataFrame], str],
+    size: Callable[[pl.DataFrame], float] | None = None,
+) -> _Told:
+    """A breach for each pattern among the marked figures. `words` say what they are; without `size` it is the share."""
+    findings: list[Finding] = []
+    whose = [changes.series.select("series_id").clear()]
+    most = int(changes.rules.most_findings.limit)
+    for level, groups, figures in _pattern(changes, marked, of, shares):
+        whose.append(changes.totals.join(groups.select(level), on=level, how="semi").select("series_id"))
+        findings += the_rest(kind, pl.Series([True] * max(groups.height - most, 0), dtype=pl.Boolean))
+        for group in groups.head(most).iter_rows(named=True):
+            own = figures.filter(pl.col(level) == group[level])
+            how = words if isinstance(words, str) else words(own)
+            measured = group["share"] if size is None else size(own)
+            findings.append(
+                Finding(
+                    kind,
+                    "breach",
+                    group["scope"],
+                    f"{group['share']:.0%}" if size is None else f"x {_factor(own):.4g}",
+                    f"{shares[level]:.0%}" if size is None else "x 1",
+                    f"{group['marked']:,} of {group['of']:,} figures of {group['scope']} {how}{_example(changes, own)}",
+                    group["scope"] if level == _SERIES else "",
+                    size=measured,
+                )
+            )
+    return findings, pl.concat(whose).unique()
+
+
+def _example(changes: _Changes, figures: pl.DataFrame) -> str:
+    """The largest of these figures, and what they have in common that the others of their block do not have."""
+    size = pl.max_horizontal(pl.col("value").abs(), pl.col("was").abs())
+    first = figures.sort(size, *_KEY, descending=[True, False, False]).row(0, named=True)
+    where = changes.series.filter(pl.col("series_id") == first["series_id"]).select(place()).item()
+    own = changes.series.join(figures, on="series_id", how="semi")
+    rest = changes.series.filter(pl.col("block") == first["block"]).join(own, on="series_id", how="anti")
+    common = [
+        f"{d} {', '.join(codes[:_NAMED])}" + (f" and {len(codes) - _NAMED} more" if len(codes) > _NAMED else "")
+        for d in _COVERAGE
+        if rest.height and not set(codes := sorted(own[d].unique())) & set(rest[d].unique())
+    ]
+    apart = f"; they are those of {'; '.join(common)}" if common else ""
+    return f"; {where} of {first['time_period']} was {first['was']:,.10g} and is {first['value']:,.10g}{apart}"
+
+
+#: Codes that are named of many.
+_NAMED: Final = 8
+
+
+def _factor(figures: pl.DataFrame) -> float:
+    middle = figures["log"].median()
+    return float(10.0**middle) if isinstance(middle, float) else math.nan
+
+
+def _gravity(figures: pl.DataFrame) -> float:
+    """How many times larger or smaller: 1000 for a thousandth too."""
+    factor = _factor(figures)
+    return max(factor, 1 / factor)
+
+
+def _scales(changes: _Changes) -> _Told:
+    """Figures that are a power of ten of what they were; blocks of which many are beyond the factor of a jump."""
+    rules, power = changes.rules, pl.col("log").round()
+    nonzero = changes.changed.filter(pl.col("log").is_finite())
+    tens = nonzero.with_columns(power=power).filter(
+        (pl.col("power") != 0) & ((pl.col("log") - pl.col("power")).abs() < 2 * _CALM)
+    )
+    shares = {_BLOCK: rules.jumped_share.limit, _AREA: rules.scaled_share.limit, _SERIES: rules.scaled_share.limit}
+    findings: list[Finding] = []
+    whose = [changes.series.select("series_id").clear()]
+    for exponent in tens["power"].unique().sort():
+        words = f"are 10^{exponent:.0f} times what they were: has the unit changed"
+        alike = tens.filter(pl.col("power") == exponent)
+        told, of = _tell(changes, "scale", alike, "nonzero", shares, words, _gravity)
+        findings += told
+        whose.append(of)
+    left = changes.without(pl.concat(whose).unique())
+    size = pl.max_horizontal(pl.col("value").abs(), pl.col("was").abs())
+    beyond = left.changed.filter(
+        pl.col("log").is_finite()
+        & (pl.col("log").abs() > math.log10(max(rules.jump_factor.limit, 1)))
+        & (size >= rules.jump_floor.limit)
+    )
+    told, of = _tell(
+        left,
+        "scale",
+        beyond,
+        "large",
+        {_BLOCK: rules.jumped_share.limit},
+        lambda own: f"are about {_factor(own):.4g} times what they were",
+        _gravity,
+    )
+    return findings + told, pl.concat([*whose, of]).unique()
+
+
+def _signs(changes: _Changes) -> _Told:
+    """Figures with the other sign; of areas and series those that are what they were but for the sign."""
+    share = changes.rules.flipped_share.limit
+    turned = changes.changed.filter(pl.col("value") * pl.col("was") < 0)
+
+    words = "have the other sign"
+    findings, whose = _tell(changes, "sign", turned, "nonzero", {_BLOCK: share}, words)
+    alike = turned.filter(pl.col("log").abs() < math.log10(1.5)).join(whose, on="series_id", how="anti")
+    told, of = _tell(changes, "sign", alike, "nonzero", {_AREA: share, _SERIES: share}, words)
+    whose = pl.concat([whose, of]).unique()
+    rest = turned.join(whose, on="series_id", how="anti").group_by("block").agg(n=pl.len()).sort("block")
+    of_all = dict(changes.totals.group_by("block").agg(pl.col("nonzero").sum()).iter_rows())
+    notices = [
+        Finding(
+            "sign",
+            "notice",
+            block,
+            f"{n / of_all[block]:.0%}",
+            f"{share:.0%}",
+            f"{n:,} of {of_all[block]:,} figures of {block} have the other sign",
+            size=n / of_all[block],
+        )
+        for block, n in rest.iter_rows()
+    ]
+    return findings + told + notices, whose
+
+
+def _zeros(changes: _Changes) -> _Told:
+    share = changes.rules.zeroed_share.limit
+    zeroed = changes.changed.filter(pl.col("value") == 0)
+    shares = {_BLOCK: share, _AREA: share, _SERIES: share}
+    return _tell(changes, "zero", zeroed, "was_nonzero", shares, "are nought and were not")
+
+
+def _shifts(changes: _Changes, accepted: pl.DataFrame) -> _Told:
+    """Figures that are those accepted for the period before or after."""
+    changed, share = changes.changed, changes.rules.shifted_share.limit
+    ordered = accepted.select(*_KEY, "value").join(changed, on="series_id", how="semi").sort(_KEY)
+    neighbours = ordered.select(
+        *_KEY,
+        before=pl.col("value").shift(1).over("series_id"),
+        after=pl.col("value").shift(-1).over("series_id"),
+    )
+    changed = changed.join(neighbours, on=_KEY, how="left")
+    findings: list[Finding] = []
+    whose = [changes.series.select("series_id").clear()]
+    for side in ("before", "after"):
+        shifted = changed.filter(pl.col("value") == pl.col(side)).join(whose[-1], on="series_id", how="anti")
+        words = f"are those accepted for the period {side}"
+        shares = {_BLOCK: share, _AREA: share, _SERIES: share}
+        told, of = _tell(changes, "time_shift", shifted, "n", shares, words)
+        findings += told
+        whose.append(of)
+    return findings, pl.concat(whose).unique()
+
+
+def _jumps(changes: _Changes, valued: pl.DataFrame) -> Iterator[Finding]:
+    """Single figures that changed far more than the others of their block, and large ones that are nought now."""
+    rules = changes.rules
+    factor, floor = rules.jump_factor.limit, rules.jump_floor.limit
+    size = pl.max_horizontal(pl.col("value").abs(), pl.col("was").abs())
+    large = changes.changed.filter(size >= floor)
+    # What did not change has a ratio of one: the middle of a block is that of all its large figures.
+    alone = large.filter(pl.col("log").is_finite())
+    spread = _spread(alone.select("block", "log"), changes.totals)
+    far = (pl.col("log") - pl.col("middle")).abs()
+    beyond = math.log10(max(factor, 1))
+    jumped = (
+        alone.filter(pl.col("log").abs() > beyond)
+        .join(spread, on="block", how="left")
+        .with_columns(deviations=far / pl.col("spread"), factor=pl.lit(10.0).pow(far))
+        .filter((pl.col("deviations") > rules.jump_deviations.limit) & (pl.col("factor") > factor))
+        .with_columns(breach=pl.lit(value=True))
+    )
+    # Whole numbers: what is nought may have been rounded from less than one.
+    nought = large.filter(~pl.col("log").is_finite()).with_columns(
+        factor=size, breach=(pl.col("value") == 0) & (size > factor)
+    )
+    columns = (*_KEY, "was", "value", "factor", "breach", "deviations")
+    found = pl.concat(
+        [jumped.select(columns), nought.with_columns(deviations=pl.lit(None, pl.Float64)).select(columns)]
+    )
+    places = changes.series.join(found, on="series_id", how="semi").select("series_id", place=place())
+    told = found.join(places, on="series_id", how="left").sort(
+        "breach", "factor", "place", "time_period", descending=[True, True, False, False]
+    )
+    most = int(rules.most_findings.limit)
+    yield from the_rest("jump", told["breach"][most:])
+    for row in told.head(most).iter_rows(named=True):
+        how = (
+            "nought stands against it"
+            if row["deviations"] is None
+            else f"{row['deviations']:.0f} robust standard deviations from the other figures of its kind"
+        )
+        yield Finding(
+            "jump",
+            "breach" if row["breach"] else "notice",
+            row["place"],
+            f"{row['factor']:.3g} times",
+            f"{factor:g} times",
+            f"{row['place']} of {row['time_period']} was {row['was']:,.10g} and is {row['value']:,.10g}, {how}",
+            row["place"],
+            row["time_period"],
+            row["was"],
+            row["value"],
+            row["factor"],
+        )
+
+
+def _spread(changed: pl.DataFrame, totals: pl.DataFrame) -> pl.DataFrame:
+    """block, middle and spread (robust standard deviation) of the ratios of its large figures, unchanged ones included.
+
+    Those that did not change are counted, not listed: each has the ratio of one, whose logarithm is nought.
+    """
+    still = totals.group_by("block").agg(n=pl.col("large").sum())
+    counted = changed.group_by("block").agg(pl.col("log"), changed=pl.len()).join(still, on="block", how="left")
+    zeros = pl.lit(0.0).repeat_by((pl.col("n") - pl.col("changed")).clip(0))
+    listed = counted.select("block", log=pl.concat_list("log", zeros)).explode("log")
+    middle = listed.group_by("block").agg(middle=pl.col("log").median())
+    off = listed.join(middle, on="block", how="left").with_columns(off=(pl.col("log") - pl.col("middle")).abs())
+    mad = off.group_by("block").agg(spread=pl.max_horizontal(_MAD * pl.col("off").median(), pl.lit(_CALM)))
+    return middle.join(mad, on="block", how="left")
 
 
 def _block() -> pl.Expr:
@@ -325,279 +551,174 @@ def _block() -> pl.Expr:
     return pl.concat_str([pl.format("indicator={}", pl.col("indicator")), *parts])
 
 
-def _place(columns: Iterable[str] = SERIES_DIMENSIONS) -> pl.Expr:
-    """A series in words: the dimensions that are not at their default."""
-    parts = [
-        pl.when(pl.col(d) == DEFAULTS.get(d, "")).then(pl.lit("")).otherwise(pl.format(f"{d}={{}} ", pl.col(d)))
-        for d in columns
-        if d != "source"
-    ]
-    return pl.concat_str(parts).str.strip_chars()
+# -- golden figures ---------------------------------------------------------------------------------------------
 
 
-def _signs(pairs: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
-    turned = (pl.col("value") * pl.col("was") < 0).sum()
-    blocks = (
-        pairs.filter((pl.col("value") != 0) & (pl.col("was") != 0))
-        .group_by("block")
-        .agg(n=pl.len(), turned=turned)
-        .filter(pl.col("turned") > 0)
-        .sort("block")
-    )
-    for row in blocks.iter_rows(named=True):
-        share = row["turned"] / row["n"]
-        severity: Severity = "breach" if share > rules.flipped_share.limit else "notice"
-        yield Finding(
-            "sign",
-            severity,
-            row["block"],
-            f"{share:.0%}",
-            f"{rules.flipped_share.limit:.0%}",
-            f"{row['turned']:,} of {row['n']:,} figures of {row['block']} have the other sign",
-        )
-
-
-def _shifts(pairs: pl.DataFrame, accepted: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
-    """Blocks whose changed figures are those that were accepted for the period before or after."""
-    changed = pairs.filter(pl.col("value") != pl.col("was"))
-    ordered = accepted.select(*_KEY, "value").join(changed, on="series_id", how="semi").sort(_KEY)
-    neighbours = ordered.select(
-        *_KEY,
-        before=pl.col("value").shift(1).over("series_id"),
-        after=pl.col("value").shift(-1).over("series_id"),
-    )
-    changed = changed.join(neighbours, on=_KEY, how="left")
-    total = pairs.group_by("block").agg(n=pl.len())
-    blocks = (
-        changed.group_by("block")
-        .agg(
-            earlier=(pl.col("value") == pl.col("before")).sum(),
-            later=(pl.col("value") == pl.col("after")).sum(),
-        )
-        .join(total, on="block")
-        .with_columns(shifted=pl.max_horizontal("earlier", "later"))
-        .filter((pl.col("shifted") >= 3) & (pl.col("shifted") > rules.shifted_share.limit * pl.col("n")))
-        .sort("block")
-    )
-    for row in blocks.iter_rows(named=True):
-        where = "before" if row["earlier"] >= row["later"] else "after"
-        yield Finding(
-            "time_shift",
-            "breach",
-            row["block"],
-            f"{row['shifted'] / row['n']:.0%}",
-            f"{rules.shifted_share.limit:.0%}",
-            f"{row['shifted']:,} of {row['n']:,} figures of {row['block']} are those accepted for the period {where}",
-        )
-
-
-def _jumps(pairs: pl.DataFrame, series: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
-    """Single figures that changed far more than the others of their block."""
-    if not pairs.height:
-        return
-    middle = pl.col("log").median().over("block")
-    spread = _MAD * (pl.col("log") - middle).abs().median().over("block")
-    # A calm block has no spread: what differs by less than five per cent is calm.
-    deviations = (pl.col("log") - middle).abs() / pl.max_horizontal(spread, pl.lit(0.02))
-    factor = pl.lit(10.0).pow((pl.col("log") - middle).abs())
-    jumped = (
-        pairs.with_columns(deviations=deviations, factor=factor)
-        .filter((pl.col("deviations") > rules.jump_deviations.limit) & (pl.col("factor") > rules.jump_factor.limit))
-        .join(series.select("series_id", place=_place()), on="series_id", how="left")
-        .sort("factor", "place", "time_period", descending=[True, False, False])
-    )
-    for row in jumped.iter_rows(named=True):
-        yield Finding(
-            "jump",
-            "breach",
-            row["place"],
-            f"{row['factor']:.3g} times",
-            f"{rules.jump_factor.limit:g} times",
-            f"{row['place']} of {row['time_period']} was {row['was']:,.10g} and is {row['value']:,.10g}, "
-            f"{row['deviations']:.0f} robust standard deviations from the other figures of its kind",
-            row["place"],
-            row["time_period"],
-            row["was"],
-            row["value"],
-        )
-
-
-def _conserved(candidate: pl.DataFrame, gone: pl.DataFrame, lists: Lists) -> Iterator[Finding]:
-    """Other, Unknown and Stateless that vanish while their total stays take persons out of every sum."""
-    residual = set(lists.areas.filter(pl.col("kind") == "residual")["code"])
-    unknown = pl.col("sex").is_in(["_U", "_O"]) | (pl.col("age") == "_U")
-    lost = gone.filter((pl.col("counterpart_area").is_in(residual) | unknown) & (pl.col("value") != 0))
-    if not lost.height:
-        return
-    totals = candidate.filter(
-        (pl.col("counterpart_area") == "_T") & (pl.col("sex") == "_T") & (pl.col("age") == "_T")
-    ).select("indicator", "ref_area", "time_period")
-    still = lost.join(totals.unique(), on=["indicator", "ref_area", "time_period"], how="semi")
-    for row in still.with_columns(place=_place()).sort("place", "time_period").iter_rows(named=True):
-        yield Finding(
-            "conservation",
-            "breach",
-            row["place"],
-            "gone",
-            "kept",
-            f"{row['place']} of {row['time_period']} ({row['value']:,.10g}) is gone while its total is still there",
-            row["place"],
-            row["time_period"],
-            row["value"],
-        )
-
-
-def _golden(candidate: pl.DataFrame, golden: Sequence[Golden], release: str) -> Iterator[Finding]:
-    """Golden figures of this release that are there with another value."""
-    wanted = [g for g in golden if g.release == release]
-    if not wanted or not candidate.height:
-        return
+def _golden(
+    candidate: pl.DataFrame, accepted: pl.DataFrame, golden: Sequence[Golden], release: str
+) -> Iterator[Finding]:
+    """Golden figures of this release that are there with another value, or were there and are gone."""
     totals = {d: code for d, code in DEFAULTS.items() if d not in ("counterpart_basis", "freq")}
-    for figure in wanted:
-        key = {**totals, **dict(figure.key)}
-        here = candidate.filter(
-            pl.all_horizontal(*(pl.col(d) == code for d, code in key.items())),
-            pl.col("time_period") == figure.time_period,
-        )
-        for row in here.with_columns(place=_place()).iter_rows(named=True):
+    for figure in (g for g in golden if g.release == release):
+        key = {**totals, **dict(figure.key), "time_period": figure.time_period}
+        found = False
+        for row in _where(candidate, key).iter_rows(named=True):
+            found = True
             if row["value"] != figure.value:
-                yield Finding(
-                    "golden",
-                    "breach",
-                    row["place"],
-                    _text(row["value"]),
-                    _text(figure.value),
-                    f"golden figure {row['place']} of {row['time_period']} is {_text(row['value'])}, "
-                    f"known is {_text(figure.value)}",
-                    row["place"],
-                    row["time_period"],
-                    figure.value,
-                    row["value"],
-                )
+                yield _other_than(figure, row["place"], _text(row["value"]), row["value"])
+        if not found:
+            for row in _where(accepted, key).iter_rows(named=True):
+                yield _other_than(figure, row["place"], "gone", None)
+
+
+def _where(figures: pl.DataFrame, key: Mapping[str, str]) -> pl.DataFrame:
+    same = pl.all_horizontal(*(pl.col(d) == code for d, code in key.items()))
+    return figures.lazy().filter(same).collect().with_columns(place=place())
+
+
+def _other_than(figure: Golden, where: str, found: str, now: float | None) -> Finding:
+    measured = figure.value is not None and now is not None
+    cited = f" ({figure.cited})" if figure.cited else ""
+    return Finding(
+        "golden",
+        "breach",
+        where,
+        found,
+        _text(figure.value),
+        f"golden figure {where} of {figure.time_period} is {found}, known is {_text(figure.value)}{cited}",
+        where,
+        figure.time_period,
+        figure.value,
+        now,
+        abs(now - figure.value) if measured and now is not None and figure.value is not None else None,
+    )
 
 
 def _text(value: float | None) -> str:
     return "none" if value is None else f"{value:,.10g}"
 
 
-# -- sums -------------------------------------------------------------------------------------------------------
+# -- to be looked at, never held --------------------------------------------------------------------------------
 
 
-#: A figure on one axis: `cell` is one number for all that the figures of a sum share, `code` its code on the axis.
-_FIGURE: Final = ("cell", "code", "value")
-
-
-def _sums(candidate: pl.DataFrame, rules: Rules, lists: Lists) -> Iterator[Finding]:
-    """Parts against their published total on each axis, where all parts are there; within the source's rounding."""
-    series = _series(candidate).filter(pl.col("indicator").is_in(lists.additive))
-    periods = candidate.select("time_period").unique().with_row_index("period")
-    figures = (
-        candidate.select("series_id", "time_period", "value")
-        .join(series.select("series_id"), on="series_id", how="semi")
-        .join(periods, on="time_period", how="left")
-    )
-    members = lists.areas.filter(pl.col("kind") != "group")["code"].to_list()
-    is_part = pl.col("code") != "_T"
-    for axis in ("sex", "age", "counterpart_area", "subdivision"):
-        coded = _on_axis(axis, series, periods.height)
-        if not coded.height:
-            continue
-        there = figures.join(coded, on="series_id", how="inner").with_columns(cell=pl.col("group") + pl.col("period"))
-        parts = there.filter(is_part).select(_FIGURE)
-        if axis == "sex":
-            parts = _whole_sexes(parts)
-        elif axis == "age":
-            parts = _whole_ages(parts, lists)
-        elif axis == "counterpart_area":
-            # Whether every origin, or every part of a country, is there cannot be known: more than the total is too
-            # much.
-            parts = parts.filter(pl.col("code").is_in(members))
-        totals = there.filter(~is_part & pl.col("value").is_not_null())
-        yield from _against_total(axis, parts, totals, series, rules, whole=axis in ("sex", "age"))
-
-
-def _on_axis(axis: str, series: pl.DataFrame, periods: int) -> pl.DataFrame:
-    """series_id, `code` on the axis, and `group`: the same multiple of `periods` for series that differ only there.
-
-    Series without a counterpart (all parts and no total, or a total without parts) are left out.
-    """
-    others = [d for d in SERIES_DIMENSIONS if d != axis and series[d].n_unique() > 1]
-    rest = pl.struct(others).rank("dense") if others else pl.lit(1)
-    coded = series.select("series_id", code=pl.col(axis).cast(pl.String), group=rest.cast(pl.Int64) * periods)
-    is_total = pl.col("code") == "_T"
-    return coded.filter(is_total.any().over("group") & (~is_total).any().over("group"))
-
-
-def _whole_sexes(parts: pl.DataFrame) -> pl.DataFrame:
-    both = pl.col("code").is_in(["M", "F"]).sum().over("cell") == 2
-    return parts.filter(both)
-
-
-def _whole_ages(parts: pl.DataFrame, lists: Lists) -> pl.DataFrame:
-    """Parts of which the bands of each figure follow each other from nought to the open end."""
-    bands = parts.join(lists.ages, on="code", how="inner").sort("cell", "min_age")
-    if not bands.height:
-        return parts.clear()
-    begins = (pl.col("cell") != pl.col("cell").shift(1)).fill_null(value=True)
-    follows = (
-        pl.when(begins).then(pl.col("min_age") == 0).otherwise(pl.col("min_age") == pl.col("max_age").shift(1) + 1)
-    )
-    whole = (
-        bands.with_columns(follows=follows.fill_null(value=False))
-        .group_by("cell")
-        .agg(pl.col("follows").all(), open=pl.col("max_age").is_null().sum())
-        .filter(pl.col("follows") & (pl.col("open") == 1))
-    )
-    of_whole = pl.concat([bands.select(_FIGURE), parts.filter(pl.col("code") == "_U")])
-    return of_whole.join(whole.select("cell"), on="cell", how="semi")
-
-
-def _against_total(
-    axis: str, parts: pl.DataFrame, totals: pl.DataFrame, series: pl.DataFrame, rules: Rules, *, whole: bool
+def _anomalies(
+    candidate: pl.DataFrame,
+    accepted: pl.DataFrame,
+    fresh: pl.DataFrame,
+    series: pl.DataFrame,
+    rules: Rules,
+    lists: Lists,
 ) -> Iterator[Finding]:
-    if not parts.height:
+    """What is new or changed, and odd by itself: a jump from one period to the next, persons who fled to where they
+    fled from. For review; nothing is held or deleted for it.
+    """
+    changed = candidate.join(fresh, on="series_id", how="semi")
+    yield from _self_corridors(changed, accepted, rules, lists)
+    yield from _steps(changed, accepted, series, rules)
+
+
+def _self_corridors(candidate: pl.DataFrame, accepted: pl.DataFrame, rules: Rules, lists: Lists) -> Iterator[Finding]:
+    """Persons counted where they come from. Unknown to unknown is no such pair."""
+    policy = rules.self_corridors
+    if policy is None:
         return
-    # A part that is missing or suppressed cannot be added: the total is not judged.
-    sums = (
-        parts.group_by("cell")
-        .agg(total=pl.col("value").sum(), parts=pl.len(), unknown=pl.col("value").is_null().sum())
-        .filter(pl.col("unknown") == 0)
-    )
-    judged = totals.join(sums, on="cell", how="inner").with_columns(off=pl.col("total") - pl.col("value"))
-    allowed = pl.max_horizontal(
-        rules.rounding.limit * (pl.col("parts") + 1), rules.rounding_share.limit * pl.col("value").abs()
-    )
-    wrong = judged.filter(pl.col("off").abs() > allowed if whole else pl.col("off") > allowed)
-    if not wrong.height:
+    residual = lists.areas.filter(pl.col("kind") == "residual")["code"].to_list()
+    own = candidate.filter(
+        pl.col("indicator").is_in(policy.indicators)
+        & (pl.col("counterpart_area") == pl.col("ref_area"))
+        & ~pl.col("ref_area").is_in(residual)
+        & (pl.col("value") != 0)
+    ).join(accepted.select(*_KEY, "value"), on=[*_KEY, "value"], how="anti")
+    if not own.height:
         return
-    share = wrong.height / judged.height
-    severity: Severity = "breach" if share > rules.incoherent_share.limit else "notice"
-    limit = f"{rules.incoherent_share.limit:.2%} of the totals"
-    yield Finding(
-        "additivity",
-        severity,
-        f"axis={axis}",
-        f"{share:.2%}",
-        limit,
-        f"{wrong.height:,} of {judged.height:,} totals are not the sum of their parts by {axis}",
+    count = own.height
+    said = f"{count:,} figures are of persons whose area of origin is that of asylum: {policy.reason}"
+    yield Finding("anomaly", "notice", "self-corridors", f"{count:,}", "review", said, size=float(count))
+    latest = (
+        own.with_columns(place=place())
+        .sort("time_period")
+        .group_by("place")
+        .agg(pl.col("ref_area", "time_period", "value").last(), years=pl.len(), largest=pl.col("value").max())
+        .sort("largest", "place", descending=[True, False])
     )
-    places = series.select("series_id", place=_place())
-    worst = wrong.join(places, on="series_id", how="left").sort(
-        pl.col("off").abs(), "place", "time_period", descending=[True, False, False]
-    )
-    for row in worst.head(10).iter_rows(named=True):
+    most = int(rules.most_findings.limit) // 2
+    yield from the_rest("anomaly", pl.Series([False] * max(latest.height - most, 0), dtype=pl.Boolean))
+    for row in latest.head(most).iter_rows(named=True):
         yield Finding(
-            "additivity",
+            "anomaly",
             "notice",
-            f"axis={axis} {row['place']}",
-            f"{row['total']:,.10g}",
-            f"{row['value']:,.10g}",
-            f"{row['place']} of {row['time_period']} is {row['value']:,.10g}, its parts by {axis} are "
-            f"{row['total']:,.10g}",
+            row["place"],
+            "self-corridor",
+            "review",
+            f"{row['place']} counts persons from {row['ref_area']} in {row['ref_area']}, in {row['years']} periods, "
+            f"{row['largest']:,.10g} at most: review",
             row["place"],
             row["time_period"],
+            None,
             row["value"],
-            row["total"],
+            row["largest"],
+        )
+
+
+def _steps(candidate: pl.DataFrame, accepted: pl.DataFrame, series: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
+    """Figures that are far from the one of the period before, further than the steps of their series are.
+
+    What begins from nought is no step: crises do. What falls to nought comes last.
+    """
+    floor = rules.jump_floor.limit
+    some = candidate.filter(pl.col("value").abs() >= floor).select("series_id").unique()
+    ordered = candidate.select(*_KEY, "value").drop_nulls("value").join(some, on="series_id", how="semi").sort(_KEY)
+    size = pl.col("value").abs().clip(1).log10()
+    same = pl.col("series_id") == pl.col("series_id").shift(1)
+    stepped = ordered.select(
+        *_KEY,
+        "value",
+        before=pl.when(same).then(pl.col("value").shift(1)),
+        before_period=pl.when(same).then(pl.col("time_period").shift(1)),
+        step=pl.when(same).then(size - size.shift(1)),
+    )
+    large = pl.max_horizontal(pl.col("value").abs(), pl.col("before").abs()) >= floor
+    begins = pl.col("before") == 0
+    far = stepped.filter(large & ~begins & (pl.col("step").abs() > math.log10(max(rules.anomaly_factor.limit, 1))))
+    if accepted.height:
+        stood = accepted.select(*_KEY, "value").join(far, on="series_id", how="semi")
+        known = far.join(stood, on=[*_KEY, "value"], how="semi").join(
+            stood.select("series_id", before_period="time_period", before="value"),
+            on=["series_id", "before_period", "before"],
+            how="semi",
+        )
+        far = far.join(known, on=_KEY, how="anti")
+    if not far.height:
+        return
+    own = stepped.join(far, on="series_id", how="semi").filter(pl.col("step").is_not_null())
+    # Of a few steps nobody can say what is usual: they are all calm.
+    usual = pl.when(pl.len() >= _STEPS).then(_MAD * pl.col("step").abs().median()).otherwise(0.0)
+    spreads = own.group_by("series_id").agg(spread=pl.max_horizontal(usual, pl.lit(_CALM)))
+    deviations = pl.col("step").abs() / pl.col("spread")
+    odd = far.join(spreads, on="series_id").filter(deviations > rules.anomaly_deviations.limit)
+    places = series.join(odd, on="series_id", how="semi").select("series_id", place=place())
+    told = odd.join(places, on="series_id", how="left").sort(
+        pl.col("value") == 0, pl.col("step").abs(), "place", "time_period", descending=[False, True, False, False]
+    )
+    most = int(rules.most_findings.limit)
+    yield from the_rest("anomaly", pl.Series([False] * max(told.height - most, 0), dtype=pl.Boolean))
+    for row in told.head(most).iter_rows(named=True):
+        grew = abs(row["value"]) > abs(row["before"])
+        factor = 10.0 ** abs(row["step"])
+        change = f"x {factor:.3g}" if grew else f"{(row['value'] - row['before']) / abs(row['before']):+.1%}"
+        yield Finding(
+            "anomaly",
+            "notice",
+            row["place"],
+            change,
+            f"{rules.anomaly_factor.limit:g} times",
+            f"{row['place']} was {row['before']:,.10g} in {row['before_period']} and is {row['value']:,.10g} in "
+            f"{row['time_period']} ({change}): review",
+            row["place"],
+            row["time_period"],
+            row["before"],
+            row["value"],
+            factor,
         )
 
 
@@ -618,7 +739,7 @@ def largest(candidate: pl.DataFrame, accepted: pl.DataFrame, n: int) -> pl.DataF
     shown = [t.join(first, on="series_id", how="semi") for t in (candidate, accepted)]
     described = _series(pl.concat([t.select("series_id", *SERIES_DIMENSIONS) for t in shown]))
     return first.join(
-        described.select("series_id", _place().alias("series")), on="series_id", how="left", maintain_order="left"
+        described.select("series_id", place().alias("series")), on="series_id", how="left", maintain_order="left"
     ).select("series", "time_period", "was", "now")
 
 

@@ -337,7 +337,9 @@ def _is_settled(read: Read, states: Sequence[State]) -> bool:
 
 
 def _require_judged(connection: Connection, candidate_id: str) -> None:
-    """PermanentError where the gate did not judge this, or compared it with what no longer stands."""
+    """PermanentError where the gate did not judge this, compared it with what stands no longer, or let it pass by
+    waivers that are spent.
+    """
     found = warehouse.rows(connection, "load/judged_against", {"candidate_id": candidate_id})
     if not found:
         raise PermanentError(f"candidate {candidate_id} was not judged by the gate; run `gate` again")
@@ -346,6 +348,11 @@ def _require_judged(connection: Connection, candidate_id: str) -> None:
         raise PermanentError(
             f"candidate {candidate_id} was compared with vintage {judged['base_vintage']}, and vintage "
             f"{judged['latest_vintage']} stands now; it is superseded: clear `gate`, so that it is judged again"
+        )
+    if judged["spent_waivers"]:
+        raise PermanentError(
+            f"candidate {candidate_id} counts on waivers that expired or that another candidate used: "
+            f"{', '.join(map(str, judged['spent_waivers']))}; clear `gate`, so that it is judged without them"
         )
     if judged["verdict"] == "rejected" or (judged["breaches"] and judged["verdict"] != "approved"):
         raise PermanentError(f"candidate {candidate_id} breached the gate and was not approved; nothing was loaded")

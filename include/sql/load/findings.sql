@@ -10,6 +10,7 @@ SELECT
     time_period,
     was,
     now,
+    size,
     waiver_id
 FROM ops.gate_finding
 WHERE candidate_id = %(candidate_id)s

@@ -1,8 +1,9 @@
--- What a candidate was compared with, and what stands now.
+-- What a candidate was compared with, what stands now, and the waivers that it counts on and that are spent.
 SELECT
     c.base_vintage,
     c.breaches,
     d.verdict,
+    ops.spent_waivers(c.candidate_id) AS spent_waivers,
     v.vintage_id AS latest_vintage,
     v.candidate_id AS latest_candidate
 FROM ops.candidate AS c

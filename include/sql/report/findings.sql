@@ -11,7 +11,9 @@ SELECT
     f.time_period,
     f.was,
     f.now,
+    f.size,
     f.waiver_id,
+    w.up_to,
     w.author,
     w.reason,
     w.expires_at
