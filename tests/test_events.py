@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -213,6 +215,7 @@ class Ran:
     events: list[dict[str, Any]]
     sent: list[tuple[str, dict[str, Any]]]
     state: Path
+    said: str
 
     def of(self, job: str, kind: str = "COMPLETE") -> list[dict[str, Any]]:
         return [one for one in self.events if one["job"]["name"] == job and one["eventType"] == kind]
@@ -242,19 +245,21 @@ def ran(database: str, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     assert airflow.cli("pools").returncode == 0
     first = airflow.run("ingest_worldbank_wdi", {"datasets": ["flows", "shares"]})
     second = airflow.run("publish", {})
+    third = airflow.run("ingest_worldbank_wdi", {"datasets": ["remittances"], "dry_run": True})
     for one in (replaying, refusing):
         one.shutdown()
         one.server_close()
     lines = services.events_file(root / "state").read_text(encoding="utf-8").splitlines()
     sent = refusing.got  # type: ignore[attr-defined]
-    return Ran([first.state, second.state], [json.loads(line) for line in lines], sent, root / "state")
+    states, said = [one.state for one in (first, second, third)], first.said + third.said
+    return Ran(states, [json.loads(line) for line in lines], sent, root / "state", said)
 
 
 @pytest.mark.airflow
 @pytest.mark.database
 class TestRun:
     def test_a_server_that_refuses_events_fails_no_task_and_the_file_has_them_all(self, ran: Ran) -> None:
-        assert ran.states == ["success", "success"]
+        assert ran.states == ["success"] * 3
         assert {path for path, _ in ran.sent} == {"/api/v1/lineage"}
         key = [(one["run"]["runId"], one["eventType"]) for one in ran.events]
         assert sorted(key) == sorted((one["run"]["runId"], one["eventType"]) for _, one in ran.sent)
@@ -265,8 +270,15 @@ class TestRun:
         for job in jobs:
             began, ended = ran.of(job, "START"), ran.of(job)
             assert {one["run"]["runId"] for one in began} == {one["run"]["runId"] for one in ended}, job
-            assert len(began) == (2 if ".slices." in job else 1), job
+            of_one_run, runs = (2 if ".slices." in job else 1), (2 if job.startswith("ingest") else 1)
+            assert len(began) == of_one_run * runs, job
         assert {one["job"]["namespace"] for one in ran.events} == {"migstats"}
+
+    def test_a_task_that_tells_nothing_is_asked_nothing(self, ran: Ran) -> None:
+        """A question without an answer is an error in the scheduler's log."""
+        assert [bool(one["outputs"]) for one in ran.of("ingest_worldbank_wdi.load")] == [True, False]
+        for task in ("complete", "load", "decide"):
+            assert f"not found for task '{task}'" not in ran.said
 
     def test_events_are_as_the_standard_says(self, ran: Ran) -> None:
         """OpenLineage 2-0-2: what is required of events, datasets and facets."""
@@ -307,7 +319,7 @@ class TestRun:
         assert outputs["core.observation"]["outputFacets"]["outputStatistics"]["rowCount"] == there["n"] > 0
         assert outputs["core.observation"]["namespace"].startswith("postgres://127.0.0.1:")
         read = ran.of("ingest_worldbank_wdi.slices.read")
-        assert sum(one["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] for one in read) == there["n"]
+        assert sum(one["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] for one in read[:2]) == there["n"]
         for one in (output for event in ran.of("ingest_worldbank_wdi.slices.land") for output in event["outputs"]):
             assert Path(one["name"]).stat().st_size == one["outputFacets"]["outputStatistics"]["size"]
             assert Path(one["name"]).is_relative_to(ran.state / "lake")
@@ -318,12 +330,38 @@ class TestRun:
 
 def test_a_task_that_failed_names_what_it_was_given() -> None:
     source, dataset = DATASETS[0]
+
+    def named(step: str, given: dict[str, Any]) -> events.Lineage:
+        found = extractor.lineage_of(f"ingest_{source.id}", step, given, None)
+        assert found is not None
+        return found
+
     given = {"planned": landed(source, dataset).slice.model_dump(mode="json")}
-    [there] = extractor.lineage_of(f"ingest_{source.id}", "land", given, None).inputs
+    [there] = named("land", given).inputs
     assert there.namespace == f"https://{source.hosts[0]}"
     given = {"landed": landed(source, dataset).model_dump(mode="json")}
-    [snapshot] = extractor.lineage_of(f"ingest_{source.id}", "read", given, None).inputs
+    [snapshot] = named("read", given).inputs
     assert snapshot.name == lake.snapshot_path(SHA).as_posix()
+
+
+BEGIN = """
+import json, sys
+from migstats import extractor
+extractor.lineage_of("ingest_worldbank_wdi", sys.argv[1], json.loads(sys.argv[2]), None)
+print(json.dumps(sorted({"polars", "pandas", "psycopg", "great_expectations"} & set(sys.modules))))
+"""
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize("step", ["land", "read"])
+def test_what_a_task_waits_for_when_it_begins_is_light(step: str) -> None:
+    source = read_sources()["worldbank_wdi"]
+    there = landed(source, source.datasets[0])
+    given = {"planned": there.slice.model_dump(mode="json"), "landed": there.model_dump(mode="json")}
+    done = subprocess.run(
+        [sys.executable, "-c", BEGIN, step, json.dumps(given)], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == []
 
 
 def test_compose_keeps_events_beside_the_logs_and_asks_no_server_by_itself() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from openlineage.client.event_v2 import InputDataset, OutputDataset
@@ -23,14 +23,16 @@ from openlineage.client.facet_v2 import (
     schema_dataset,
 )
 
-from migstats.candidate import Candidate
 from migstats.observation import DEFAULTS, PLACE, SERIES_DIMENSIONS, SHARED_ATTRIBUTES
-from migstats.pipeline import Landed
-from migstats.publish import Publication
 from migstats.readers import VALUE
 from migstats.redaction import redact
 from migstats.source import Column, Dataset, Slice, Source
-from migstats.vintage import Counts, Read
+
+if TYPE_CHECKING:  # a task that begins waits for its event, and these take seconds to import
+    from migstats.candidate import Candidate
+    from migstats.pipeline import Landed
+    from migstats.publish import Publication
+    from migstats.vintage import Counts, Read
 
 #: Columns of the observations in the lake, whichever of their Parquet files each one is in.
 OBSERVATION: Final = (*SERIES_DIMENSIONS, "time_period", "value", "obs_status", *SHARED_ATTRIBUTES, *PLACE)
@@ -316,10 +318,9 @@ def landed(source: Source, landed: Landed, lake: Lake) -> Lineage:
     return Lineage((asked,), tuple(outputs))
 
 
-def to_read(source: Source, landed: Landed, lake: Lake) -> Lineage:
-    """What `read` is about to read."""
-    dataset = source.dataset(landed.slice.dataset)
-    return Lineage(tuple(_snapshot(lake, page.sha256, dataset) for page in landed.pages))
+def to_read(dataset: Dataset, snapshots: Iterable[str], lake: Lake) -> Lineage:
+    """What `read` is about to read, by sha256."""
+    return Lineage(tuple(_snapshot(lake, sha, dataset) for sha in snapshots))
 
 
 def read(source: Source, reads: Sequence[Read], lake: Lake) -> Lineage:
