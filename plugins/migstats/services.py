@@ -139,6 +139,7 @@ def prepare(state: Path) -> None:
             state.chmod(0o755)  # whatever the umask is: the user of PostgreSQL has to pass through
         (state / "logs").mkdir(exist_ok=True)
         (state / "airflow").mkdir(exist_ok=True, mode=0o700)
+        events_file(state).parent.mkdir(exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
             f"{state}: cannot be written ({error.strerror}); make it writable, or put what runs leave elsewhere: "
@@ -214,12 +215,23 @@ def warehouse_urls(state: Path, record: Record) -> dict[str, str]:
     }
 
 
+def events_file(state: Path) -> Path:
+    """Where OpenLineage events are kept: one JSON object on each line, the newest last."""
+    return state / "openlineage" / "events.jsonl"
+
+
+def transport(file: Path) -> dict[str, object]:
+    """The transport of OpenLineage events: a file, before any other one, so that what hangs cannot keep it waiting."""
+    to_file = {"type": "file", "log_file_path": str(file), "append": True, "priority": 1}
+    return {"type": "composite", "sort_transports": True, "transports": {"file": to_file}}
+
+
 def environment(state: Path, record: Record) -> dict[str, str]:
     """The environment of all services: this process's, cleaned of what would lead them astray, and our settings."""
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("AIRFLOW", "PG", "MIGSTATS_")) and name != "PYTHONDONTWRITEBYTECODE"
+        if not name.startswith(("AIRFLOW", "OPENLINEAGE", "PG", "MIGSTATS_")) and name != "PYTHONDONTWRITEBYTECODE"
     }
     # services run in folders of their own: what is relative is meant from where the command was given
     if further := source.listed_folders():
@@ -264,6 +276,15 @@ def environment(state: Path, record: Record) -> dict[str, str]:
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(state / "logs" / "dag_processor"),
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
         "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING",
+        "AIRFLOW__OPENLINEAGE__NAMESPACE": "migstats",
+        "AIRFLOW__OPENLINEAGE__EXTRACTORS": "migstats.extractor.StepExtractor",
+        # in a fork, the default, our extractor gets no answer from Airflow and every task waits for it
+        "AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD": "True",
+        "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "5",
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport(events_file(state))),
+        # the client adds an HTTP transport where this is set
+        "OPENLINEAGE_URL": os.environ.get("MIGSTATS_OPENLINEAGE_URL", ""),
+        "OPENLINEAGE_API_KEY": os.environ.get("MIGSTATS_OPENLINEAGE_API_KEY", ""),
         "GX_ANALYTICS_ENABLED": "False",
         # the services talk to each other on this machine, whatever proxy leads out of it
         "NO_PROXY": "127.0.0.1,localhost",
@@ -296,7 +317,7 @@ def fingerprint(state: Path, record: Record) -> str:
     ours = {
         name: value
         for name, value in environment(state, record).items()
-        if name.startswith(("AIRFLOW", "MIGSTATS", "GX_"))
+        if name.startswith(("AIRFLOW", "MIGSTATS", "OPENLINEAGE", "GX_"))
     }
     code.update(json.dumps([ours, commands(record), sys.version], sort_keys=True).encode())
     return code.hexdigest()
