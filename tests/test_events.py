@@ -58,6 +58,7 @@ def read(source: Source, dataset: Dataset, slice_: str = "") -> pipeline.Read:
         observations=3,
         quarantined=1,
         explained=0,
+        followed_at=None,
         landed_at="2026-11-01T00:00:00+00:00",
         made_with="",
         landed={SHA: 4},
@@ -156,7 +157,7 @@ def test_many_slices_are_one_dataset_and_their_folders_are_named() -> None:
 # -- the warehouse ------------------------------------------------------------------------------------------------
 
 #: Columns that are about the load and not about what the publisher said.
-OF_THE_LOAD = {"vintage_from", "vintage_to", "end_reason", "known_from", "known_to"}
+OF_THE_LOAD = {"vintage_from", "vintage_to", "end_reason", "known_from", "known_to", "recorded_from"}
 
 
 @pytest.fixture(scope="module")
