@@ -370,6 +370,45 @@ def waive(
 
 @app.command()
 @_plainly
+def alerts(as_json: Json = False) -> None:
+    """List what stands against the sources, and until when a silence holds it back."""
+    from migstats import warehouse
+
+    with warehouse.connect(settings.warehouse_url()) as connection:
+        standing = warehouse.rows(connection, "alerts/standing")
+    if as_json:
+        _print_json(standing)
+        return
+    columns = ("source", "kind", "since", "silent_until", "message")
+    _print_table(columns, ([row[c] for c in columns] for row in standing))
+
+
+@app.command()
+@_plainly
+def silence(
+    source: Annotated[str, typer.Argument(help="id of a source; * is the publish of all")],
+    kind: Annotated[str, typer.Option(help="kind of alert, such as late; * is all of the source")],
+    reason: Annotated[str, typer.Option(help="why nobody has to be told")],
+    author: Annotated[str, typer.Option(help="who answers for it")],
+    until: Annotated[dt.datetime, typer.Option(help="UTC; what still stands then is told")],
+) -> None:
+    """Hold alerts of a source back until they expire; a later silence of the same kind takes its place."""
+    from migstats import alerts as standing
+
+    number = standing.silence(
+        settings.warehouse_url(),
+        source,
+        kind=kind,
+        author=author,
+        reason=reason,
+        until=until.replace(tzinfo=dt.UTC),
+        now=dt.datetime.now(dt.UTC),
+    )
+    print(f"silence {number}: {kind} of {source} is held back until {until:%Y-%m-%d %H:%M} UTC")
+
+
+@app.command()
+@_plainly
 def replay(source: str, as_json: Json = False) -> None:
     """Read the snapshots of a source again with the codes of today, check, gate and load: no download."""
     from migstats import pipeline

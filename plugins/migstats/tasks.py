@@ -260,3 +260,27 @@ def publish(checked: Json, context: Context) -> Json:
                 )
             )
     return asdict(publication)
+
+
+# -- keeping house ----------------------------------------------------------------------------------------------
+
+
+def look(context: Context) -> list[str]:
+    """Judge all sources, raise and clear alerts; the answer names the notifiers that tell them."""
+    from migstats import alerts, notify
+
+    with pipeline.attempt(None, _run_id(context), "*", "freshness"):
+        found = alerts.look(warehouse_url(), now=dt.datetime.now(dt.UTC))
+    for source_id, fresh in found.freshness.items():
+        log.info("%s is %s: %s", source_id, fresh.state, fresh.text)
+    log.info("raised: %s; cleared: %s", found.raised or "nothing", found.cleared or "nothing")
+    return list(notify.notifiers())
+
+
+def tell(notifier: str, context: Context) -> int:
+    """Let one notifier tell what it has not told yet; how many alerts that were."""
+    from migstats import alerts, notify
+
+    told = alerts.tell(warehouse_url(), notifier, notify.teller(notifier, context), now=dt.datetime.now(dt.UTC))
+    log.info("told: %s", ", ".join(alert.title for alert in told) or "nothing new")
+    return len(told)
