@@ -89,3 +89,7 @@ class Sandbox:
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         with sqlite3.connect(self.database) as connection:
             return connection.execute(query, values).fetchall()
+
+    def execute(self, statement: str) -> None:
+        with sqlite3.connect(self.database) as connection:
+            connection.execute(statement)

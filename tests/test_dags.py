@@ -54,9 +54,9 @@ def look() -> dict[str, object]:
 
 
 @pytest.mark.airflow
-def test_there_is_one_dag_per_source_and_publish(look) -> None:
+def test_there_is_one_dag_per_source_and_publish_and_maintain(look) -> None:
     assert look["errors"] == {}
-    assert set(look["dags"]) == {"publish", *(f"ingest_{source}" for source in read_sources())}
+    assert set(look["dags"]) == {"publish", "maintain", *(f"ingest_{source}" for source in read_sources())}
 
 
 @pytest.mark.airflow

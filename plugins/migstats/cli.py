@@ -444,6 +444,58 @@ def rebuild(
 
 @app.command()
 @_plainly
+def verify(
+    most: Annotated[int | None, typer.Option(min=1, help="only so many, those that waited longest first")] = None,
+) -> None:
+    """Hold the snapshots of the lake against their hashes; 1 where one is damaged or missing."""
+    from migstats import house
+
+    now = dt.datetime.now(dt.UTC)
+    done = house.verify(settings.warehouse_url(), most=most, run_id=f"verify/{now:%Y-%m-%dT%H:%M:%S}", now=now)
+    for message in done.wrong.values():
+        print(message, file=sys.stderr)
+    if done.wrong:
+        raise PermanentError(f"{len(done.wrong)} of {done.snapshots} snapshots are not what their hash says")
+    print(f"{done.snapshots} snapshots with {done.bytes:,} bytes are what their hashes say")
+
+
+@app.command()
+@_plainly
+def tidy(
+    airflow: Annotated[bool, typer.Option("--airflow", help="clean the database of Airflow, not the lake")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would go, remove nothing")] = False,
+    logs: Annotated[Path | None, typer.Option(help="Airflow's folder of logs of tasks")] = None,
+) -> None:
+    """Remove what is older than the settings MIGSTATS_KEEP_*_DAYS say: never a snapshot, a fact or a ledger."""
+    from migstats import house
+
+    now = dt.datetime.now(dt.UTC)
+    if airflow:
+        keep = settings.kept_days("runs", 180)
+        os.environ.update(_demo_airflow())
+        said = house.clean_airflow(keep, now=now, dry_run=dry_run)
+        print(said if dry_run else f"runs of more than {keep.days} days ago are no longer in the database of Airflow")
+        return
+    done = house.tidy(settings.warehouse_url(), house.kept(), now=now, logs=logs, dry_run=dry_run)
+    print(
+        f"{'would go' if dry_run else 'gone'}: {done.tables} folders of tables, {done.leftovers} files left behind, "
+        f"{done.logs} folders of logs, {done.pages} pages of the Data Docs; {done.bytes:,} bytes"
+    )
+
+
+def _demo_airflow() -> Mapping[str, str]:
+    """The settings of the demo's Airflow, where none is named and a demo was set up in the state folder."""
+    from migstats import services
+
+    if os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") or os.environ.get("AIRFLOW_HOME"):
+        return {}
+    record = services.read_record(settings.state())
+    named = services.environment(settings.state(), record) if record else {}
+    return {name: value for name, value in named.items() if name.startswith("AIRFLOW")}
+
+
+@app.command()
+@_plainly
 def watchdog(
     seconds: Annotated[int, typer.Option(min=1, help="a query of bi_reader may run so long")] = 120,
     every: Annotated[float, typer.Option(min=0.1, help="seconds between looks")] = 5,

@@ -28,7 +28,7 @@ _ENDS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 #: From one of our pages to Airflow's own; relative, so that it holds below any base URL.
 _AIRFLOW: Final = "../../"
-_DAG: Final = re.compile(r"(?:ingest_[a-z][a-z0-9_]*|publish)\Z")
+_DAG: Final = re.compile(r"(?:ingest_[a-z][a-z0-9_]*|publish|maintain)\Z")
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ import datetime as dt
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from migstats import pipeline, vintage
+from migstats import pipeline, settings, vintage
 from migstats import publish as publishing
 from migstats.candidate import generations_of
 from migstats.errors import ConfigurationError, PermanentError, RefusedError, ValidationFailedError
@@ -281,6 +282,32 @@ def tell(notifier: str, context: Context) -> int:
     """Let one notifier tell what it has not told yet; how many alerts that were."""
     from migstats import alerts, notify
 
+    context["notifier"] = notifier.rpartition(".")[2]  # type: ignore[index]  # names the mapped task
     told = alerts.tell(warehouse_url(), notifier, notify.teller(notifier, context), now=dt.datetime.now(dt.UTC))
     log.info("told: %s", ", ".join(alert.title for alert in told) or "nothing new")
     return len(told)
+
+
+def verify(context: Context) -> Json:
+    """Hold those snapshots against their hashes that waited longest for it. Fails while one is damaged or missing."""
+    from migstats import house
+
+    done = house.verify(
+        warehouse_url(), most=settings.verified_per_run(), run_id=_run_id(context), now=dt.datetime.now(dt.UTC)
+    )
+    log.info("%s snapshots, %s bytes, not whole: %s", done.snapshots, done.bytes, len(done.wrong))
+    if done.wrong:
+        raise PermanentError("\n".join(done.wrong.values()))
+    return asdict(done)
+
+
+def tidy(context: Context) -> Json:
+    """Remove what nobody needs any more: tables between steps, leftovers, logs of tasks, pages of the Data Docs."""
+    from airflow.sdk.configuration import conf
+
+    from migstats import house
+
+    logs = Path(conf.get("logging", "base_log_folder"))
+    done = house.tidy(warehouse_url(), house.kept(), now=dt.datetime.now(dt.UTC), logs=logs)
+    log.info("%s", done)
+    return asdict(done)
