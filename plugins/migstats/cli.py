@@ -32,6 +32,7 @@ app = typer.Typer(
 P = ParamSpec("P")
 R = TypeVar("R")
 
+Admin = Annotated[str | None, typer.Option(help="URL of the database's owner (or MIGSTATS_ADMIN)")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON, for a program to read")]
 Sources = Annotated[
     list[Path] | None, typer.Option("--sources", help="a further folder of source declarations (or MIGSTATS_SOURCES)")
@@ -256,13 +257,11 @@ def passwords() -> dict[str, str]:
 
 @app.command()
 @_plainly
-def setup(
-    admin: Annotated[str | None, typer.Option(help="URL of the database's owner (or MIGSTATS_ADMIN)")] = None,
-) -> None:
+def setup(admin: Admin = None) -> None:
     """Bring the warehouse to the state of this version: roles, migrations, codelists, sources, views of bi."""
     from migstats import warehouse
 
-    owner = admin or os.environ.get("MIGSTATS_ADMIN") or settings.warehouse_url()
+    owner = _owner(admin)
     known = passwords()
     made = {role: known.get(role) or secrets.token_urlsafe(24) for role in warehouse.ROLES}
     applied = warehouse.setup(owner, read_sources().values(), made)
@@ -431,15 +430,63 @@ def replay(source: str, as_json: Json = False) -> None:
 @app.command()
 @_plainly
 def rebuild(
-    admin: Annotated[str | None, typer.Option(help="URL of the database's owner (or MIGSTATS_ADMIN)")] = None,
+    admin: Admin = None,
     workers: Annotated[int, typer.Option(min=1, help="processes that read")] = 1,
 ) -> None:
     """Drop `core` and `bi` and make them again from the snapshots; no network. Stop the DAGs before."""
     from migstats import pipeline
 
-    owner = admin or os.environ.get("MIGSTATS_ADMIN") or settings.warehouse_url()
+    owner = _owner(admin)
     done = pipeline.rebuild(url=settings.warehouse_url(), admin=owner, workers=workers)
     print(f"{done.loads} loads, {done.vintages} vintages, {done.figures:,} figures made again in {done.seconds:.1f} s")
+
+
+def _owner(admin: str | None) -> str:
+    """URL of the warehouse's owner: given, of MIGSTATS_ADMIN, of the demo of the state folder, else the warehouse's."""
+    from migstats import services
+
+    if admin or os.environ.get("MIGSTATS_ADMIN"):
+        return admin or os.environ["MIGSTATS_ADMIN"]
+    if not os.environ.get("MIGSTATS_WAREHOUSE") and (record := services.read_record(settings.state())):
+        return services.warehouse_urls(settings.state(), record)["owner"]
+    return settings.warehouse_url()
+
+
+@app.command()
+@_plainly
+def backup(
+    folder: Annotated[Path, typer.Argument(help="brought up to date, if it holds one")], admin: Admin = None
+) -> None:
+    """Back up the warehouse and its part of the lake; DAGs may run meanwhile."""
+    from migstats import backup as backups
+
+    done = backups.backup(_owner(admin), folder, now=dt.datetime.now(dt.UTC))
+    held = done.manifest
+    for what, problem in held.absent.items():
+        print(f"{what}: {problem} in the lake; it is not in this backup", file=sys.stderr)
+    print(
+        f"{folder}: {len(held.snapshots)} snapshots, {len(held.facts)} folders of facts, {held.dump.path}; "
+        f"{done.files} files with {done.bytes:,} bytes were new"
+    )
+    if held.absent:
+        raise PermanentError(f"{len(held.absent)} things were not whole in the lake; all else is backed up")
+
+
+@app.command()
+@_plainly
+def restore(
+    folder: Annotated[Path, typer.Argument(help="of a backup")],
+    admin: Admin = None,
+    replace: Annotated[bool, typer.Option("--replace", help="drop the warehouse that is there")] = False,
+) -> None:
+    """Bring an empty database and the lake to a backup, and compare the fingerprints. Stop the DAGs before."""
+    from migstats import backup as backups
+
+    done = backups.restore(_owner(admin), folder, replace=replace, passwords=passwords())
+    print(
+        f"restored to {done.manifest.made_at:%Y-%m-%d %H:%M} UTC, and every table is what it was; {done.files} files "
+        "of the lake were copied. Now run `migstats setup`, `migstats doctor`, and start the DAGs"
+    )
 
 
 @app.command()

@@ -123,16 +123,26 @@ def write_text(text: str, path: Path) -> None:
 def store_facts(files: Mapping[str, Path]) -> str:
     """Keep small files of ours (name → path) together under the hash of their names and contents, which is returned."""
     contents = {name: path.read_bytes() for name, path in sorted(files.items())}
-    digest = sha256()
-    for name, content in contents.items():
-        digest.update(f"{name}\x1f{len(content)}\x1f".encode() + content)
-    sha = digest.hexdigest()
+    sha = _digest(contents)
     folder = facts_path(sha)
     for name, content in contents.items():
         path = folder / name
         if not path.is_file() or path.stat().st_size != len(content):
             _write(path, lambda file, content=content: file.write(content))  # type: ignore[misc]
     return sha
+
+
+def _digest(contents: Mapping[str, bytes]) -> str:
+    digest = sha256()
+    for name, content in contents.items():
+        digest.update(f"{name}\x1f{len(content)}\x1f".encode() + content)
+    return digest.hexdigest()
+
+
+def facts_digest(folder: Path) -> str:
+    """The hash that a folder of facts has by its content: that of its name, if it is whole."""
+    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    return _digest({name: file.read_bytes() for name, file in sorted(files.items())})
 
 
 def facts_path(sha: str) -> Path:
