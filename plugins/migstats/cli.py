@@ -530,6 +530,22 @@ def tidy(
     )
 
 
+@app.command()
+@_plainly
+def doctor(admin: Admin = None) -> None:
+    """Look for contradictions in our own state, drift of the schema, wrong versions, pools; 1 where one is found."""
+    from migstats import doctor as looks
+
+    os.environ.update(_demo_airflow())
+    found = 0
+    for finding in (*looks.findings(settings.warehouse_url(), admin=_owner(admin)), *looks.of_airflow()):
+        print(finding)
+        found += 1
+    if found:
+        raise PermanentError(f"{found} findings; docs/operations.md says more of each")
+    print("nothing is wrong")
+
+
 def _demo_airflow() -> Mapping[str, str]:
     """The settings of the demo's Airflow, where none is named and a demo was set up in the state folder."""
     from migstats import services
