@@ -18,6 +18,7 @@ unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
 .PHONY: help venv dev demo live stop status psql check test test-celery bench lock secrets screenshots clean
+.PHONY: verify tidy backup restore doctor
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,7 +105,27 @@ bench: $(VENV)/.installed ## One million observations: our path, dlt and plain p
 screenshots: $(VENV)/.installed-dev ## Make the pictures of the README from a running demo (needs Chromium)
 	@$(BIN)/python docs/screenshots.py
 
-# --- looking after it ---
+# --- looking after it; of the demo, or of what MIGSTATS_WAREHOUSE and AIRFLOW_HOME name ---
+
+verify: $(VENV)/.installed ## Hold all snapshots of the lake against their hashes
+	@$(BIN)/migstats verify
+
+tidy: $(VENV)/.installed ## Remove what is older than MIGSTATS_KEEP_*_DAYS: tables between steps, pages, runs in Airflow's database
+	@$(BIN)/migstats tidy
+	@$(BIN)/migstats tidy --airflow
+
+FOLDER ?= var/backup
+
+backup: $(VENV)/.installed ## Back up the warehouse and its part of the lake into FOLDER (var/backup); better on another disk
+	@$(BIN)/migstats backup "$(FOLDER)"
+
+restore: $(VENV)/.installed ## Bring an empty database and the lake to the backup in FOLDER (REPLACE=1 drops what is there)
+	@$(BIN)/migstats restore "$(FOLDER)" $(if $(REPLACE),--replace)
+
+doctor: $(VENV)/.installed ## Look for contradictions in our own state, for drift of the schema, and for wrong versions
+	@$(BIN)/migstats doctor
+
+# --- the project ---
 
 LOCK := pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

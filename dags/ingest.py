@@ -5,7 +5,10 @@ import datetime as dt
 from airflow.sdk import (
     DAG,
     Asset,
+    AsyncCallback,
     CronTriggerTimetable,
+    DeadlineAlert,
+    DeadlineReference,
     Param,
     get_current_context,
     task,
@@ -47,6 +50,7 @@ waits in `decide` |
 **Run it by hand** with the form: a release, datasets, years, slices; *replay* reads what landed \
 again, which empties the quarantine after a new line in `codes.csv`; *dry run* stops before the load.
 **Backfill** takes the slices of the year of each run's logical date. A run never touches slices that it did not land.
+A run of more than {run_hours:g} hours raises the alert `slow`, unless a decision waits.
 """
 
 OWNER = "migstats"
@@ -92,6 +96,16 @@ def timetable(source: Source) -> CronTriggerTimetable | None:
     return CronTriggerTimetable(source.schedule, timezone="UTC", run_immediately=dt.timedelta())
 
 
+def deadline(source: Source) -> DeadlineAlert:
+    """What happens when a run takes longer than declared."""
+    facts = {"source_id": source.id, "hours": source.run_hours}
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=dt.timedelta(hours=source.run_hours),
+        callback=AsyncCallback("migstats.deadline.overran", kwargs=facts),
+    )
+
+
 def ingest(source: Source) -> DAG:
     """The DAG of one source."""
     accepted = Asset(f"vintage_{source.id}", uri=source.vintage_uri, group="vintage")
@@ -102,6 +116,7 @@ def ingest(source: Source) -> DAG:
         schedule=timetable(source),
         catchup=False,
         max_active_runs=1,
+        deadline=deadline(source),
         tags=["ingest", source.id, *sorted({dataset.reader.format for dataset in source.datasets})],
         params=form(source),
         render_template_as_native_obj=False,
@@ -111,6 +126,7 @@ def ingest(source: Source) -> DAG:
             redistribution=source.licence.redistribution,
             schedule=source.schedule or "by hand",
             hosts=", ".join(source.hosts),
+            run_hours=source.run_hours,
         ),
         default_args={
             "owner": OWNER,

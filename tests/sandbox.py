@@ -13,12 +13,15 @@ from pathlib import Path
 
 from migstats import settings
 
+#: A run in one process. `dag.test()` of Airflow 3.3 cannot write the deadline of a run, so that it has none here.
 _RUN = """
 import json, sys
 from pathlib import Path
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(dag_folder=sys.argv[1], bundle_path=Path(sys.argv[1]), bundle_name="dags-folder")
-run = bag.dags[sys.argv[2]].test(run_conf=json.loads(sys.argv[3]))
+dag = bag.dags[sys.argv[2]]
+dag.deadline = None
+run = dag.test(run_conf=json.loads(sys.argv[3]))
 tasks = [[t.task_id, t.map_index, str(t.state or ""), t.try_number] for t in run.get_task_instances()]
 print("RUN" + json.dumps({"id": run.run_id, "state": str(run.state), "tasks": tasks}))
 """
@@ -86,3 +89,7 @@ class Sandbox:
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         with sqlite3.connect(self.database) as connection:
             return connection.execute(query, values).fetchall()
+
+    def execute(self, statement: str) -> None:
+        with sqlite3.connect(self.database) as connection:
+            connection.execute(statement)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import datetime as dt
+import inspect
 import json
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from sandbox import Sandbox
 
-from migstats import settings, tasks, warehouse
+from migstats import deadline, settings, tasks, warehouse
 from migstats.errors import PermanentError
 from migstats.ledger import Tally
 from migstats.replay import serve
@@ -35,6 +37,7 @@ facts = {
     d.dag_id: {"owner": d.owner, "tags": sorted(d.tags), "doc": bool(d.doc_md), "params": sorted(d.params.keys()),
                "retries": [t.retries for t in d.tasks], "policy": all(t.retry_policy is not None for t in d.tasks),
                "timeouts": all(t.execution_timeout for t in d.tasks),
+               "deadline": [[a.interval.total_seconds(), a.callback.path] for a in d.deadline or ()],
                "size": len(json.dumps(DagSerialization.to_dict(d)))}
     for d in bag.dags.values()
 }
@@ -53,9 +56,9 @@ def look() -> dict[str, object]:
 
 
 @pytest.mark.airflow
-def test_there_is_one_dag_per_source_and_publish(look) -> None:
+def test_there_is_one_dag_per_source_and_publish_and_maintain(look) -> None:
     assert look["errors"] == {}
-    assert set(look["dags"]) == {"publish", *(f"ingest_{source}" for source in read_sources())}
+    assert set(look["dags"]) == {"publish", "maintain", *(f"ingest_{source}" for source in read_sources())}
 
 
 @pytest.mark.airflow
@@ -139,41 +142,30 @@ def test_without_a_plan_nothing_is_said_to_be_missing() -> None:
         tasks.complete("toy", None, None)
 
 
-RUN = """
-import json, sys
-from pathlib import Path
-from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(dag_folder=sys.argv[1], bundle_path=Path(sys.argv[1]), bundle_name="dags-folder")
-run = bag.dags[sys.argv[2]].test(run_conf=json.loads(sys.argv[3]))
-assert str(run.state) == "success", run.state
-"""
+@pytest.mark.airflow
+def test_every_ingest_run_has_a_deadline_whose_callback_can_be_imported_and_awaited(look) -> None:
+    for name, facts in look["dags"].items():
+        if name.startswith("ingest_"):
+            source = read_sources()[name.removeprefix("ingest_")]
+            assert facts["deadline"] == [[source.run_hours * 3600, "migstats.deadline.overran"]], name
+    assert inspect.iscoroutinefunction(deadline.overran)
 
 
 @pytest.mark.airflow
 @pytest.mark.database
-def test_an_ingest_dag_runs_from_plan_to_accepted(warehouse_url: str, lake: Path, tmp_path: Path) -> None:
-    import os
-
+def test_an_ingest_dag_runs_from_plan_to_accepted(warehouse_url: str, tmp_path: Path) -> None:
     server = serve(0, settings.include() / "samples")
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    environment = {
-        **os.environ,
-        "AIRFLOW_CONN_WAREHOUSE": warehouse_url,
-        "MIGSTATS_REPLAY": f"http://127.0.0.1:{server.server_address[1]}",
-        "MIGSTATS_STATE": str(lake.parent),
-        "AIRFLOW_HOME": str(tmp_path / "home"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
-    }
+    airflow = Sandbox(
+        tmp_path,
+        {"AIRFLOW_CONN_WAREHOUSE": warehouse_url, "MIGSTATS_REPLAY": f"http://127.0.0.1:{server.server_address[1]}"},
+    )
     try:
-        for command in (
-            ["-m", "airflow", "db", "migrate"],
-            ["-m", "airflow", "pools", "set", "host_api.worldbank.org", "2", "test"],
-            ["-c", RUN, str(DAGS), "ingest_worldbank_wdi", '{"datasets": ["flows", "shares"]}'],
-        ):
-            done = subprocess.run(  # noqa: PLW1510
-                [sys.executable, *command], capture_output=True, text=True, env=environment, timeout=300
-            )
-            assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+        airflow.migrate()
+        pool = airflow.python("-m", "airflow", "pools", "set", "host_api.worldbank.org", "2", "test")
+        assert pool.returncode == 0, pool.stderr
+        ran = airflow.run("ingest_worldbank_wdi", {"datasets": ["flows", "shares"]})
+        assert ran.state == "success", ran.said[-6000:]
     finally:
         server.shutdown()
     with warehouse.connect(warehouse_url) as connection:

@@ -262,35 +262,6 @@ def quarantined(**differs: Any) -> dict[str, Any]:
 
 # -- the page of the warehouse
 
-WEEKLY = "10 5 * * 2"  # NOW is a Tuesday; the last tick was at 05:10 of it
-
-
-@pytest.mark.parametrize(
-    ("schedule", "ran", "loaded", "word"),
-    [
-        (WEEKLY, False, None, "never ran"),
-        (WEEKLY, True, None, "never loaded"),
-        (WEEKLY, True, dt.timedelta(days=6), "fresh"),  # the run of today has some hours left
-        (WEEKLY, True, dt.timedelta(days=8), "late"),
-        ("*/10 * * * *", True, dt.timedelta(minutes=9), "fresh"),
-        ("*/10 * * * *", True, dt.timedelta(minutes=31), "late"),
-        ("40 4 20 6,11 *", True, dt.timedelta(days=200), "late"),
-        ("40 4 20 6,11 *", True, dt.timedelta(days=3), "fresh"),
-        (None, True, dt.timedelta(days=900), "by hand"),
-        (None, False, None, "never ran"),
-    ],
-)
-def test_freshness_is_measured_by_the_source_s_own_schedule(
-    schedule: str | None, ran: bool, loaded: dt.timedelta | None, word: str
-) -> None:
-    at = None if loaded is None else NOW - loaded
-    assert pages.freshness(schedule, ran=ran, loaded_at=at, now=NOW).status.word == word
-
-
-def test_freshness_says_what_is_expected_and_since_when_it_is_due() -> None:
-    late = pages.freshness(WEEKLY, ran=True, loaded_at=NOW - dt.timedelta(days=8), now=NOW)
-    assert late.text == "loaded 8 days ago; expected every 7 days, due since 2026-11-17 05:10"
-
 
 def test_a_row_tells_vintage_release_figures_and_links() -> None:
     page = "toy/manual__1-0f0f0f0f.html"
@@ -307,7 +278,7 @@ def test_a_source_that_never_ran_is_seen_too() -> None:
     nothing = dict.fromkeys(source_row(), None) | {"source": "toy", "figures": 0}
     text = words(pages.warehouse_page(state(nothing)))
 
-    assert "Toy toy never ran expected every 7 days nothing yet 0 none none Runs" in text
+    assert "Toy toy never never loaded; expected every 7 days nothing yet 0 none none Runs" in text
 
 
 def test_a_source_that_is_not_declared_any_more_is_seen_too() -> None:
@@ -467,7 +438,7 @@ def test_the_overview_is_what_the_warehouse_knows(warehouse_url: str, source: So
 @pytest.mark.database
 def test_a_source_that_was_declared_after_the_setup_is_seen_as_never_run(warehouse_url: str, source: Source) -> None:
     told = overview.of_warehouse(warehouse_url, now=NOW)
-    assert "toy toy never ran" in words(pages.warehouse_page(told))
+    assert "toy toy never never loaded" in words(pages.warehouse_page(told))
 
 
 @pytest.mark.database

@@ -32,6 +32,7 @@ app = typer.Typer(
 P = ParamSpec("P")
 R = TypeVar("R")
 
+Admin = Annotated[str | None, typer.Option(help="URL of the database's owner (or MIGSTATS_ADMIN)")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON, for a program to read")]
 Sources = Annotated[
     list[Path] | None, typer.Option("--sources", help="a further folder of source declarations (or MIGSTATS_SOURCES)")
@@ -256,13 +257,11 @@ def passwords() -> dict[str, str]:
 
 @app.command()
 @_plainly
-def setup(
-    admin: Annotated[str | None, typer.Option(help="URL of the database's owner (or MIGSTATS_ADMIN)")] = None,
-) -> None:
+def setup(admin: Admin = None) -> None:
     """Bring the warehouse to the state of this version: roles, migrations, codelists, sources, views of bi."""
     from migstats import warehouse
 
-    owner = admin or os.environ.get("MIGSTATS_ADMIN") or settings.warehouse_url()
+    owner = _owner(admin)
     known = passwords()
     made = {role: known.get(role) or secrets.token_urlsafe(24) for role in warehouse.ROLES}
     applied = warehouse.setup(owner, read_sources().values(), made)
@@ -373,6 +372,45 @@ def waive(
 
 @app.command()
 @_plainly
+def alerts(as_json: Json = False) -> None:
+    """List what stands against the sources, and until when a silence holds it back."""
+    from migstats import warehouse
+
+    with warehouse.connect(settings.warehouse_url()) as connection:
+        standing = warehouse.rows(connection, "alerts/standing")
+    if as_json:
+        _print_json(standing)
+        return
+    columns = ("source", "kind", "since", "silent_until", "message")
+    _print_table(columns, ([row[c] for c in columns] for row in standing))
+
+
+@app.command()
+@_plainly
+def silence(
+    source: Annotated[str, typer.Argument(help="id of a source; * is the publish of all")],
+    kind: Annotated[str, typer.Option(help="kind of alert, such as late; * is all of the source")],
+    reason: Annotated[str, typer.Option(help="why nobody has to be told")],
+    author: Annotated[str, typer.Option(help="who answers for it")],
+    until: Annotated[dt.datetime, typer.Option(help="UTC; what still stands then is told")],
+) -> None:
+    """Hold alerts of a source back until they expire; a later silence of the same kind takes its place."""
+    from migstats import alerts as standing
+
+    number = standing.silence(
+        settings.warehouse_url(),
+        source,
+        kind=kind,
+        author=author,
+        reason=reason,
+        until=until.replace(tzinfo=dt.UTC),
+        now=dt.datetime.now(dt.UTC),
+    )
+    print(f"silence {number}: {kind} of {source} is held back until {until:%Y-%m-%d %H:%M} UTC")
+
+
+@app.command()
+@_plainly
 def replay(source: str, as_json: Json = False) -> None:
     """Read the snapshots of a source again with the codes of today, check, gate and load: no download."""
     from migstats import pipeline
@@ -395,17 +433,133 @@ def replay(source: str, as_json: Json = False) -> None:
 @app.command()
 @_plainly
 def rebuild(
-    admin: Annotated[str | None, typer.Option(help="URL of the database's owner (or MIGSTATS_ADMIN)")] = None,
+    admin: Admin = None,
     workers: Annotated[int, typer.Option(min=1, help="processes that read")] = 1,
 ) -> None:
     """Drop `core` and `bi` and make them again from the snapshots; no network. Loads wait, readers see no gap."""
     from migstats import pipeline
 
-    owner = admin or os.environ.get("MIGSTATS_ADMIN") or settings.warehouse_url()
+    owner = _owner(admin)
     done = pipeline.rebuild(url=settings.warehouse_url(), admin=owner, workers=workers)
     for difference in done.differences:
         print(f"other code, other facts: {difference}", file=sys.stderr)
     print(f"{done.loads} loads, {done.vintages} vintages, {done.figures:,} figures made again in {done.seconds:.1f} s")
+
+
+def _owner(admin: str | None) -> str:
+    """URL of the warehouse's owner: given, of MIGSTATS_ADMIN, of the demo of the state folder, else the warehouse's."""
+    from migstats import services
+
+    if admin or os.environ.get("MIGSTATS_ADMIN"):
+        return admin or os.environ["MIGSTATS_ADMIN"]
+    if not os.environ.get("MIGSTATS_WAREHOUSE") and (record := services.read_record(settings.state())):
+        return services.warehouse_urls(settings.state(), record)["owner"]
+    return settings.warehouse_url()
+
+
+@app.command()
+@_plainly
+def backup(
+    folder: Annotated[Path, typer.Argument(help="brought up to date, if it holds one")], admin: Admin = None
+) -> None:
+    """Back up the warehouse and its part of the lake; DAGs may run meanwhile."""
+    from migstats import backup as backups
+
+    done = backups.backup(_owner(admin), folder, now=dt.datetime.now(dt.UTC))
+    held = done.manifest
+    for what, problem in held.absent.items():
+        print(f"{what}: {problem} in the lake; it is not in this backup", file=sys.stderr)
+    print(
+        f"{folder}: {len(held.snapshots)} snapshots, {len(held.facts)} folders of facts, {held.dump.path}; "
+        f"{done.files} files with {done.bytes:,} bytes were new"
+    )
+    if held.absent:
+        raise PermanentError(f"{len(held.absent)} things were not whole in the lake; all else is backed up")
+
+
+@app.command()
+@_plainly
+def restore(
+    folder: Annotated[Path, typer.Argument(help="of a backup")],
+    admin: Admin = None,
+    replace: Annotated[bool, typer.Option("--replace", help="drop the warehouse that is there")] = False,
+) -> None:
+    """Bring an empty database and the lake to a backup, and compare the fingerprints. Stop the DAGs before."""
+    from migstats import backup as backups
+
+    done = backups.restore(_owner(admin), folder, replace=replace, passwords=passwords())
+    print(
+        f"restored to {done.manifest.made_at:%Y-%m-%d %H:%M} UTC, and every table is what it was; {done.files} files "
+        "of the lake were copied. Now run `migstats setup`, `migstats doctor`, and start the DAGs"
+    )
+
+
+@app.command()
+@_plainly
+def verify(
+    most: Annotated[int | None, typer.Option(min=1, help="only so many, those that waited longest first")] = None,
+) -> None:
+    """Hold the snapshots of the lake against their hashes; 1 where one is damaged or missing."""
+    from migstats import house
+
+    now = dt.datetime.now(dt.UTC)
+    done = house.verify(settings.warehouse_url(), most=most, run_id=f"verify/{now:%Y-%m-%dT%H:%M:%S}", now=now)
+    for message in done.wrong.values():
+        print(message, file=sys.stderr)
+    if done.wrong:
+        raise PermanentError(f"{len(done.wrong)} of {done.snapshots} snapshots are not what their hash says")
+    print(f"{done.snapshots} snapshots with {done.bytes:,} bytes are what their hashes say")
+
+
+@app.command()
+@_plainly
+def tidy(
+    airflow: Annotated[bool, typer.Option("--airflow", help="clean the database of Airflow, not the lake")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would go, remove nothing")] = False,
+    logs: Annotated[Path | None, typer.Option(help="Airflow's folder of logs of tasks")] = None,
+) -> None:
+    """Remove what is older than the settings MIGSTATS_KEEP_*_DAYS say: never a snapshot, a fact or a ledger."""
+    from migstats import house
+
+    now = dt.datetime.now(dt.UTC)
+    if airflow:
+        keep = settings.kept_days("runs", 180)
+        os.environ.update(_demo_airflow())
+        said = house.clean_airflow(keep, now=now, dry_run=dry_run)
+        print(said if dry_run else f"runs of more than {keep.days} days ago are no longer in the database of Airflow")
+        return
+    done = house.tidy(settings.warehouse_url(), house.kept(), now=now, logs=logs, dry_run=dry_run)
+    print(
+        f"{'would go' if dry_run else 'gone'}: {done.tables} folders of tables, {done.leftovers} files left behind, "
+        f"{done.logs} folders of logs, {done.pages} pages of the Data Docs; {done.bytes:,} bytes"
+    )
+
+
+@app.command()
+@_plainly
+def doctor(admin: Admin = None) -> None:
+    """Look for contradictions in our own state, drift of the schema, wrong versions, pools; 1 where one is found."""
+    from migstats import doctor as looks
+
+    os.environ.update(_demo_airflow())
+    found = 0
+    for finding in (*looks.findings(settings.warehouse_url(), admin=_owner(admin)), *looks.of_airflow()):
+        print(finding)
+        found += 1
+    if found:
+        raise PermanentError(f"{found} findings; docs/operations.md says more of each")
+    print("nothing is wrong")
+
+
+def _demo_airflow() -> Mapping[str, str]:
+    """The settings of the demo's Airflow, where none is named and a demo was set up in the state folder."""
+    from migstats import services
+
+    if os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") or os.environ.get("AIRFLOW_HOME"):
+        return {}
+    record = services.read_record(settings.state())
+    named = services.environment(settings.state(), record) if record else {}
+    return {name: value for name, value in named.items() if name.startswith("AIRFLOW")}
 
 
 @app.command()

@@ -134,6 +134,25 @@ def render(report: Report, *, run_id: str, target: Path, at: dt.datetime | None 
     return page
 
 
+def prune(target: Path, *, before: dt.datetime, dry_run: bool = False) -> int:
+    """Drop the pages of runs that were judged before a moment, but never a source's last one; how many that were."""
+    if not target.is_dir():
+        return 0
+    with _lock(target):
+        runs = sorted(
+            (run for path in target.glob("records/*/*.json") if (run := _read(path))),
+            key=lambda run: (run.source, run.judged_at),
+        )
+        last = {run.source: run for run in runs}
+        going = [run for run in runs if run.judged_at < before and run is not last[run.source]]
+        if going and not dry_run:
+            for run in going:
+                (target / run.record).unlink(missing_ok=True)
+                (target / run.page).unlink(missing_ok=True)
+            _pages(target)
+    return len(going)
+
+
 def _pages(target: Path) -> None:
     """Write every page from the records; records and pages beyond KEPT go."""
     read = {path: _read(path) for path in sorted(target.glob("records/*/*.json"))}

@@ -631,9 +631,10 @@ def up(live: bool) -> None:
         guard = _Guard(console, state, record)
         with _step(console, "DAGs") as said:
             dags = {f"ingest_{name}": conf for name, conf in wanted.items()}
-            _wait_for_dags(airflow, ["publish", *dags])
+            _wait_for_dags(airflow, ["publish", "maintain", *dags])
             _set_pools(airflow, pools(sources.values()))
-            airflow.call("PATCH", "/api/v2/dags/publish", {"is_paused": False})
+            for dag in ("publish", "maintain"):
+                airflow.call("PATCH", f"/api/v2/dags/{dag}", {"is_paused": False})
             since = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             runs = [_trigger(airflow, dag, conf, adopted) for dag, conf in dags.items()]
             said.append(f"{len(runs)} runs asked for")

@@ -6,9 +6,9 @@ import errno
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -65,6 +65,15 @@ def read_snapshot(sha: str) -> bytes:
     if found != sha:
         raise PermanentError(f"{path}: the bytes changed (sha256 is {found} now); restore the file from a backup")
     return payload
+
+
+def state_of(sha: str) -> Literal["whole", "damaged", "missing"]:
+    """Whether a snapshot is there and still has its hash; it is read in pieces, whatever its size."""
+    try:
+        with snapshot_path(sha).open("rb") as file:
+            return "whole" if file_digest(file, "sha256").hexdigest() == sha else "damaged"
+    except FileNotFoundError:
+        return "missing"
 
 
 def write_table(table: pa.Table, path: Path) -> str:
@@ -133,6 +142,11 @@ def store_facts(files: Mapping[str, Path]) -> str:
         if not path.is_file() or path.stat().st_size != len(content):
             _write(path, lambda file, content=content: file.write(content))  # type: ignore[misc]
     return sha
+
+
+def facts_digest(folder: Path) -> str:
+    """The hash that a folder of facts has by its content: that of its name, if it is whole."""
+    return facts_sha({file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()})
 
 
 def facts_path(sha: str) -> Path:

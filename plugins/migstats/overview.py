@@ -48,7 +48,7 @@ def of_warehouse(url: str, *, now: dt.datetime) -> pages.Overview:
         rows = warehouse.rows(connection, "report/sources", {"sources": list(sources)})
         return pages.Overview(
             now=now,
-            declared=[pages.Declared(source.id, source.title, source.schedule) for source in sources.values()],
+            declared=[pages.Declared(s.id, s.title, s.schedule, s.grace) for s in sources.values()],
             wrong=list(wrong.values()),
             sources=rows,
             failing=warehouse.rows(connection, "report/failing", {"source": None}),

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from migstats import settings
+from migstats.freshness import State, freshness, moment, span
 
 Row = Mapping[str, Any]
 
@@ -27,7 +28,7 @@ _ENDS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 #: From one of our pages to Airflow's own; relative, so that it holds below any base URL.
 _AIRFLOW: Final = "../../"
-_DAG: Final = re.compile(r"(?:ingest_[a-z][a-z0-9_]*|publish)\Z")
+_DAG: Final = re.compile(r"(?:ingest_[a-z][a-z0-9_]*|publish|maintain)\Z")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,14 @@ OUTCOMES: Final = {
     "done": Status("done", "passed"),
     "skip": Status("skip", "noted"),
     "failed": Status("failed", "stopped"),
+}
+
+FRESHNESS: Final[Mapping[State, Status]] = {
+    "fresh": Status("fresh", "passed"),
+    "late": Status("late", "warning"),
+    "never": Status("never", "warning"),
+    "by hand": Status("by hand", "noted"),
+    "failing": Status("failing", "stopped"),
 }
 
 
@@ -63,21 +72,6 @@ def percent(share: float) -> str:
     return (f"{share:+,.0%}" if abs(share) >= 10 else f"{share:+.1%}").replace(".0%", "%").replace("-", "−")
 
 
-def moment(at: dt.datetime | None) -> str:
-    """A time in UTC, to the minute."""
-    return "never" if at is None else at.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def span(length: dt.timedelta) -> str:
-    """A length of time in its largest whole unit."""
-    seconds = max(int(length.total_seconds()), 0)
-    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= unit:
-            count = seconds // unit
-            return f"{count} {name}{'' if count == 1 else 's'}"
-    return "less than a minute"
-
-
 def run_url(run_id: str | None) -> str | None:
     """Airflow's page of a run, relative to our pages; None for a run that Airflow does not know."""
     dag, _, run = (run_id or "").partition("/")
@@ -94,38 +88,7 @@ class Declared:
     id: str
     title: str
     schedule: str | None
-
-
-@dataclass(frozen=True)
-class Freshness:
-    """How a source stands against its own schedule."""
-
-    status: Status
-    text: str
-
-
-def freshness(schedule: str | None, *, ran: bool, loaded_at: dt.datetime | None, now: dt.datetime) -> Freshness:
-    """Whether the run that was due last came to an end with a load, be it that nothing had changed.
-
-    A run has half of its interval to get there, and at most a day.
-    """
-    age = "" if loaded_at is None else f"loaded {span(now - loaded_at)} ago"
-    if schedule is None:
-        status = Status("by hand", "noted") if ran else Status("never ran", "warning")
-        return Freshness(status, "; ".join(filter(None, (age, "no schedule"))))
-    from croniter import croniter
-
-    last: dt.datetime = croniter(schedule, now).get_prev(dt.datetime)
-    interval = croniter(schedule, now).get_next(dt.datetime) - last
-    due: dt.datetime = croniter(schedule, now - min(interval / 2, dt.timedelta(days=1))).get_prev(dt.datetime)
-    expected = f"expected every {span(interval)}"
-    if not ran:
-        return Freshness(Status("never ran", "warning"), expected)
-    if loaded_at is None:
-        return Freshness(Status("never loaded", "stopped"), expected)
-    if loaded_at < due:
-        return Freshness(Status("late", "warning"), f"{age}; {expected}, due since {moment(due)}")
-    return Freshness(Status("fresh", "passed"), f"{age}; {expected}")
+    grace: dt.timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -150,19 +113,23 @@ def warehouse_page(overview: Overview) -> str:
     lines = []
     for row in overview.sources:
         source = declared.get(row["source"])
+        failing = [f for f in overview.failing if f["source"] == row["source"]]
+        fresh = freshness(
+            source.schedule if source else None,
+            loaded_at=row["loaded_at"],
+            now=overview.now,
+            grace=source.grace if source else None,
+            failing_since=min((f["since"] for f in failing), default=None),
+        )
         lines.append(
             {
                 **row,
                 "title": source.title if source else row["title"] or row["source"],
                 "declared": source is not None,
-                "freshness": freshness(
-                    source.schedule if source else None,
-                    ran=row["at"] is not None,
-                    loaded_at=row["loaded_at"],
-                    now=overview.now,
-                ),
+                "freshness": fresh,
+                "fresh": FRESHNESS[fresh.state],
                 "outcome": OUTCOMES.get(row["status"]),
-                "failing": [f for f in overview.failing if f["source"] == row["source"]],
+                "failing": failing,
                 "decisions": [d for d in overview.decisions if d["source"] == row["source"]],
                 "report": overview.reports.get(row["source"]),
             }

@@ -393,6 +393,7 @@ def _made(summary: Path) -> dict[str, Any] | None:
     if not summary.is_file():
         return None
     kept = json.loads(summary.read_text(encoding="utf-8"))
+    summary.touch()  # what is used again stays: housekeeping goes by the last use
     whole = all(lake.is_whole(summary.with_name(f"{name}.parquet"), sha) for name, sha in kept["tables"].items())
     return dict(kept["read"]) if whole else None
 

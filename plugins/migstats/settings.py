@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from pathlib import Path
 
@@ -44,6 +45,23 @@ def data_docs() -> Path:
 def replay() -> str | None:
     """MIGSTATS_REPLAY: base URL of a replay server that stands in for every publisher, or None for real hosts."""
     return os.environ.get("MIGSTATS_REPLAY") or None
+
+
+def kept_days(what: str, default: int) -> dt.timedelta:
+    """MIGSTATS_KEEP_<WHAT>_DAYS, whole days from 1 on. ConfigurationError for anything else."""
+    return dt.timedelta(days=_count(f"MIGSTATS_KEEP_{what.upper()}_DAYS", default))
+
+
+def verified_per_run() -> int:
+    """MIGSTATS_VERIFY_PER_RUN (default 100): snapshots that one run of maintain holds against their hashes."""
+    return _count("MIGSTATS_VERIFY_PER_RUN", 100)
+
+
+def _count(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise ConfigurationError(f"{name}: found {text!r}; write a whole number from 1 on, or leave it out ({default})")
+    return int(text)
 
 
 def warehouse_url() -> str:

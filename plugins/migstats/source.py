@@ -274,6 +274,13 @@ class Source(Declared):
     deadline_seconds: float = Field(default=300, gt=0, description="total time for one request")
     user_agent: str | None = Field(default=None, description="where the publisher refuses the usual one")
     schedule: str | None = Field(default=None, description="cron, UTC; null: only by hand")
+    grace_days: float | None = Field(
+        default=None,
+        gt=0,
+        le=366,
+        description="days after a tick until a source without a load is late; null: half of the interval, at most one",
+    )
+    run_hours: float = Field(default=6, gt=0, le=168, description="a run that takes longer raises the alert `slow`")
     releases: tuple[Release, ...] = ()
     datasets: tuple[Dataset, ...] = Field(min_length=1)
     decision_days: float = Field(default=7, gt=0, le=90, description="a breach not decided by then is not accepted")
@@ -304,6 +311,11 @@ class Source(Declared):
         if self.schedule is not None and not _is_cron(self.schedule):
             raise ValueError(f"schedule {self.schedule!r} is no cron expression of five fields that ever comes round")
         return self
+
+    @property
+    def grace(self) -> dt.timedelta | None:
+        """How long after a tick its load may end, where that is declared."""
+        return None if self.grace_days is None else dt.timedelta(days=self.grace_days)
 
     @property
     def vintage_uri(self) -> str:

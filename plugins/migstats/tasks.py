@@ -7,13 +7,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from migstats import pipeline, vintage
+from migstats import pipeline, settings, vintage
 from migstats import publish as publishing
 from migstats.candidate import generations_of
 from migstats.errors import ConfigurationError, PermanentError, RefusedError, ValidationFailedError
-from migstats.ledger import Run, Tally, attempt
+from migstats.ledger import Run, Tally, attempt, close_lost
 from migstats.pipeline import Landed
 from migstats.redaction import redact
 from migstats.source import Slice, Source, folder_of, read_source
@@ -304,3 +305,60 @@ def publish(checked: Json, context: Context) -> Json:
                 )
             )
     return asdict(publication)
+
+
+# -- keeping house ----------------------------------------------------------------------------------------------
+
+
+def look(context: Context) -> list[str]:
+    """Judge all sources, raise and clear alerts; the answer names the notifiers that tell them."""
+    from migstats import alerts, notify
+
+    with _attempt(context, "*", "freshness"):
+        found = alerts.look(warehouse_url(), now=dt.datetime.now(dt.UTC))
+    for source_id, fresh in found.freshness.items():
+        log.info("%s is %s: %s", source_id, fresh.state, fresh.text)
+    log.info("raised: %s; cleared: %s", found.raised or "nothing", found.cleared or "nothing")
+    return list(notify.notifiers())
+
+
+def tell(notifier: str, context: Context) -> int:
+    """Let one notifier tell what it has not told yet; how many alerts that were."""
+    from migstats import alerts, notify
+
+    context["notifier"] = notifier.rpartition(".")[2]  # type: ignore[index]  # names the mapped task
+    with _attempt(context, "*", "tell", notifier) as tally:
+        told = alerts.tell(warehouse_url(), notifier, notify.teller(notifier, context), now=dt.datetime.now(dt.UTC))
+        tally.add(message=f"{len(told)} alerts")
+    log.info("told: %s", ", ".join(alert.title for alert in told) or "nothing new")
+    return len(told)
+
+
+def verify(context: Context) -> Json:
+    """Hold those snapshots against their hashes that waited longest for it. Fails while one is damaged or missing."""
+    from migstats import house
+
+    with _attempt(context, "*", "verify") as tally:
+        now = dt.datetime.now(dt.UTC)
+        done = house.verify(warehouse_url(), most=settings.verified_per_run(), run_id=_run_id(context), now=now)
+        log.info("%s snapshots, %s bytes, not whole: %s", done.snapshots, done.bytes, len(done.wrong))
+        tally.add(snapshots=done.snapshots, bytes=done.bytes)
+        if done.wrong:
+            raise PermanentError("\n".join(done.wrong.values()))
+    return asdict(done)
+
+
+def tidy(context: Context) -> Json:
+    """Remove what nobody needs any more: tables between steps, leftovers, logs of tasks, pages of the Data Docs.
+
+    Attempts that were killed, and that no later one missed, get their outcome too.
+    """
+    from airflow.sdk.configuration import conf
+
+    from migstats import house
+
+    logs = Path(conf.get("logging", "base_log_folder"))
+    with _attempt(context, "*", "tidy"):
+        done = house.tidy(warehouse_url(), house.kept(), now=dt.datetime.now(dt.UTC), logs=logs)
+        log.info("%s; attempts that were killed: %s", done, close_lost(warehouse_url()))
+    return asdict(done)

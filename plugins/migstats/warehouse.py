@@ -154,9 +154,20 @@ def _roles(connection: Connection, passwords: Mapping[str, str]) -> None:
     connection.execute("GRANT pg_signal_backend, pg_read_all_stats TO migstats_watchdog WITH INHERIT TRUE")
 
 
-def _migrate(connection: Connection) -> list[str]:
+def make_roles(url: str, passwords: Mapping[str, str]) -> None:
+    """Make the roles of the warehouse, which belong to the server and not to the database, with their limits."""
+    with connect(url) as connection:
+        _roles(connection, passwords)
+
+
+def migrations() -> dict[str, str]:
+    """Numbered migrations of this version → sha256 of their file, in order."""
     files = sorted((settings.include() / "sql" / "schema").glob("*.sql"))
-    known = {file.stem: sha256(file.read_bytes()).hexdigest() for file in files}
+    return {file.stem: sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def _migrate(connection: Connection) -> list[str]:
+    known = migrations()
     there: dict[str, str] = {}
     if connection.execute("SELECT to_regclass('ops.migration') AS there").fetchall()[0]["there"]:
         there = {
@@ -173,12 +184,12 @@ def _migrate(connection: Connection) -> list[str]:
             f"the migrations {changed} were applied with another content; a migration is never edited, add a new one"
         )
     applied = []
-    for file in files:
-        if file.stem in there:
+    for name, sha in known.items():
+        if name in there:
             continue
-        connection.execute(file.read_bytes())
-        connection.execute("INSERT INTO ops.migration (name, sha256) VALUES (%s, %s)", (file.stem, known[file.stem]))
-        applied.append(file.stem)
+        connection.execute(statement(f"schema/{name}"))
+        connection.execute("INSERT INTO ops.migration (name, sha256) VALUES (%s, %s)", (name, sha))
+        applied.append(name)
     return applied
 
 

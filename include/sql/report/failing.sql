@@ -1,6 +1,7 @@
 -- How long has a source (or, with NULL, each of them) been failing, and at what? One row per step and slice whose last
 -- failure nothing has made good yet. A slice is good again with a load that holds it, a step of the whole source with
--- any load, what comes after the load with a publish. The source * is the publish of all.
+-- any load, what comes after the load with a publish. The source * is the publish of all. A snapshot that is damaged has
+-- an alert of its own: no load mends it.
 WITH loaded_slice AS (
     SELECT
         o.source,
@@ -49,7 +50,7 @@ failures AS (
     LEFT JOIN loaded AS l ON f.source = l.source
     LEFT JOIN published AS p ON f.source = p.source
     WHERE
-        f.status = 'failed'
+        f.status = 'failed' AND f.step <> 'verify'
         AND (%(source)s::text IS NULL OR f.source = %(source)s)
         AND f.outcome_id > coalesce(
             CASE

@@ -1,0 +1,1 @@
+SELECT DISTINCT facts_path FROM ops.slice_state
