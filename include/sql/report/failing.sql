@@ -43,17 +43,28 @@ published AS (
         )
 ),
 
+kept_house AS (
+    SELECT
+        step,
+        max(outcome_id) AS outcome_id
+    FROM ops.outcome
+    WHERE step IN ('freshness', 'tell', 'tidy') AND status = 'done'
+    GROUP BY step
+),
+
 failures AS (
     SELECT f.*
     FROM ops.outcome AS f
     LEFT JOIN loaded_slice AS s ON f.source = s.source AND f.slice = s.slice
     LEFT JOIN loaded AS l ON f.source = l.source
     LEFT JOIN published AS p ON f.source = p.source
+    LEFT JOIN kept_house AS h ON f.step = h.step
     WHERE
         f.status = 'failed' AND f.step <> 'verify'
         AND (%(source)s::text IS NULL OR f.source = %(source)s)
         AND f.outcome_id > coalesce(
             CASE
+                WHEN f.step IN ('freshness', 'tell', 'tidy') THEN h.outcome_id
                 WHEN f.slice IS NOT NULL THEN s.outcome_id
                 WHEN f.step IN ('check_warehouse', 'publish') THEN p.outcome_id
                 ELSE l.outcome_id
