@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from migstats import pipeline, settings, vintage
+from migstats import metrics, pipeline, settings, vintage
 from migstats import publish as publishing
 from migstats.candidate import generations_of
 from migstats.errors import ConfigurationError, PermanentError, RefusedError, ValidationFailedError
@@ -53,6 +54,13 @@ def _run_date(context: Context) -> dt.datetime:
     return run.run_after or run.logical_date  # type: ignore[no-any-return]
 
 
+@contextmanager
+def _attempt(url: str | None, run_id: str, source: str, step: str, slice_id: str | None = None) -> Iterator[None]:
+    """An attempt of a step, measured."""
+    with metrics.step(source, step), pipeline.attempt(url, run_id, source, step, slice_id):
+        yield
+
+
 def plan(source_id: str, context: Context) -> list[Json]:
     """The slices of this run: those of the form, or of the year of a backfilled run, or all."""
     from airflow.sdk.exceptions import AirflowSkipException
@@ -74,7 +82,7 @@ def plan(source_id: str, context: Context) -> list[Json]:
         if not wanted:
             raise PermanentError(f"nothing of {source_id} landed that could be read again; run it without `replay`")
         return [one.model_dump(mode="json") for one in wanted]
-    with pipeline.attempt(None, _run_id(context), source_id, "plan"):
+    with _attempt(None, _run_id(context), source_id, "plan"):
         planned = plan_slices(
             source,
             today=today,
@@ -111,7 +119,7 @@ def land(planned: Json, context: Context) -> Json:
     slice_ = Slice.model_validate(planned)
     _label(context, slice_)
     url = warehouse_url()
-    with pipeline.attempt(url, _run_id(context), slice_.source, "land", slice_.slice):
+    with _attempt(url, _run_id(context), slice_.source, "land", slice_.slice):
         source = _source(slice_.source)
         if context["params"].get("replay"):
             there = pipeline.landed_slices(source, url=url)
@@ -129,7 +137,7 @@ def read(landed: Json, context: Context) -> list[Json]:
     folder, url = folder_of(there.slice.source), warehouse_url()
     source = read_source(folder / "source.yaml")
     results: list[vintage.Read] = []
-    with pipeline.attempt(url, _run_id(context), source.id, "read", there.slice.slice):
+    with _attempt(url, _run_id(context), source.id, "read", there.slice.slice):
         for waiting in pipeline.waiting(there, url=url):
             try:
                 results.append(pipeline.read(waiting, source, folder))
@@ -166,7 +174,7 @@ def check(source_id: str, reads: Reads, context: Context) -> list[Json]:
     Of landings that waited, those that do not pass stay where they are: the newest one is what a run is about.
     """
     url, run_id = warehouse_url(), _run_id(context)
-    with pipeline.attempt(url, run_id, source_id, "check"):
+    with _attempt(url, run_id, source_id, "check"):
         generations = generations_of(_listed(reads))
         if not generations:
             raise PermanentError("no slice came through; the failed tasks of `slices` say why. Nothing was loaded")
@@ -191,7 +199,7 @@ def check(source_id: str, reads: Reads, context: Context) -> list[Json]:
 def gate(source_id: str, checked: Sequence[Json], context: Context) -> Json:
     """Compare what was checked with what was accepted last, and say whether a person has to decide."""
     url, run_id = warehouse_url(), _run_id(context)
-    with pipeline.attempt(url, run_id, source_id, "gate"):
+    with _attempt(url, run_id, source_id, "gate"):
         folder = folder_of(source_id)
         judged = pipeline.gate(_listed(checked), _source(source_id), folder, run_id=run_id, url=url)
     log.info("candidate %s: %s breaches, %s notices", judged.candidate_id, judged.breaches, judged.notices)
@@ -208,10 +216,11 @@ def load(source_id: str, checked: Sequence[Json] | None, accepted: Any, context:
     if context["params"].get("dry_run"):
         raise AirflowSkipException("dry run: checked, not loaded")
     try:
-        with pipeline.attempt(url, run_id, source_id, "load"):
+        with _attempt(url, run_id, source_id, "load"):
             folder = folder_of(source_id)
             counts = pipeline.load(_listed(checked), _source(source_id), folder, run_id=run_id, url=url)
             log.info("%s", counts)
+            metrics.loaded(source_id, counts)
     except RefusedError as error:
         raise AirflowSkipException(f"SKIP: {error}") from error
     if counts.outcome == "unchanged" and source_id not in publishing.waiting(url):
@@ -240,7 +249,7 @@ def check_waiting(context: Context) -> Json:
     failed: dict[str, str] = {}
     for source_id in publishing.waiting(url):
         try:
-            with pipeline.attempt(url, _run_id(context), source_id, "check_warehouse"):
+            with _attempt(url, _run_id(context), source_id, "check_warehouse"):
                 pipeline.check_warehouse(source_id, run_id=_run_id(context), url=url, today=_run_date(context).date())
             passed.append(source_id)
         except ValidationFailedError as error:
@@ -251,7 +260,7 @@ def check_waiting(context: Context) -> Json:
 def publish(checked: Json, context: Context) -> Json:
     """Publish the sources that passed; then fail if one did not, so that it is seen."""
     url = warehouse_url()
-    with pipeline.attempt(url, _run_id(context), "*", "publish"):
+    with _attempt(url, _run_id(context), "*", "publish"):
         publication = publishing.publish(url, run_id=_run_id(context), only=checked["passed"])
         log.info("%s", publication)
         if checked["failed"]:
@@ -270,7 +279,7 @@ def look(context: Context) -> list[str]:
     """Judge all sources, raise and clear alerts; the answer names the notifiers that tell them."""
     from migstats import alerts, notify
 
-    with pipeline.attempt(None, _run_id(context), "*", "freshness"):
+    with _attempt(None, _run_id(context), "*", "freshness"):
         found = alerts.look(warehouse_url(), now=dt.datetime.now(dt.UTC))
     for source_id, fresh in found.freshness.items():
         log.info("%s is %s: %s", source_id, fresh.state, fresh.text)
