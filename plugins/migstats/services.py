@@ -226,6 +226,20 @@ def transport(file: Path) -> dict[str, object]:
     return {"type": "composite", "sort_transports": True, "transports": {"file": to_file}}
 
 
+def metrics_settings(endpoint: str | None) -> dict[str, str]:
+    """Airflow's settings that send metrics by OTLP/HTTP to an endpoint, such as http://127.0.0.1:4318; none without."""
+    if not endpoint:
+        return {}
+    return {
+        "MIGSTATS_OTEL": endpoint,
+        "AIRFLOW__METRICS__OTEL_ON": "True",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_METRIC_EXPORT_INTERVAL": "30000",
+        "OTEL_SERVICE_NAME": "migstats",
+    }
+
+
 def environment(state: Path, record: Record) -> dict[str, str]:
     """The environment of all services: this process's, cleaned of what would lead them astray, and our settings."""
     inherited = {
@@ -233,9 +247,17 @@ def environment(state: Path, record: Record) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("AIRFLOW", "OPENLINEAGE", "PG", "MIGSTATS_")) and name != "PYTHONDONTWRITEBYTECODE"
     }
+    handed_on = (
+        "MIGSTATS_NOTIFIERS",
+        "MIGSTATS_VERIFY_PER_RUN",
+    )
+    for name in os.environ:
+        if os.environ[name] and (name in handed_on or name.startswith(("MIGSTATS_KEEP_", "AIRFLOW_CONN_SMTP_"))):
+            inherited[name] = os.environ[name]
     # services run in folders of their own: what is relative is meant from where the command was given
     if further := source.listed_folders():
         inherited["MIGSTATS_SOURCES"] = os.pathsep.join(str(folder.absolute()) for folder in further)
+    inherited |= metrics_settings(os.environ.get("MIGSTATS_OTEL"))
     home, ports, keys = settings.home(), record.ports, record.secrets
     urls = warehouse_urls(state, record)
     database = server(state, record).url("airflow", "airflow", keys.airflow)
@@ -317,7 +339,7 @@ def fingerprint(state: Path, record: Record) -> str:
     ours = {
         name: value
         for name, value in environment(state, record).items()
-        if name.startswith(("AIRFLOW", "MIGSTATS", "OPENLINEAGE", "GX_"))
+        if name.startswith(("AIRFLOW", "MIGSTATS", "OPENLINEAGE", "GX_", "OTEL_"))
     }
     code.update(json.dumps([ours, commands(record), sys.version], sort_keys=True).encode())
     return code.hexdigest()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from migstats import pipeline, settings, vintage
+from migstats import metrics, pipeline, settings, vintage
 from migstats import publish as publishing
 from migstats.candidate import generations_of
 from migstats.errors import ConfigurationError, PermanentError, RefusedError, ValidationFailedError
@@ -61,10 +61,13 @@ def _run(context: Context) -> Run:
     )
 
 
-def _attempt(context: Context, source_id: str, step: str, slice_id: str | None = None) -> AbstractContextManager[Tally]:
-    """The attempt of a task at a step of the pipeline, kept in the warehouse."""
+@contextmanager
+def _attempt(context: Context, source_id: str, step: str, slice_id: str | None = None) -> Iterator[Tally]:
+    """The attempt of a task at a step of the pipeline, kept in the warehouse and measured."""
     number = int(getattr(context["ti"], "try_number", None) or 1)
-    return attempt(warehouse_url(), _run(context), source_id, step, slice_id, number=number)
+    run, url = _run(context), warehouse_url()
+    with metrics.step(source_id, step), attempt(url, run, source_id, step, slice_id, number=number) as tally:
+        yield tally
 
 
 def _run_date(context: Context) -> dt.datetime:
@@ -254,6 +257,7 @@ def load(source_id: str, checked: Sequence[Json] | None, accepted: Any, context:
                 _listed(checked), _source(source_id), folder, run_id=run_id, url=url, attempt_id=tally.attempt_id
             )
             log.info("%s", counts)
+            metrics.loaded(source_id, counts)
     except RefusedError as error:
         raise AirflowSkipException(f"SKIP: {error}") from error
     if counts.outcome == "unchanged" and source_id not in publishing.waiting(url):
