@@ -11,8 +11,9 @@ from typing import Any
 from migstats import pipeline, vintage
 from migstats import publish as publishing
 from migstats.candidate import generations_of
-from migstats.errors import ConfigurationError, PermanentError, RefusedError, ValidationFailedError
+from migstats.errors import ConfigurationError, PermanentError, RefusedError, SupersededError, ValidationFailedError
 from migstats.pipeline import Landed
+from migstats.question import Scope
 from migstats.redaction import redact
 from migstats.source import Slice, Source, folder_of, read_source
 from migstats.source import plan as plan_slices
@@ -42,7 +43,8 @@ def _source(source_id: str) -> Source:
     return read_source(folder_of(source_id) / "source.yaml")
 
 
-def _run_id(context: Context) -> str:
+def run_of(context: Context) -> str:
+    """The run as the ledgers name it: the DAG and Airflow's own id."""
     return f"{context['dag'].dag_id}/{context['run_id']}"
 
 
@@ -73,7 +75,7 @@ def plan(source_id: str, context: Context) -> list[Json]:
         if not wanted:
             raise PermanentError(f"nothing of {source_id} landed that could be read again; run it without `replay`")
         return [one.model_dump(mode="json") for one in wanted]
-    with pipeline.attempt(None, _run_id(context), source_id, "plan"):
+    with pipeline.attempt(None, run_of(context), source_id, "plan"):
         planned = plan_slices(
             source,
             today=today,
@@ -110,13 +112,13 @@ def land(planned: Json, context: Context) -> Json:
     slice_ = Slice.model_validate(planned)
     _label(context, slice_)
     url = warehouse_url()
-    with pipeline.attempt(url, _run_id(context), slice_.source, "land", slice_.slice):
+    with pipeline.attempt(url, run_of(context), slice_.source, "land", slice_.slice):
         source = _source(slice_.source)
         if context["params"].get("replay"):
             there = pipeline.landed_slices(source, url=url)
             key = (slice_.slice, slice_.release)
             return next(one for one in there if (one.slice.slice, one.slice.release) == key).model_dump(mode="json")
-        landed = pipeline.land(_asked_for(slice_, source), source, run_id=_run_id(context), url=url)
+        landed = pipeline.land(_asked_for(slice_, source), source, run_id=run_of(context), url=url)
     log.info("%s: %s pages, not modified: %s", slice_.slice, len(landed.pages), landed.not_modified)
     return landed.model_dump(mode="json")
 
@@ -128,7 +130,7 @@ def read(landed: Json, context: Context) -> list[Json]:
     folder, url = folder_of(there.slice.source), warehouse_url()
     source = read_source(folder / "source.yaml")
     results: list[vintage.Read] = []
-    with pipeline.attempt(url, _run_id(context), source.id, "read", there.slice.slice):
+    with pipeline.attempt(url, run_of(context), source.id, "read", there.slice.slice):
         for waiting in pipeline.waiting(there, url=url):
             try:
                 results.append(pipeline.read(waiting, source, folder))
@@ -164,7 +166,7 @@ def check(source_id: str, reads: Reads, context: Context) -> list[Json]:
 
     Of landings that waited, those that do not pass stay where they are: the newest one is what a run is about.
     """
-    url, run_id = warehouse_url(), _run_id(context)
+    url, run_id = warehouse_url(), run_of(context)
     with pipeline.attempt(url, run_id, source_id, "check"):
         generations = generations_of(_listed(reads))
         if not generations:
@@ -189,19 +191,27 @@ def check(source_id: str, reads: Reads, context: Context) -> list[Json]:
 
 def gate(source_id: str, checked: Sequence[Json], context: Context) -> Json:
     """Compare what was checked with what was accepted last, and say whether a person has to decide."""
-    url, run_id = warehouse_url(), _run_id(context)
-    with pipeline.attempt(url, run_id, source_id, "gate"):
-        folder = folder_of(source_id)
-        judged = pipeline.gate(_listed(checked), _source(source_id), folder, run_id=run_id, url=url)
-    log.info("candidate %s: %s breaches, %s notices", judged.candidate_id, judged.breaches, judged.notices)
-    return {**asdict(judged), "waits": judged.waits}
-
-
-def load(source_id: str, checked: Sequence[Json] | None, accepted: Any, context: Context) -> Json:
-    """Load what passed the gate. Skips, and tells nobody, where nothing changed and nothing waits to be published."""
     from airflow.sdk.exceptions import AirflowSkipException
 
-    url, run_id = warehouse_url(), _run_id(context)
+    url, run_id, reads = warehouse_url(), run_of(context), _listed(checked)
+    try:
+        with pipeline.attempt(url, run_id, source_id, "gate"):
+            judged = pipeline.gate(reads, _source(source_id), folder_of(source_id), run_id=run_id, url=url)
+    except SupersededError as error:
+        raise AirflowSkipException(f"SKIP: {error}") from error
+    log.info("candidate %s: %s breaches, %s notices", judged.candidate_id, judged.breaches, judged.notices)
+    return {**asdict(judged), "waits": judged.waits, **asdict(Scope.of(reads))}
+
+
+def load(source_id: str, checked: Sequence[Json] | None, judged: Json | None, accepted: Any, context: Context) -> Json:
+    """Load what passed the gate (which `judged` it, or was skipped).
+
+    Skips, and tells nobody, where nothing changed and nothing waits to be published, where a person rejected it, and
+    where something newer took its place.
+    """
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    url, run_id = warehouse_url(), run_of(context)
     if checked is None:
         raise AirflowSkipException("nothing was checked")
     if context["params"].get("dry_run"):
@@ -209,7 +219,8 @@ def load(source_id: str, checked: Sequence[Json] | None, accepted: Any, context:
     try:
         with pipeline.attempt(url, run_id, source_id, "load"):
             folder = folder_of(source_id)
-            counts = pipeline.load(_listed(checked), _source(source_id), folder, run_id=run_id, url=url)
+            gated = judged["candidate_id"] if judged else None
+            counts = pipeline.load(_listed(checked), _source(source_id), folder, run_id=run_id, url=url, gated=gated)
             log.info("%s", counts)
     except RefusedError as error:
         raise AirflowSkipException(f"SKIP: {error}") from error
@@ -239,8 +250,8 @@ def check_waiting(context: Context) -> Json:
     failed: dict[str, str] = {}
     for source_id in publishing.waiting(url):
         try:
-            with pipeline.attempt(url, _run_id(context), source_id, "check_warehouse"):
-                pipeline.check_warehouse(source_id, run_id=_run_id(context), url=url, today=_run_date(context).date())
+            with pipeline.attempt(url, run_of(context), source_id, "check_warehouse"):
+                pipeline.check_warehouse(source_id, run_id=run_of(context), url=url, today=_run_date(context).date())
             passed.append(source_id)
         except ValidationFailedError as error:
             failed[source_id] = str(error)
@@ -250,8 +261,8 @@ def check_waiting(context: Context) -> Json:
 def publish(checked: Json, context: Context) -> Json:
     """Publish the sources that passed; then fail if one did not, so that it is seen."""
     url = warehouse_url()
-    with pipeline.attempt(url, _run_id(context), "*", "publish"):
-        publication = publishing.publish(url, run_id=_run_id(context), only=checked["passed"])
+    with pipeline.attempt(url, run_of(context), "*", "publish"):
+        publication = publishing.publish(url, run_id=run_of(context), only=checked["passed"])
         log.info("%s", publication)
         if checked["failed"]:
             raise ValidationFailedError(
