@@ -175,13 +175,14 @@ def ingest(source: Source) -> DAG:
         checked = check(reads)
         checked.operator.operator_extra_links = (ReportLink(source.id),)
         judged = gate(checked)
-        # An answer that comes at once may find the task not parked yet: it is asked for again.
+        # An answer that finds the task just going back to wait is lost, and asked for again at once. (What is no such
+        # accident, that nobody answered or gave no reason, is not tried again.)
         decide = DecisionOperator(
             task_id="decide",
             source_id=source.id,
             judged=judged,
             response_timeout=dt.timedelta(days=source.decision_days),
-            retries=1,
+            retry_delay=dt.timedelta(seconds=5),
         )
         decide >> load(checked, judged)
         complete(planned, reads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -44,7 +45,9 @@ HOSTILE = (
     "two\nlines\r\nand | a\ttab",
     "**bold** _it_ `code` ~~gone~~ # head",
     "- item\n1. one\n> quote",
-    "<https://example.org> www.example.org",
+    "<https://example.org> https://example.org/a?b=c HTTP://EXAMPLE.org",
+    "see www.example.org or WWW.example.org",
+    "write to mailto:somebody@example.org or somebody@example.org",
     "\\| \\\\ back",
     "$x^2$ &lt; &amp; &#60;",
 )
@@ -97,7 +100,8 @@ def shown(markdown: str) -> Words:
     from markdown_it import MarkdownIt
 
     words = Words()
-    words.feed(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(markdown))
+    parser = MarkdownIt("gfm-like", {"html": True, "linkify": True})
+    words.feed(parser.render(markdown))
     return words
 
 
@@ -171,10 +175,19 @@ def test_the_form_demands_a_reason() -> None:
 
 
 @pytest.mark.airflow
+def test_the_form_travels_to_airflow_without_a_value() -> None:
+    asks = operator(None)
+    asks.params = decision._form()
+    sent = json.loads(json.dumps(asks.serialized_params))
+    assert sent["reason"]["value"] is None
+    assert sent["reason"]["schema"]["minLength"] == 3
+
+
+@pytest.mark.airflow
 @pytest.mark.parametrize(
     ("timeout", "pause"),
     [
-        (dt.timedelta(days=7), dt.timedelta(minutes=10)),
+        (dt.timedelta(days=7), dt.timedelta(minutes=30)),
         (dt.timedelta(hours=1), dt.timedelta(minutes=3)),
         (dt.timedelta(seconds=5), dt.timedelta(seconds=5)),
     ],
@@ -596,7 +609,7 @@ def test_a_task_that_wakes_waits_on_until_somebody_decides_on_the_command_line(
     with pytest.raises(TaskAwaitingInput) as parked:
         operator(judged).execute_complete(context(), CLOCK, ends)
     assert parked.value.kwargs == {"until": ends}
-    assert parked.value.timeout <= dt.timedelta(minutes=10)
+    assert parked.value.timeout <= decision.SELDOM
     candidate.decide(
         warehouse_url, judged["candidate_id"], verdict="approved", decided_by="Nadia", reason="as announced"
     )

@@ -23,8 +23,9 @@ SHOWN = 20
 #: Letters of a reason, at least.
 SHORTEST = 3
 
-#: How often a task that waits wakes to see whether its question still stands, at most and at least.
-SELDOM, OFTEN = dt.timedelta(minutes=10), dt.timedelta(seconds=5)
+#: How often a task that waits wakes to see whether its question still stands, at least and at most. Not more often: an
+#: answer within a second or two of its going back to wait is lost in Airflow 3.3, and asked for again.
+SELDOM, OFTEN = dt.timedelta(minutes=30), dt.timedelta(seconds=5)
 
 
 class DecisionOperator(HITLOperator):  # type: ignore[misc]  # Airflow is untyped here
@@ -97,6 +98,11 @@ class DecisionOperator(HITLOperator):  # type: ignore[misc]  # Airflow is untype
                 f"nobody decided on candidate {candidate_id} before {ends:%Y-%m-%d %H:%M} UTC: it is not accepted, "
                 "what is published stays as it was; the next run asks again, or clear `decide` to be asked at once"
             )
+
+    @property
+    def serialized_params(self) -> dict[str, dict[str, Any]]:
+        """The fields of the form as they travel; the mark for "no value yet" cannot, it goes as null."""
+        return {name: {**self.params.get_param(name).serialize(), "value": None} for name in self.params}
 
     def _answered(self, context: Any, event: dict[str, Any], standing: Any) -> Any:
         from migstats import candidate, pipeline, tasks
@@ -184,7 +190,9 @@ def report_url(candidate_id: str) -> str:
 def escape(text: object) -> str:
     """Text of others as Markdown that shows it letter by letter."""
     plain = " ".join(str(text).split())
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~>$])", r"\\\1", plain.replace("&", "&amp;").replace("<", "&lt;"))
+    shown = re.sub(r"([\\`*_{}\[\]()#+\-.!|~>$])", r"\\\1", plain.replace("&", "&amp;").replace("<", "&lt;"))
+    # Airflow makes links of bare addresses, whatever is escaped in them; a comment, which is not shown, parts them.
+    return re.sub(r"(?i)(:(?=//)|@|www(?=\\\.))", r"\1<!-- -->", shown)
 
 
 def body_of(story: Mapping[str, Any], report: str) -> str:
