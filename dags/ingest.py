@@ -42,9 +42,11 @@ has the rows and places; the button *Data Docs* in the details of the task leads
 Published data stays as it was |
 | `gate` | compares with what was accepted last | a rule of `gate.yaml` cannot be read. A breach is not red: it \
 waits in `decide` |
-| `decide` | asks a person, where the gate found a breach | nobody answered in time: nothing was accepted. \
-*Required actions* in the menu lists what waits |
-| `load` | writes what changed, as a new vintage | skipped: nothing changed since the last accepted vintage |
+| `decide` | asks a person, where the gate found a breach | nobody answered in time, or without a reason: nothing was \
+accepted; clear it to be asked again. *Required actions* in the menu lists what waits. Skipped: no breach, another run \
+asks the same, or something newer took its place |
+| `load` | writes what changed, as a new vintage | another run was accepted meanwhile, and this one breaches against \
+it: clear `gate`. Skipped: nothing changed since the last accepted vintage, it was rejected, or something newer stands |
 | `complete` | says whether every slice came through | lists the slices that did not; the others are loaded |
 
 **Run it by hand** with the form: a release, datasets, years, slices; *replay* reads what landed \
@@ -115,7 +117,9 @@ def ingest(source: Source) -> DAG:
         description=f"{source.publisher}: {source.title}",
         schedule=timetable(source),
         catchup=False,
-        max_active_runs=1,
+        # A run that waits for a person for days must not hold up the next one: loads take their turn in the warehouse,
+        # requests in the pool of their host, and the newer of two questions takes the place of the older.
+        max_active_runs=16,
         deadline=deadline(source),
         tags=["ingest", source.id, *sorted({dataset.reader.format for dataset in source.datasets})],
         params=form(source),
@@ -174,10 +178,10 @@ def ingest(source: Source) -> DAG:
             return tasks.gate(source.id, checked, get_current_context())
 
         @task(outlets=[accepted], trigger_rule="none_failed")
-        def load(checked: list[dict]) -> dict:
+        def load(checked: list[dict], judged: dict) -> dict:
             from migstats import tasks
 
-            return tasks.load(source.id, checked, accepted, get_current_context())
+            return tasks.load(source.id, checked, judged, accepted, get_current_context())
 
         @task(trigger_rule=SOME, retries=0)
         def complete(planned: list[dict], reads: list[list[dict]]) -> None:
@@ -190,15 +194,16 @@ def ingest(source: Source) -> DAG:
         checked = check(reads)
         checked.operator.operator_extra_links = (ReportLink(source.id),)
         judged = gate(checked)
-        # An answer that comes at once may find the task not parked yet: it is asked for again.
+        # An answer that finds the task just going back to wait is lost, and asked for again at once. (What is no such
+        # accident, that nobody answered or gave no reason, is not tried again.)
         decide = DecisionOperator(
             task_id="decide",
             source_id=source.id,
             judged=judged,
             response_timeout=dt.timedelta(days=source.decision_days),
-            retries=1,
+            retry_delay=dt.timedelta(seconds=5),
         )
-        judged >> decide >> load(checked)
+        decide >> load(checked, judged)
         complete(planned, reads)
     return dag
 

@@ -91,7 +91,7 @@ def test_dag_files_import_only_the_task_sdk_and_declarations() -> None:
 @pytest.fixture
 def no_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planning asks nobody; that it is kept in the ledger is tested with a real run."""
-    monkeypatch.setattr(tasks, "_attempt", lambda *_: contextlib.nullcontext(Tally()))
+    monkeypatch.setattr(tasks, "attempt_of", lambda *_: contextlib.nullcontext(Tally()))
 
 
 def context(source: str, *, run_type: str = "manual", date: dt.datetime, **params: object) -> dict[str, object]:

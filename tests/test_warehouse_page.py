@@ -15,7 +15,7 @@ import pytest
 import toy
 from test_pages import browser, contrast, watched  # noqa: F401 (a fixture)
 
-from migstats import candidate, errors, overview, pages, pipeline, publish, warehouse
+from migstats import candidate, errors, overview, pages, pipeline, publish, question, warehouse
 from migstats.source import Source, folder_of
 from migstats.warehouse import Outcome
 
@@ -68,6 +68,10 @@ def judged(**differs: Any) -> dict[str, Any]:
         "reason": None,
         "decided_at": None,
         "waits": True,
+        "asked_in": "ingest_toy/manual__2026-11-24T03:55:36.425131+00:00",
+        "expires_at": NOW + dt.timedelta(days=7),
+        "in_airflow": True,
+        "question": "waits",
         "vintages": [],
     }
     return {**facts, **differs}
@@ -106,6 +110,7 @@ def state(*rows: Mapping[str, Any], **differs: Any) -> pages.Overview:
         "failing": [],
         "decisions": [],
         "quarantine": [],
+        "notices": [],
         "reports": {},
     }
     return pages.Overview(**{**facts, **differs})
@@ -128,9 +133,34 @@ def svg_of(html: str) -> ElementTree.Element:
 def test_the_report_says_that_a_candidate_waits_and_where_to_decide() -> None:
     html = pages.gate_page(judged(), [finding(1)], [])
 
-    assert "It waits for a person." in words(html)
-    assert 'href="../../required_actions?response_received=false"' in html
-    assert 'href="../../dags/ingest_toy/runs/manual__2026-11-24T03%3A55%3A36.425131%2B00%3A00"' in html
+    run = "../../dags/ingest_toy/runs/manual__2026-11-24T03%3A55%3A36.425131%2B00%3A00"
+    assert "It waits for a person, until 2026-12-01 08:30 UTC." in words(html)
+    assert f'href="{run}/tasks/decide/required_actions"' in html
+    assert f'href="{run}"' in html
+
+
+def test_what_was_asked_on_the_command_line_sends_nobody_to_a_form_that_is_not_there() -> None:
+    for asked in ({"in_airflow": False}, {"asked_in": "by hand"}, {"asked_in": "replay/1"}):
+        html = pages.gate_page(judged(**asked), [finding(1)], [])
+
+        assert "required_actions" not in html
+        assert f"migstats decide {ID} --approve" in words(html)
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("timed out", "the time for it was over on 2026-12-01 08:30 UTC"),
+        ("not asked", "nobody was asked, as in a dry run"),
+        ("form gone", "the run that asked for it is gone"),
+    ],
+)
+def test_a_candidate_that_nobody_is_asked_about_says_why(question: str, told: str) -> None:
+    html = pages.gate_page(judged(waits=False, question=question), [finding(1)], [])
+
+    assert told in words(html)
+    assert "not decided" in words(html)
+    assert "required_actions" not in html
 
 
 @pytest.mark.parametrize("verdict", ["approved", "rejected"])
@@ -143,9 +173,10 @@ def test_the_report_says_who_decided_and_why(verdict: str) -> None:
 
 
 def test_a_candidate_that_another_one_replaced_asks_nobody_any_more() -> None:
-    html = pages.gate_page(judged(waits=False), [finding(1)], [])
+    html = pages.gate_page(judged(waits=False, question="superseded"), [finding(1)], [])
 
-    assert "nobody can any more" in words(html)
+    assert "something newer took its place" in words(html)
+    assert "candidate superseded" in html
     assert "required_actions" not in html
 
 
@@ -290,6 +321,8 @@ def test_a_source_that_is_not_declared_any_more_is_seen_too() -> None:
 
 def test_what_waits_fails_and_is_in_quarantine_is_told() -> None:
     waits = {"candidate_id": ID, "source": "toy", "release": "2025", "breaches": 5, "judged_at": NOW}
+    waits |= {"expires_at": NOW, "run_id": "ingest_toy/run1", "in_airflow": True}
+    warning = {"source": "toy", "suite": "toy", "rule": "share", "message": f"1 of 9 failed: {EVIL}", "since": NOW}
     failing = {
         "source": "toy",
         "step": "read",
@@ -302,11 +335,14 @@ def test_what_waits_fails_and_is_in_quarantine_is_told() -> None:
         "message": "column SEX is gone\n" + "x" * 500,
         "run_id": "ingest_toy/scheduled__1",
     }
-    html = pages.warehouse_page(state(failing=[failing], decisions=[waits], quarantine=[quarantined()]))
+    told = state(failing=[failing], decisions=[waits], quarantine=[quarantined()], notices=[warning])
+    html = pages.warehouse_page(told)
 
     text = words(html)
     assert f'href="../gate/{ID}"' in html
-    assert "5 breaches of 2025" in text
+    assert "5 breaches of 2025 until 2026-11-24 08:30 , decide" in text
+    assert 'href="../../dags/ingest_toy/runs/run1/tasks/decide/required_actions"' in html
+    assert "warning toy is published, and does not keep the rule share of toy since 2026-11-24 08:30" in text
     assert "failing since 2026-11-21 08:30" in text
     assert "read figures/part=a 2026-11-21 08:30 for 3 days 2 8 2026-11-24 07:30 DriftError column SEX is gone" in text
     assert 'href="../../dags/ingest_toy/runs/scheduled__1"' in html
@@ -461,15 +497,19 @@ def test_a_candidate_is_told_from_breach_to_vintage(warehouse_url: str, source: 
         expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(days=1),
     )
     told = pipeline.gate([read], source, folder, run_id="ingest_toy/run1", url=warehouse_url)
+    scope = question.Scope.of([read])
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    question.ask(warehouse_url, told.candidate_id, scope, run_id="ingest_toy/run1", until=soon, alive_until=soon)
 
     found = overview.of_candidate(warehouse_url, told.candidate_id)
     assert found is not None
     text = words(pages.gate_page(*found))
-    assert "It waits for a person." in text
+    assert "It waits for a person, until" in text
     assert "of Amina, up to 1, until" in text
     assert "20,000 → 21,000 (+5%)" in text
     waiting = pages.warehouse_page(overview.of_warehouse(warehouse_url, now=NOW))
     assert f'href="../gate/{told.candidate_id}"' in waiting
+    assert 'href="../../dags/ingest_toy/runs/run1/tasks/decide/required_actions"' in waiting
     candidate.decide(warehouse_url, told.candidate_id, verdict="approved", decided_by="Nadia", reason="as announced")
     counts = pipeline.load([read], source, folder, run_id="ingest_toy/run1", url=warehouse_url)
     found = overview.of_candidate(warehouse_url, told.candidate_id)
@@ -528,6 +568,8 @@ def site() -> Iterator[str]:
     failed = source_row(status="failed", step="read", slice=A, message=f"{EVIL}\n" + "long " * 200)
     failing = {"source": "toy", "step": "read", "slice": A, "since": NOW, "last_at": NOW, "runs": 2, "attempts": 8}
     waits = {"candidate_id": ID, "source": "toy", "release": "2025", "breaches": 5, "judged_at": NOW}
+    waits |= {"expires_at": NOW, "run_id": "ingest_toy/run1", "in_airflow": True}
+    warning = {"source": "toy", "suite": "toy", "rule": "share", "message": f"1 of 9 failed: {EVIL}", "since": NOW}
     served = {
         "/migstats/style.css": ("text/css", pages.style()),
         f"/migstats/gate/{ID}": ("text/html", pages.gate_page(judged(), [jump, waived], rows)),
@@ -538,6 +580,7 @@ def site() -> Iterator[str]:
                     failed,
                     failing=[{**failing, "error_class": "DriftError", "message": failed["message"], "run_id": "x/y"}],
                     decisions=[waits],
+                    notices=[warning],
                     quarantine=[quarantined(suggestion=EVIL)],
                 )
             ),
@@ -574,6 +617,7 @@ def test_a_person_gets_from_the_warehouse_to_what_waits(browser: Any, site: str,
         page.goto(site + "/migstats/warehouse/")
         assert page.title() == "Warehouse: sources and their state"
         assert EVIL in page.locator("#failing-toy details").inner_text()
+        assert EVIL in page.locator(".notice").first.inner_text()
         page.get_by_role("link", name="5 breaches of 2025").click()
         page.wait_for_load_state()
         assert page.title() == "toy: candidate waits"

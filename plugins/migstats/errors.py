@@ -54,3 +54,11 @@ class ConfigurationError(PermanentError):
 
 class RefusedError(PermanentError):
     """A person rejected a candidate: nothing is wrong with the run, and nothing was loaded."""
+
+
+class SupersededError(RefusedError):
+    """Something newer took the place of a candidate, or is asked about: nothing is wrong, and nothing was loaded."""
+
+
+class UndecidedError(PermanentError):
+    """Nobody decided on a candidate in time, or the answer had no reason: it is not accepted."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migstats import process, warehouse
-from migstats.errors import MigstatsError, RefusedError
+from migstats.errors import MigstatsError, RefusedError, SupersededError
 from migstats.redaction import clean
 from migstats.warehouse import Outcome
 
@@ -55,7 +55,7 @@ class Tally:
 def attempt(
     url: str | None, run: Run, source: str, step: str, slice_id: str | None = None, *, number: int = 1
 ) -> Iterator[Tally]:
-    """One attempt of a step, with one outcome: done, refused or failed, whatever ends it.
+    """One attempt of a step, with one outcome: done, skip, refused or failed, whatever ends it.
 
     A failure is logged in one line of level ERROR that says which slice and why, and is raised again. An attempt of
     the same step that was killed gets its outcome now. Without `url` nothing is kept.
@@ -67,7 +67,8 @@ def attempt(
     try:
         yield tally
     except RefusedError as error:
-        _end(url, run, source, step, slice_id, tally, "refused", began, error)
+        status = "skip" if isinstance(error, SupersededError) else "refused"
+        _end(url, run, source, step, slice_id, tally, status, began, error)
         raise
     except BaseException as error:
         log.error("%s failed: %s: %s", step, slice_id or source, _said(error))

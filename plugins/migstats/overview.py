@@ -54,6 +54,7 @@ def of_warehouse(url: str, *, now: dt.datetime) -> pages.Overview:
             failing=warehouse.rows(connection, "report/failing", {"source": None}),
             decisions=warehouse.rows(connection, "report/open_decisions"),
             quarantine=warehouse.rows(connection, "report/quarantine"),
+            notices=warehouse.rows(connection, "report/notices"),
             reports=_reports(rows),
         )
 

@@ -78,6 +78,12 @@ def run_url(run_id: str | None) -> str | None:
     return f"{_AIRFLOW}dags/{dag}/runs/{quote(run, safe='')}" if run and _DAG.match(dag) else None
 
 
+def form_url(run_id: str | None) -> str | None:
+    """Airflow's form in which the run asks for a decision, relative to our pages; None for a run without one."""
+    run = run_url(run_id)
+    return f"{run}/tasks/decide/required_actions" if run and (run_id or "").startswith("ingest_") else None
+
+
 # -- the warehouse ----------------------------------------------------------------------------------------------
 
 
@@ -103,12 +109,14 @@ class Overview:
     failing: Sequence[Row]
     decisions: Sequence[Row]
     quarantine: Sequence[Row]
+    #: Warnings about what is published: rules that it does not keep.
+    notices: Sequence[Row]
     #: Source → page of its last run in the Data Docs, where there is one.
     reports: Mapping[str, str]
 
 
 def warehouse_page(overview: Overview) -> str:
-    """The page of the warehouse: one row per source, then what fails, then the quarantine."""
+    """The page of the warehouse: warnings, one row per source, then what fails, then the quarantine."""
     declared = {source.id: source for source in overview.declared}
     lines = []
     for row in overview.sources:
@@ -218,7 +226,9 @@ def verdict_of(candidate: Row) -> Status:
         return Status("rejected", "stopped")
     if candidate["waits"]:
         return Status("waits", "warning")
-    return Status("not decided", "noted") if candidate["breaches"] else Status("no breach", "passed")
+    if not candidate["breaches"]:
+        return Status("no breach", "passed")
+    return Status(candidate["question"] if candidate["question"] == "superseded" else "not decided", "noted")
 
 
 def severity_of(finding: Row) -> Status:
@@ -260,6 +270,7 @@ def _render(template: str, **facts: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(figure=figure, percent=percent, moment=moment, span=span, run_url=run_url)
+    templates.filters.update(figure=figure, percent=percent, moment=moment, span=span)
+    templates.filters.update(run_url=run_url, form_url=form_url)
     templates.globals.update(severity_of=severity_of, airflow=_AIRFLOW)
     return templates.get_template(template).render(root="../", **facts)

@@ -15,14 +15,14 @@ from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from migstats import candidate as candidates
-from migstats import frames, lake, settings, validate, vintage, warehouse, web
+from migstats import frames, lake, question, settings, validate, vintage, warehouse, web
 from migstats import publish as publishing
 from migstats.candidate import Candidate, generations_of
 from migstats.corrections import correct, read_corrections, require_unexpired
@@ -33,6 +33,7 @@ from migstats.errors import (
     PermanentError,
     PublisherError,
     RefusedError,
+    SupersededError,
     TooBigError,
     TryAgainError,
 )
@@ -54,6 +55,9 @@ POLL_SECONDS = 5.0
 
 #: Pages of one slice beyond which a publisher's paging is not believed.
 MAX_PAGES = 10_000
+
+#: Loads of the same source that may come between the judging and the loading of one before it gives up.
+MOST_RACES = 5
 
 
 class Page(BaseModel):
@@ -546,20 +550,50 @@ def load(
     run_id: str,
     url: str,
     attempt_id: int | None = None,
+    gated: str | None = None,
 ) -> Counts:
     """Load a checked candidate that passed the gate: accepted as a vintage where something changed, else a no-op.
 
-    PermanentError where it breached the gate and nobody approved it, RefusedError where somebody rejected it: then what
-    it was made of does not wait any more.
+    It is judged again, since another run may have moved what stands: `gated` is the candidate that the gate of this run
+    let through. RefusedError where somebody rejected it: then what it was made of does not wait any more.
+    SupersededError where something newer stands or is asked about, or where another run asks about it. PermanentError
+    where it breaches, nobody approved it, and a person has to do something about it.
     """
     generations = generations_of(reads)
     _require_fresh(reads, facts_of_today(source, folder), url)
-    judged = candidates.judge(url, source.id, folder, generations, concepts=concepts(), run_id=run_id)
-    if judged.verdict == "rejected":
-        candidates.refuse(url, source.id, generations)
-        raise RefusedError(f"candidate {judged.candidate_id} was rejected; what was accepted before stands")
     versions = {"run_id": run_id, "code_version": code_version()}
-    return candidates.accept(url, source.id, generations, judged, **versions, attempt_id=attempt_id)
+    for _ in range(MOST_RACES):
+        judged = candidates.judge(url, source.id, folder, generations, concepts=concepts(), run_id=run_id)
+        if judged.verdict == "rejected":
+            candidates.refuse(url, source.id, generations)
+            raise RefusedError(f"candidate {judged.candidate_id} was rejected; what was accepted before stands")
+        if judged.waits:
+            _require_answer(judged, reads, source, run_id=run_id, url=url, gated=gated)
+        try:
+            return candidates.accept(url, source.id, generations, judged, **versions, attempt_id=attempt_id)
+        except SupersededError as error:
+            superseded = error  # another load came between: judge against what that one left
+    raise superseded
+
+
+def _require_answer(
+    judged: Candidate, reads: Sequence[Read], source: Source, *, run_id: str, url: str, gated: str | None
+) -> NoReturn:
+    """Say why a candidate that breaches is not loaded, and who is asked about it; where nobody is, ask here."""
+    if gated is not None and gated != judged.candidate_id:
+        raise PermanentError(
+            f"candidate {gated} is superseded: vintage {judged.base_vintage} was accepted since `gate` judged it, and "
+            "compared with that one it breaches; clear `gate`, so that a person is asked"
+        )
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(days=source.decision_days)
+    scope = question.Scope.of(reads)
+    standing = question.ask(url, judged.candidate_id, scope, run_id=run_id, until=until, alive_until=None)
+    if standing.state in ("superseded", "elsewhere"):
+        raise SupersededError(f"{standing.message}; nothing was loaded")
+    raise PermanentError(
+        f"candidate {judged.candidate_id} breached the gate and was not approved; nothing was loaded. Decide with "
+        f"`migstats decide {judged.candidate_id} --approve` or `--reject`, then load again"
+    )
 
 
 def _require_fresh(reads: Sequence[Read], made_with: str, url: str) -> None:

@@ -14,13 +14,16 @@ LONGEST = dt.timedelta(days=1)
 
 
 class Politely(ExceptionRetryPolicy):  # type: ignore[misc]  # Airflow is untyped here
-    """Fails at once on PermanentError; waits as long as Retry-After said; else the task's own back-off."""
+    """Fails at once on PermanentError, and where nobody answered; waits as long as Retry-After said; else backs off."""
 
     def __init__(self) -> None:
         super().__init__(
             rules=[
                 RetryRule(
-                    exception="migstats.errors.PermanentError",
+                    exception=[
+                        "migstats.errors.PermanentError",
+                        "airflow.providers.standard.exceptions.HITLTimeoutError",
+                    ],
                     action=RetryAction.FAIL,
                     reason="trying again gives the same answer",
                 )

@@ -13,9 +13,10 @@ from typing import Any
 from migstats import metrics, pipeline, settings, vintage
 from migstats import publish as publishing
 from migstats.candidate import generations_of
-from migstats.errors import ConfigurationError, PermanentError, RefusedError, ValidationFailedError
+from migstats.errors import ConfigurationError, PermanentError, RefusedError, SupersededError, ValidationFailedError
 from migstats.ledger import Run, Tally, attempt, close_lost
 from migstats.pipeline import Landed
+from migstats.question import Scope
 from migstats.redaction import redact
 from migstats.source import Slice, Source, folder_of, read_source
 from migstats.source import plan as plan_slices
@@ -45,14 +46,15 @@ def _source(source_id: str) -> Source:
     return read_source(folder_of(source_id) / "source.yaml")
 
 
-def _run_id(context: Context) -> str:
+def run_of(context: Context) -> str:
+    """The run as the ledgers name it: the DAG and Airflow's own id."""
     return f"{context['dag'].dag_id}/{context['run_id']}"
 
 
 def _run(context: Context) -> Run:
     run = context["dag_run"]
     return Run(
-        run_id=_run_id(context),
+        run_id=run_of(context),
         dag=context["dag"].dag_id,
         kind=str(getattr(run.run_type, "value", run.run_type)),
         code_version=pipeline.code_version(),
@@ -62,7 +64,7 @@ def _run(context: Context) -> Run:
 
 
 @contextmanager
-def _attempt(context: Context, source_id: str, step: str, slice_id: str | None = None) -> Iterator[Tally]:
+def attempt_of(context: Context, source_id: str, step: str, slice_id: str | None = None) -> Iterator[Tally]:
     """The attempt of a task at a step of the pipeline, kept in the warehouse and measured."""
     number = int(getattr(context["ti"], "try_number", None) or 1)
     run, url = _run(context), warehouse_url()
@@ -97,7 +99,7 @@ def plan(source_id: str, context: Context) -> list[Json]:
         if not wanted:
             raise PermanentError(f"nothing of {source_id} landed that could be read again; run it without `replay`")
         return [one.model_dump(mode="json") for one in wanted]
-    with _attempt(context, source_id, "plan") as tally:
+    with attempt_of(context, source_id, "plan") as tally:
         planned = plan_slices(
             source,
             today=today,
@@ -135,14 +137,14 @@ def land(planned: Json, context: Context) -> Json:
     slice_ = Slice.model_validate(planned)
     _label(context, slice_)
     url = warehouse_url()
-    with _attempt(context, slice_.source, "land", slice_.slice) as tally:
+    with attempt_of(context, slice_.source, "land", slice_.slice) as tally:
         source = _source(slice_.source)
         if context["params"].get("replay"):
             there = pipeline.landed_slices(source, url=url)
             key = (slice_.slice, slice_.release)
             tally.status = "skip"
             return next(one for one in there if (one.slice.slice, one.slice.release) == key).model_dump(mode="json")
-        landed = pipeline.land(_asked_for(slice_, source), source, run_id=_run_id(context), url=url)
+        landed = pipeline.land(_asked_for(slice_, source), source, run_id=run_of(context), url=url)
         tally.status = "skip" if landed.not_modified else "done"
         tally.add(snapshots=len(landed.pages), bytes=sum(page.bytes for page in landed.pages))
     log.info("%s: %s pages, not modified: %s", slice_.slice, len(landed.pages), landed.not_modified)
@@ -156,7 +158,7 @@ def read(landed: Json, context: Context) -> list[Json]:
     folder, url = folder_of(there.slice.source), warehouse_url()
     source = read_source(folder / "source.yaml")
     results: list[vintage.Read] = []
-    with _attempt(context, source.id, "read", there.slice.slice) as tally:
+    with attempt_of(context, source.id, "read", there.slice.slice) as tally:
         results += pipeline.standing(there, source, folder, url=url)
         for waiting in pipeline.waiting(there, url=url):
             try:
@@ -206,8 +208,8 @@ def check(source_id: str, reads: Reads, context: Context) -> list[Json]:
 
     Of landings that waited, those that do not pass stay where they are: the newest one is what a run is about.
     """
-    url, run_id = warehouse_url(), _run_id(context)
-    with _attempt(context, source_id, "check") as tally:
+    url, run_id = warehouse_url(), run_of(context)
+    with attempt_of(context, source_id, "check") as tally:
         generations = generations_of(_listed(reads))
         if not generations:
             raise PermanentError("no slice came through; the failed tasks of `slices` say why. Nothing was loaded")
@@ -232,29 +234,43 @@ def check(source_id: str, reads: Reads, context: Context) -> list[Json]:
 
 def gate(source_id: str, checked: Sequence[Json], context: Context) -> Json:
     """Compare what was checked with what was accepted last, and say whether a person has to decide."""
-    url, run_id = warehouse_url(), _run_id(context)
-    with _attempt(context, source_id, "gate") as tally:
-        folder = folder_of(source_id)
-        judged = pipeline.gate(_listed(checked), _source(source_id), folder, run_id=run_id, url=url)
-        tally.add(message=f"{judged.breaches} breaches, {judged.notices} notices")
-    log.info("candidate %s: %s breaches, %s notices", judged.candidate_id, judged.breaches, judged.notices)
-    return {**asdict(judged), "waits": judged.waits}
-
-
-def load(source_id: str, checked: Sequence[Json] | None, accepted: Any, context: Context) -> Json:
-    """Load what passed the gate. Skips, and tells nobody, where nothing changed and nothing waits to be published."""
     from airflow.sdk.exceptions import AirflowSkipException
 
-    url, run_id = warehouse_url(), _run_id(context)
+    url, run_id, reads = warehouse_url(), run_of(context), _listed(checked)
+    try:
+        with attempt_of(context, source_id, "gate") as tally:
+            judged = pipeline.gate(reads, _source(source_id), folder_of(source_id), run_id=run_id, url=url)
+            tally.add(message=f"{judged.breaches} breaches, {judged.notices} notices")
+    except SupersededError as error:
+        raise AirflowSkipException(f"SKIP: {error}") from error
+    log.info("candidate %s: %s breaches, %s notices", judged.candidate_id, judged.breaches, judged.notices)
+    return {**asdict(judged), "waits": judged.waits, **asdict(Scope.of(reads))}
+
+
+def load(source_id: str, checked: Sequence[Json] | None, judged: Json | None, accepted: Any, context: Context) -> Json:
+    """Load what passed the gate (which `judged` it, or was skipped).
+
+    Skips, and tells nobody, where nothing changed and nothing waits to be published, where a person rejected it, and
+    where something newer took its place.
+    """
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    url, run_id = warehouse_url(), run_of(context)
     if checked is None:
         raise AirflowSkipException("nothing was checked")
     if context["params"].get("dry_run"):
         raise AirflowSkipException("dry run: checked, not loaded")
     try:
-        with _attempt(context, source_id, "load") as tally:
+        with attempt_of(context, source_id, "load") as tally:
             folder = folder_of(source_id)
             counts = pipeline.load(
-                _listed(checked), _source(source_id), folder, run_id=run_id, url=url, attempt_id=tally.attempt_id
+                _listed(checked),
+                _source(source_id),
+                folder,
+                run_id=run_id,
+                url=url,
+                attempt_id=tally.attempt_id,
+                gated=judged["candidate_id"] if judged else None,
             )
             log.info("%s", counts)
             metrics.loaded(source_id, counts)
@@ -286,8 +302,8 @@ def check_waiting(context: Context) -> Json:
     failed: dict[str, str] = {}
     for source_id in publishing.waiting(url):
         try:
-            with _attempt(context, source_id, "check_warehouse"):
-                pipeline.check_warehouse(source_id, run_id=_run_id(context), url=url, today=_run_date(context).date())
+            with attempt_of(context, source_id, "check_warehouse"):
+                pipeline.check_warehouse(source_id, run_id=run_of(context), url=url, today=_run_date(context).date())
             passed.append(source_id)
         except ValidationFailedError as error:
             failed[source_id] = str(error)
@@ -297,10 +313,10 @@ def check_waiting(context: Context) -> Json:
 def publish(checked: Json, context: Context) -> Json:
     """Publish the sources that passed; then fail if one did not, so that it is seen."""
     url = warehouse_url()
-    with _attempt(context, "*", "publish") as tally:
+    with attempt_of(context, "*", "publish") as tally:
         # Where a source stays behind, what came of the attempt is that, and not what was published.
         attempt_id = None if checked["failed"] else tally.attempt_id
-        publication = publishing.publish(url, run_id=_run_id(context), only=checked["passed"], attempt_id=attempt_id)
+        publication = publishing.publish(url, run_id=run_of(context), only=checked["passed"], attempt_id=attempt_id)
         log.info("%s", publication)
         if checked["failed"]:
             raise ValidationFailedError(
@@ -318,7 +334,7 @@ def look(context: Context) -> list[str]:
     """Judge all sources, raise and clear alerts; the answer names the notifiers that tell them."""
     from migstats import alerts, notify
 
-    with _attempt(context, "*", "freshness"):
+    with attempt_of(context, "*", "freshness"):
         found = alerts.look(warehouse_url(), now=dt.datetime.now(dt.UTC))
     for source_id, fresh in found.freshness.items():
         log.info("%s is %s: %s", source_id, fresh.state, fresh.text)
@@ -331,7 +347,7 @@ def tell(notifier: str, context: Context) -> int:
     from migstats import alerts, notify
 
     context["notifier"] = notifier.rpartition(".")[2]  # type: ignore[index]  # names the mapped task
-    with _attempt(context, "*", "tell", notifier) as tally:
+    with attempt_of(context, "*", "tell", notifier) as tally:
         told = alerts.tell(warehouse_url(), notifier, notify.teller(notifier, context), now=dt.datetime.now(dt.UTC))
         tally.add(message=f"{len(told)} alerts")
     log.info("told: %s", ", ".join(alert.title for alert in told) or "nothing new")
@@ -342,9 +358,9 @@ def verify(context: Context) -> Json:
     """Hold those snapshots against their hashes that waited longest for it. Fails while one is damaged or missing."""
     from migstats import house
 
-    with _attempt(context, "*", "verify") as tally:
+    with attempt_of(context, "*", "verify") as tally:
         now = dt.datetime.now(dt.UTC)
-        done = house.verify(warehouse_url(), most=settings.verified_per_run(), run_id=_run_id(context), now=now)
+        done = house.verify(warehouse_url(), most=settings.verified_per_run(), run_id=run_of(context), now=now)
         log.info("%s snapshots, %s bytes, not whole: %s", done.snapshots, done.bytes, len(done.wrong))
         tally.add(snapshots=done.snapshots, bytes=done.bytes)
         if done.wrong:
@@ -362,7 +378,7 @@ def tidy(context: Context) -> Json:
     from migstats import house
 
     logs = Path(conf.get("logging", "base_log_folder"))
-    with _attempt(context, "*", "tidy"):
+    with attempt_of(context, "*", "tidy"):
         done = house.tidy(warehouse_url(), house.kept(), now=dt.datetime.now(dt.UTC), logs=logs)
         log.info("%s; attempts that were killed: %s", done, close_lost(warehouse_url()))
     return asdict(done)

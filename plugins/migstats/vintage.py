@@ -14,7 +14,7 @@ import psycopg
 import pyarrow as pa
 
 from migstats import lake, warehouse
-from migstats.errors import DriftError, PermanentError
+from migstats.errors import DriftError, PermanentError, SupersededError
 from migstats.faultpoint import reach
 from migstats.observation import SERIES_DIMENSIONS, period_of
 from migstats.warehouse import Connection
@@ -151,8 +151,8 @@ def place_in_time(read: Read, states: Sequence[State]) -> Moment:
     A declared release stands at its date, whenever it arrives. Put out again under its old name it stands when it was
     first seen so, and at the latest just before the next edition: what it said before was what the world could know.
     A rolling source stands at the publisher's stamp if that moved, else at the time it was served. Raises
-    PermanentError for what was served before the state that it would replace, for two releases of one date, and for a
-    release whose date lies before a second posting of an older one.
+    SupersededError for what was served before the state that it would replace, PermanentError for two releases of one
+    date, and for a release whose date lies before a second posting of an older one.
     """
     released = dt.datetime.fromisoformat(read.released_at)
     landed = dt.datetime.fromisoformat(read.landed_at)
@@ -178,7 +178,7 @@ def place_in_time(read: Read, states: Sequence[State]) -> Moment:
     if list(last["snapshots"]) == list(read.snapshots):
         return Moment("remapped", last["released_at"], until, last)
     if landed <= last["landed_at"]:
-        raise PermanentError(
+        raise SupersededError(
             f"slice {read.slice} landed on {landed:%Y-%m-%d %H:%M}, before what stands, which landed on "
             f"{last['landed_at']:%Y-%m-%d %H:%M}; it is superseded: run again, so that it is asked for anew"
         )
@@ -264,7 +264,7 @@ def accept(
     release older than the accepted one fills its own range of the release clock and changes nothing that stands.
     With `candidate_id` only what the gate judged is loaded, and only while what it was compared with stands. With
     `again` the facts of a load that is on record are made anew, and the record is not written again.
-    Raises PermanentError where the candidate is superseded, or where the database refuses the data.
+    Raises SupersededError where something newer stands, PermanentError where the database refuses the data.
     """
     began = time.monotonic()
     load_id = load_id_of(source, reads)
@@ -345,7 +345,7 @@ def _require_judged(connection: Connection, candidate_id: str) -> None:
         raise PermanentError(f"candidate {candidate_id} was not judged by the gate; run `gate` again")
     [judged] = found
     if judged["base_vintage"] != judged["latest_vintage"] and judged["latest_candidate"] != candidate_id:
-        raise PermanentError(
+        raise SupersededError(
             f"candidate {candidate_id} was compared with vintage {judged['base_vintage']}, and vintage "
             f"{judged['latest_vintage']} stands now; it is superseded: clear `gate`, so that it is judged again"
         )

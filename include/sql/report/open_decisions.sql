@@ -3,6 +3,9 @@ SELECT
     source,
     release,
     breaches,
-    judged_at
+    judged_at,
+    expires_at,
+    run_id,
+    in_airflow
 FROM ops.open_decision
 ORDER BY judged_at

@@ -1,0 +1,8 @@
+SELECT
+    source,
+    suite,
+    rule,
+    message,
+    since
+FROM bi.notice
+ORDER BY source, suite, rule
