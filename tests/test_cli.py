@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -186,6 +187,117 @@ def test_read_of_a_page_that_is_no_data_is_one_line(tmp_path: Path) -> None:
     assert code == 1
     assert err.startswith("migstats: ")
     assert "Traceback" not in err
+
+
+UNDESA = home() / "include/samples/undesa_stock"
+UNHCR = home() / "include/samples/unhcr_population"
+
+
+@pytest.mark.parametrize(
+    "edition",
+    [
+        "2019_migrant_stock_total_dataset",
+        *(f"{y}_ims_stock_by_sex_and_{b}" for y in ("2020", "2024") for b in ("destination", "origin")),
+    ],
+)
+def test_read_tells_a_table_by_destination_from_one_by_origin(tmp_path: Path, edition: str) -> None:
+    out = tmp_path / "o.csv"
+    code, _, err = run("read", "undesa_stock", UNDESA / f"undesa_pd_{edition}.xlsx", "-o", out)
+    assert code == 0, err
+    with out.open(encoding="utf-8", newline="") as file:
+        assert {row["dataset"] for row in csv.DictReader(file)} == {"origin" if "origin" in edition else "destination"}
+
+
+def test_read_does_not_choose_between_datasets(tmp_path: Path) -> None:
+    code, _, err = run("read", "unhcr_population", UNHCR / "population_coo_coa.json", "-o", tmp_path / "o.csv")
+    assert code == 1
+    assert "can be read as pairs (" in err
+    assert "returned (" in err
+    assert "say which it is with --dataset" in err
+    assert not (tmp_path / "o.csv").exists()
+
+
+def test_read_says_once_what_several_datasets_say_alike(tmp_path: Path) -> None:
+    page = tmp_path / "page.json"
+    page.write_text('{"page": 1, "maxPages": 1, "items": []}')
+    code, _, err = run("read", "unhcr_population", page, "-o", tmp_path / "o.csv")
+    assert code == 1
+    assert err.count("UNHCR answers with no items") == 1
+    assert "pairs, asylum, origin, returned: UNHCR answers" in err
+
+
+def wdi(tmp_path: Path, name: str, *dates: str, **header: object) -> Path:
+    """Rows of net migration as the World Bank serves them, one a date, under a header of one page."""
+    row = {
+        "indicator": {"id": "SM.POP.NETM", "value": "Net migration"},
+        "country": {"id": "MA", "value": "Morocco"},
+        "countryiso3code": "MAR",
+        "value": 5,
+        "unit": "",
+        "obs_status": "",
+        "decimal": 0,
+    }
+    page = {"page": 1, "pages": 1, "per_page": 50, "total": len(dates), "lastupdated": "2026-07-13"} | header
+    path = tmp_path / name
+    path.write_text(json.dumps([page, [row | {"date": date} for date in dates]]))
+    return path
+
+
+def test_read_takes_no_part_for_the_whole(tmp_path: Path) -> None:
+    out = tmp_path / "o.csv"
+    short = wdi(tmp_path, "short.json", "2020", total=500)
+    code, _, err = run("read", "worldbank_wdi", short, "-o", out)
+    assert (code, out.exists()) == (1, False)
+    assert "the publisher counts [500] rows, 1 came" in err
+    first, second, third = (wdi(tmp_path, f"{n}.json", f"202{n}", page=n, pages=3, total=3) for n in (1, 2, 3))
+    code, _, err = run("read", "worldbank_wdi", third, first, "-o", out)
+    assert (code, out.exists()) == (1, False)
+    assert "1.json (page 1), " in err
+    assert "there are 3 pages, pages [2] are missing" in err
+    code, said, err = run("read", "worldbank_wdi", third, first, second, "-o", out, "--json")
+    assert code == 0, err
+    [report] = json.loads(said)
+    assert (report["landed"], report["observations"]) == (3, 3)
+    again = wdi(tmp_path, "again.json", "2022", page=2, pages=3, total=3)
+    code, _, err = run("read", "worldbank_wdi", first, second, third, again, "-o", out)
+    assert code == 1
+    assert "pages [2] stand twice" in err
+
+
+def test_read_writes_a_figure_once_and_not_two_that_contradict(tmp_path: Path) -> None:
+    out = tmp_path / "o.csv"
+    one, other = wdi(tmp_path, "one.json", "2020", "2021"), wdi(tmp_path, "other.json", "2021", "2022")
+    code, said, err = run("read", "worldbank_wdi", one, other, "-o", out, "--json")
+    assert code == 0, err
+    first, second = json.loads(said)
+    assert (first["observations"], second["observations"]) == (2, 1)
+    assert second["explained_reasons"] == {"identical_duplicate": 1}
+    assert second["landed"] == second["observations"] + second["quarantined"] + second["explained"]
+    with out.open(encoding="utf-8", newline="") as file:
+        assert [r["time_period"] for r in csv.DictReader(file)] == ["2020", "2021", "2022"]
+    other.write_text(other.read_text().replace('"value": 5', '"value": 6'))
+    out.unlink()
+    code, _, err = run("read", "worldbank_wdi", one, other, "-o", out)
+    assert (code, out.exists()) == (1, False)
+    assert "1 figures stand in several files and are not the same there" in err
+    assert "5.0 (one.json, /1/1/value) and 6.0 (other.json, /1/0/value)" in err
+
+
+@pytest.mark.parametrize("output", ["/nope/x.csv", "/dev/full"])
+def test_a_file_that_cannot_be_written_is_one_line(output: str) -> None:
+    code, _, err = run("read", "worldbank_wdi", SAMPLE, "-o", output)
+    assert code == 1
+    assert re.match(r"migstats: .*(No such file|No space left).*; see whether", err)
+    assert "Traceback" not in err
+
+
+def test_read_does_not_write_over_what_it_reads(tmp_path: Path) -> None:
+    payload = wdi(tmp_path, "one.json", "2020")
+    before = payload.read_bytes()
+    code, _, err = run("read", "worldbank_wdi", payload, "-o", payload)
+    assert code == 1
+    assert "would be written over it" in err
+    assert payload.read_bytes() == before
 
 
 @pytest.mark.parametrize("way", ["option", "environment"])

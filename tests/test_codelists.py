@@ -20,7 +20,7 @@ from migstats import settings
 from migstats.codelists import Codelist, codelist_of, read_codelist, read_csv
 from migstats.errors import DeclarationError
 from migstats.harmonise import read_codes
-from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, SHARED_ATTRIBUTES, WITHOUT_VALUE
+from migstats.observation import DEFAULTS, EITHER_WAY, SERIES_DIMENSIONS, SHARED_ATTRIBUTES, WITHOUT_VALUE
 from migstats.source import folder_of, read_sources
 
 FOLDER = settings.include() / "codelists"
@@ -329,6 +329,7 @@ def test_statuses_without_a_value_are_those_that_the_observation_knows() -> None
     status = codelist("obs_status").column("has_value")
     assert set(status.values()) == {"yes", "no", "either"}
     assert {c for c, has in status.items() if has == "no"} == WITHOUT_VALUE
+    assert {c for c, has in status.items() if has == "either"} == EITHER_WAY
 
 
 def test_every_reason_for_a_missing_figure_goes_with_a_status_that_has_none() -> None:

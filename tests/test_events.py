@@ -18,7 +18,7 @@ from openlineage.client.event_v2 import InputDataset, OutputDataset
 from sandbox import Sandbox
 from test_compose import SERVICES, fill
 
-from migstats import events, extractor, lake, pipeline, services, settings, warehouse
+from migstats import events, extractor, lake, local, pipeline, services, settings, warehouse
 from migstats import postgres as server
 from migstats.errors import MigstatsError
 from migstats.harmonise import Harmonised
@@ -113,7 +113,7 @@ def sample(source: Source, dataset: Dataset) -> tuple[TextTable, Harmonised]:
     found = []
     for path in sorted((SAMPLES / source.id).iterdir()):
         with suppress(MigstatsError):  # the file is of another dataset
-            made = pipeline.read_file(path, source, dataset.id, folder_of(source.id), today=dt.date(2026, 11, 1))
+            made = local.read_file(path, source, dataset.id, folder_of(source.id), today=dt.date(2026, 11, 1))
             found.append((reader_for(dataset.reader).read(path.read_bytes(), dataset.reader), made))
     return max(found, key=lambda one: one[1].facts.num_rows)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from migstats import gate, pipeline, vintage
+from migstats import gate, local, pipeline, vintage
 from migstats.errors import DeclarationError
 from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, series_id
 from migstats.rules import Finding, Golden, Limit, Policy, Rules, read_golden, read_lists, read_rules
@@ -519,7 +519,7 @@ def edition(payloads: Path, release: str) -> pl.DataFrame:
     """The figures by destination of a real edition."""
     source, folder = read_sources()["undesa_stock"], folder_of("undesa_stock")
     file = payloads / "un_desa" / DESA[release]
-    done = pipeline.read_file(file, source, "destination", folder, today=dt.date(2026, 1, 1))
+    done = local.read_file(file, source, "destination", folder, today=dt.date(2026, 1, 1))
     series = pl.from_arrow(done.series)
     assert isinstance(series, pl.DataFrame)
     return vintage._described(vintage._plain(done.facts), series)

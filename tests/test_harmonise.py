@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from migstats import settings
 from migstats.errors import DeclarationError, DriftError
 from migstats.harmonise import Codes, Harmonised, harmonise, read_codes, wide
 from migstats.observation import EXPLAINED, QUARANTINED
-from migstats.readers import PLACE, ROW, VALUE, TextTable
+from migstats.readers import NOTE, PLACE, ROW, VALUE, TextTable
 from migstats.source import Dataset
 
 CONCEPTS = settings.include() / "codelists"
@@ -44,6 +45,12 @@ CODES = """dataset,column,code,concept,target,treatment,note
 *,flag,e,obs_status,E,map,
 *,flag,|C,obs_status,Q,map,
 *,flag,|C,conf_status,C,map,
+*,flag,j,obs_status,J,map,
+*,flag,k,obs_status,K,map,
+*,flag,s,obs_status,S,map,
+*,flag,m,obs_status,M,map,
+*,secret,C,conf_status,C,map,
+*,secret,F,conf_status,F,map,
 *,_value,..,obs_status,O,map,
 *,_value,..,missing_reason,not_available,map,
 *,_value,~,obs_status,Q,map,
@@ -59,7 +66,7 @@ def codes(tmp_path: Path) -> Codes:
     return read_codes(tmp_path, CONCEPTS)
 
 
-def run(codes: Codes, *rows: dict[str, str | None], **changes: object) -> Harmonised:
+def run(codes: Codes, *rows: dict[str, str | None], dimensions: tuple[str, ...] = (), **changes: object) -> Harmonised:
     cells = [{**ROW_OF, **row} for row in rows]
     names = [c for c in cells[0] if c != VALUE]
     data = {c: pa.array([r[c] for r in cells], pa.string()).dictionary_encode() for c in names}
@@ -67,7 +74,8 @@ def run(codes: Codes, *rows: dict[str, str | None], **changes: object) -> Harmon
     data[PLACE] = pa.array(["line {}"] * len(cells)).dictionary_encode()
     data[ROW] = pa.array(range(2, len(cells) + 2), pa.int32())
     dataset = Dataset.model_validate({**DATASET, **changes})
-    return harmonise({"f" * 64: TextTable(pa.table(data))}, "toy", dataset, codes, concepts=CONCEPTS, last_year=2027)
+    table = TextTable(pa.table(data), dimensions=tuple((name,) for name in dimensions))
+    return harmonise({"f" * 64: table}, "toy", dataset, codes, concepts=CONCEPTS, last_year=2027)
 
 
 def said(done: Harmonised) -> list[tuple[object, ...]]:
@@ -92,6 +100,12 @@ OBSERVED = {
     "several flags, the first in precedence": ({"flag": "bep"}, ("MAR", 7.0, "P", "F", None)),
     "confidential without a figure": ({"flag": "|C", VALUE: None}, ("MAR", None, "Q", "C", "suppressed")),
     "a flag and a missing figure": ({"flag": "b", VALUE: ".."}, ("MAR", None, "O", "F", "not_available")),
+    "a derogation, with a figure": ({"flag": "j"}, ("MAR", 7.0, "J", "F", None)),
+    "a derogation, without": ({"flag": "j", VALUE: ".."}, ("MAR", None, "J", "F", None)),
+    "counted in another category": ({"flag": "k", VALUE: None}, ("MAR", None, "K", "F", None)),
+    "counted in another category, as 0": ({"flag": "k", VALUE: "0"}, ("MAR", 0.0, "K", "F", None)),
+    "no figure because of a strike": ({"flag": "s", VALUE: ".."}, ("MAR", None, "S", "F", None)),
+    "minus zero is zero": ({VALUE: "-0"}, ("MAR", 0.0, "A", "F", None)),
     "thousandths stay exact": ({VALUE: "0.1"}, ("MAR", 0.1, "A", "F", None)),
 }
 
@@ -119,6 +133,7 @@ KEPT = {
     "a year to come": ({"time": "2031"}, "future_period"),
     "half a year": ({"time": "2020/21"}, "bad_period"),
     "a figure that is said not to be there": ({"flag": "|C"}, "contradiction"),
+    "a derogation and a text that nobody knows": ({"flag": "j", VALUE: "x"}, "not_a_number"),
     "a row of another kind": ({"kind": "other"}, "not_selected"),
 }
 
@@ -184,6 +199,133 @@ def test_equal_duplicates_count_once_and_contradicting_ones_not_at_all(codes: Co
         ("conflicting_duplicate", "line 5"),
         ("identical_duplicate", "1"),
     ]
+
+
+SECRET = {"conf_status": {"column": "secret"}}
+#: What stands in the column of confidentiality, the flag and the figure; what becomes of it.
+CONFIDENTIAL = [
+    ("C", "", None, ("MAR", None, "Q", "C", "suppressed")),
+    ("C", "", "..", ("MAR", None, "Q", "C", "suppressed")),
+    ("C", "p", "..", ("MAR", None, "Q", "C", "suppressed")),
+    ("C", "m", "..", ("MAR", None, "M", "C", "not_applicable")),
+    ("", "|C", None, ("MAR", None, "Q", "C", "suppressed")),
+    ("F", "", "5", ("MAR", 5.0, "A", "F", None)),
+    ("C", "", "5", None),
+    ("C", "p", "5", None),
+    ("C", "", "0", None),
+    ("", "|C", "5", None),
+]
+
+
+@pytest.mark.parametrize(("secret", "flag", "figure", "expected"), CONFIDENTIAL)
+def test_what_is_confidential_has_no_figure_and_says_so(
+    codes: Codes, secret: str, flag: str, figure: str | None, expected: tuple[object, ...] | None
+) -> None:
+    concepts = {**DATASET["concepts"], **SECRET}  # type: ignore[dict-item]
+    done = run(codes, {"secret": secret, "flag": flag, VALUE: figure}, concepts=concepts)
+    assert said(done) == ([] if expected is None else [expected])
+    assert [r for r, _ in why(done)] == (["contradiction"] if expected is None else [])
+
+
+def test_zero_has_one_content_whatever_its_sign(codes: Codes) -> None:
+    plus, minus = (run(codes, {VALUE: zero}) for zero in ("0", "-0.0"))
+    assert math.copysign(1, minus.facts["value"][0].as_py()) == 1
+    assert plus.content_hash == minus.content_hash
+
+
+def test_a_dimension_that_is_not_declared_is_refused_with_its_codes(codes: Codes) -> None:
+    with pytest.raises(DriftError, match=r"columns that source.yaml does not declare: stay \(long\); .*`only`"):
+        run(codes, {"stay": "long"}, dimensions=("geo", "kind", "stay"))
+    assert said(run(codes, {"stay": "long"}, dimensions=("geo", "stay"), only={"stay": ["long"]}))
+    assert said(run(codes, {"stay": " "}, {"stay": None, "geo": "TN"}, dimensions=("stay",)))
+
+
+def test_labels_of_a_declared_dimension_need_no_declaration(codes: Codes) -> None:
+    data = {"geo": ["MA"], "Area": ["Morocco"], "sex": ["T"], "time": ["2020"], "flag": [""], "kind": ["wanted"]}
+    columns = {name: pa.array(cells).dictionary_encode() for name, cells in data.items()}
+    own = {VALUE: pa.array(["7"]), PLACE: pa.array(["line {}"]).dictionary_encode(), ROW: pa.array([2], pa.int32())}
+    table = TextTable(pa.table({**columns, **own}), dimensions=(("Area", "geo"),))
+    dataset = Dataset.model_validate(DATASET)
+    done = harmonise({"f" * 64: table}, "toy", dataset, codes, concepts=CONCEPTS, last_year=2027)
+    assert done.facts.num_rows == 1
+
+
+def test_equal_figures_that_a_column_tells_apart_are_no_repeats(codes: Codes) -> None:
+    done = run(
+        codes, {"stay": "long"}, {"stay": "short"}, {"geo": "TN", "stay": "long"}, {"geo": "TN", "stay": "LONG "}
+    )
+    assert [row[0] for row in said(done)] == ["TUN"]
+    assert why(done) == [
+        ("conflicting_duplicate", "line 2"),
+        ("conflicting_duplicate", "line 3"),
+        ("identical_duplicate", "1"),
+    ]
+    held = done.quarantine.to_pylist()
+    assert [(r["column"], r["code"]) for r in held] == [("stay", "long"), ("stay", "short")]
+    assert held[0]["suggestion"] == "declare stay in `concepts`, or keep one code of it with `only`"
+
+
+def test_codes_that_are_kept_together_and_not_mapped_are_told_apart(codes: Codes) -> None:
+    done = run(codes, {"stay": "long"}, {"stay": "short"}, only={"stay": ["long", "short"]})
+    assert [r["column"] for r in done.quarantine.to_pylist()] == ["stay", "stay"]
+
+
+def test_contradicting_figures_name_the_columns_that_differ(codes: Codes) -> None:
+    rows = [{"geo": "MC", VALUE: "7", "note": "a"}, {"geo": "MA", VALUE: "8", "note": "a"}]
+    [first, second] = run(codes, *rows).quarantine.to_pylist()
+    assert (first["column"], first["code"], second["code"]) == ("geo", "MC", "MA")
+    assert "several codes of geo one meaning" in first["suggestion"]
+    rows[1]["note"] = "b"
+    rows[1]["stay"] = rows[0]["stay"] = "long"
+    [first, _] = run(codes, *rows).quarantine.to_pylist()
+    assert (first["column"], first["code"]) == ("note", "a")
+
+
+def test_codes_that_mean_the_same_repeat_each_other(codes: Codes) -> None:
+    assert why(run(codes, {"geo": "MC"}, {"geo": "MA"})) == [("identical_duplicate", "1")]
+
+
+def test_a_multiplier_comes_from_its_column(codes: Codes) -> None:
+    rows = [("2018", "3", "1.005"), ("2019", "0", "5"), ("2020", "-2", "1e3"), ("2021", "3", ".."), ("2022", " 6", "7")]
+    cells = [{"time": time, "UNIT_MULT": power, VALUE: text} for time, power, text in rows]
+    frame = wide(run(codes, *cells, unit_mult={"column": "UNIT_MULT"}, dimensions=("UNIT_MULT",)), "s")
+    assert frame.select("value", "unit_mult").rows() == [
+        (1005.0, "3"),
+        (5.0, "0"),
+        (10.0, "-2"),
+        (None, "3"),
+        (7_000_000.0, "6"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("power", "reason"), [("", "missing_dimension"), ("x", "unknown_code"), ("99", "unknown_code")]
+)
+def test_a_multiplier_that_says_nothing_or_nonsense_is_kept_back(codes: Codes, power: str, reason: str) -> None:
+    done = run(codes, {"UNIT_MULT": power}, unit_mult={"column": "UNIT_MULT"})
+    assert (said(done), [r for r, _ in why(done)]) == ([], [reason])
+
+
+def test_a_blank_multiplier_may_be_declared(codes: Codes) -> None:
+    done = run(codes, {"UNIT_MULT": None}, unit_mult={"column": "UNIT_MULT", "blank": 3})
+    assert said(done)[0][1] == 7_000
+
+
+@pytest.mark.parametrize("name", ["UNIT_MULT", "unit_mult"])
+def test_a_multiplier_that_is_not_the_declared_one_is_refused(codes: Codes, name: str) -> None:
+    with pytest.raises(DriftError, match=rf"column {name} says that 1 figures .* power of 3 \(the first is line 3\)"):
+        run(codes, {name: "0"}, {name: "3", "geo": "TN"})
+    with pytest.raises(DriftError, match="unit_mult 3"):
+        run(codes, {name: "0"}, unit_mult=3)
+    assert said(run(codes, {name: "3"}, {name: "", "geo": "TN"}, unit_mult=3))[0][1] == 7_000
+    assert said(run(codes, {name: "0"}, {name: "6", "geo": "TN", "kind": "other"}))[0][1] == 7
+
+
+def test_a_raised_mark_beside_a_figure_is_its_note(codes: Codes) -> None:
+    frame = wide(run(codes, {NOTE: "³"}, {NOTE: None, "geo": "TN"}), "s")
+    assert frame["note"].to_list() == ["³", None]
+    concepts = {**DATASET["concepts"], "note": {"column": "remark"}}  # type: ignore[dict-item]
+    assert wide(run(codes, {NOTE: "³", "remark": "x"}, concepts=concepts), "s")["note"].to_list() == ["x"]
 
 
 @pytest.mark.parametrize(

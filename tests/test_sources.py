@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from migstats import gate, pipeline, settings, vintage
+from migstats import gate, local, pipeline, settings, vintage
 from migstats.harmonise import harmonise, read_codes, wide
 from migstats.readers import reader_for
 from migstats.replay import answer
@@ -88,6 +88,28 @@ def test_a_first_load_of_the_samples_holds_nothing(slices) -> None:
         assert len(findings) <= 25
 
 
+@pytest.mark.parametrize(
+    ("flag", "conf", "figure", "expected"),
+    [
+        ("c", "", "", ("Q", "C", "suppressed")),
+        ("", "C", "", ("Q", "C", "suppressed")),
+        ("", "C", ":", ("Q", "C", "suppressed")),
+        ("p", "", "", ("O", "F", "not_available")),
+        ("", "C", "5", None),
+        ("c", "", "5", None),
+    ],
+)
+def test_what_eurostat_marks_confidential_is_suppressed_and_never_a_figure(
+    flag: str, conf: str, figure: str, expected: tuple[str, str, str] | None
+) -> None:
+    header = "DATAFLOW,LAST UPDATE,freq,c_birth,age,unit,sex,geo,TIME_PERIOD,OBS_VALUE,OBS_FLAG,CONF_STATUS"
+    record = f"ESTAT:MIGR_POP3CTB(1.0),10/08/26 11:00:00,A,MA,TOTAL,NR,T,FR,2023,{figure},{flag},{conf}"
+    frame, done = read_bytes(SOURCES["eurostat_migr"], "birth", f"{header}\n{record}\n".encode())
+    statuses = frame.select("obs_status", "conf_status", "missing_reason").rows()
+    assert statuses == ([] if expected is None else [expected])
+    assert done.quarantine["reason"].to_pylist() == (["contradiction"] if expected is None else [])
+
+
 GOLDEN = [(source, golden) for source in sorted(SOURCES) for golden in rows_of(folder_of(source) / "golden.csv")]
 
 
@@ -124,7 +146,7 @@ def test_the_gate_compares_each_golden_figure(source_id: str, payloads: Path) ->
         {(g["file"], g["dataset"], g["release"]) for n, g in GOLDEN if n == source_id}
     ):
         [path, *_] = payloads.rglob(Path(file).name)
-        done = pipeline.read_file(path, source, dataset_id, folder_of(source_id), today=dt.date(2026, 11, 24))
+        done = local.read_file(path, source, dataset_id, folder_of(source_id), today=dt.date(2026, 11, 24))
         series = pl.from_arrow(done.series)
         assert isinstance(series, pl.DataFrame)
         figures = vintage._described(vintage._plain(done.facts), series)

@@ -333,6 +333,17 @@ def test_an_answer_without_groups_is_shown(parameters: Mapping[str, object]) -> 
     assert "country" in judgement.failing[0]
 
 
+@pytest.mark.parametrize("status", "JKS")
+@pytest.mark.parametrize("value", [None, 5.0])
+def test_some_statuses_stand_with_a_figure_and_without(
+    status: str, value: float | None, parameters: Mapping[str, object]
+) -> None:
+    frame = profile([{"obs_status": status, "value": value, "ref_area": "SEN"}])
+    report = validate.judge({"observation": frame}, SUITES, "undesa_stock", parameters)
+    judged = {j.rule: j.success for j in report.judgements if j.rule == "value_agrees_with_status"}
+    assert judged == {"value_agrees_with_status": True}
+
+
 # -- what a candidate's fault looks like in the profile -----------------------------------------------------------
 
 #: Fault → figures that carry it (all of one area of their own), and what the failed expectations say of them.

@@ -110,6 +110,9 @@ def _of_source(source: Source, folder: Path, concepts: tuple[Path, ...], today: 
         return
     known = {(d.id, c.column, n) for d in source.datasets for n, c in d.concepts.items() if isinstance(c, Column)}
     known |= {(d.id, VALUE, n) for d in source.datasets for n in ("obs_status", "conf_status", "missing_reason")}
+    # a flag of the figure may say that it is confidential, beside a column of its own for that
+    flagged = ((d.id, d.concepts.get("obs_status")) for d in source.datasets)
+    known |= {(dataset_id, flag.column, "conf_status") for dataset_id, flag in flagged if isinstance(flag, Column)}
     for dataset_id, column, concept in codes.rows:
         used = [d for d in source.datasets if dataset_id in ("*", d.id)]
         if not used:

@@ -9,6 +9,7 @@ import os
 import secrets
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import wraps
@@ -40,14 +41,19 @@ Sources = Annotated[
 
 
 def _plainly(function: Callable[P, R]) -> Callable[P, R]:
-    """Errors of ours are one message with its remedy and exit status 1, not a stack trace."""
+    """Errors of ours and of the file system are one message with its remedy and exit status 1, not a stack trace."""
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except MigstatsError as error:
-            print(f"migstats: {error}", file=sys.stderr)
+        except BrokenPipeError:
+            raise  # whoever read the output has enough; typer ends without a word
+        except (MigstatsError, OSError) as error:
+            remedy = (
+                "" if isinstance(error, MigstatsError) else "; see whether the path is right, writable and has room"
+            )
+            print(f"migstats: {error}{remedy}", file=sys.stderr)
             raise typer.Exit(1) from None
 
     return run
@@ -121,7 +127,7 @@ def check(further: Sources = None) -> None:
 @_plainly
 def read(
     source: Annotated[str, typer.Argument(help="id of a declared source, or the folder of its source.yaml")],
-    files: Annotated[list[Path], typer.Argument(help="local payloads")],
+    files: Annotated[list[Path], typer.Argument(help="local payloads; the pages of one slice are read together")],
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV of observations; quarantine goes beside it")],
     dataset: Annotated[str | None, typer.Option(help="which dataset the files are of")] = None,
     further: Sources = None,
@@ -130,37 +136,44 @@ def read(
     """Read local files with a source's reader and harmonise them: no Airflow, no database."""
     import polars as pl
 
-    from migstats import pipeline
+    from migstats import local
     from migstats.harmonise import wide
 
     folder = Path(source) if (Path(source) / "source.yaml").is_file() else folder_of(source, further or ())
     declared = read_source(folder / "source.yaml")
-    observations, quarantine, report = [], [], []
     for file in files:
         if not file.is_file():
             raise PermanentError(f"{file}: there is no such file")
-        done = pipeline.read_file(file, declared, dataset, folder, today=dt.datetime.now(dt.UTC).date())
-        observations.append(wide(done, file.name))
+        if output.resolve() == file.resolve():
+            raise PermanentError(f"{file}: the observations would be written over it; give another file to -o")
+    slices = local.read_files(files, declared, dataset, folder, today=dt.datetime.now(dt.UTC).date())
+    observations, repeats = local.together(
+        [wide(done, ", ".join(file.name for file in group)) for group, done in slices]
+    )
+    quarantine, report = [], []
+    for (group, done), repeated in zip(slices, repeats, strict=True):
         held = pl.from_arrow(done.quarantine)
         told = pl.from_arrow(done.explained)
         assert isinstance(held, pl.DataFrame)
         assert isinstance(told, pl.DataFrame)
-        quarantine.append(held.with_columns(file=pl.lit(str(file))))
+        name = ", ".join(map(str, group))
+        quarantine.append(held.with_columns(file=pl.lit(name)))
+        explained = Counter(dict(told.group_by("reason").agg(pl.col("count").sum()).sort("reason").iter_rows()))
+        if repeated:
+            explained["identical_duplicate"] += repeated
         report.append(
             {
-                "file": str(file),
+                "file": name,
                 "landed": sum(done.landed.values()),
-                "observations": done.facts.num_rows,
+                "observations": done.facts.num_rows - repeated,
                 "quarantined": held.height,
-                "explained": int(told["count"].sum()),
+                "explained": explained.total(),
                 "quarantine_reasons": dict(held.group_by("reason").len().sort("reason").iter_rows()),
-                "explained_reasons": dict(
-                    told.group_by("reason").agg(pl.col("count").sum()).sort("reason").iter_rows()
-                ),
+                "explained_reasons": dict(explained),
             }
         )
     beside = output.with_name(f"{output.stem}.quarantine.csv")
-    pl.concat(observations).write_csv(output)
+    observations.write_csv(output)
     pl.concat(quarantine).write_csv(beside)
     if as_json:
         _print_json(report)
@@ -172,7 +185,7 @@ def read(
                 f"{fact['explained_reasons']}"
             )
         print(f"observations in {output}, quarantine in {beside}")
-    if not any(part.height for part in observations):
+    if not observations.height:
         raise PermanentError("no observation came of it; the reasons stand above")
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from migstats.codelists import Folders, read_codelist
 from migstats.errors import DeclarationError
-from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES, WITHOUT_VALUE, period_of, time_id
+from migstats.observation import EITHER_WAY, SERIES_DIMENSIONS, SHARED_ATTRIBUTES, WITHOUT_VALUE, period_of, time_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -283,7 +283,8 @@ def _groups(used: pl.DataFrame, attributes: pl.DataFrame, facts: pl.DataFrame, c
         .sort("at", *_GROUP)
     )
     catalogue = _catalogue(codelists)
-    without, persons = sorted(WITHOUT_VALUE), pl.col("unit_expected") == PERSONS
+    persons = pl.col("unit_expected") == PERSONS
+    must_not, may = _in("obs_status", sorted(WITHOUT_VALUE)), _in("obs_status", sorted(EITHER_WAY))
     return found.join(catalogue, on="indicator", how="left").select(
         pl.lit("group").alias("about"),
         *("n", "at", "at_min", "at_max", "indicator", *SHARED_ATTRIBUTES, "obs_status"),
@@ -295,7 +296,9 @@ def _groups(used: pl.DataFrame, attributes: pl.DataFrame, facts: pl.DataFrame, c
         share_max=pl.when(pl.col("unit_expected").str.starts_with(PERCENT)).then("value_max"),
         without_basis=pl.when(pl.col("concept_basis").is_null()).then("n").otherwise(0),
         kind=pl.when(pl.col("reference_point") == "period").then(pl.lit("flow")).otherwise(pl.lit("stock")),
-        status_says=pl.when(_in("obs_status", without)).then(pl.lit("no value")).otherwise(pl.lit("value")),
+        status_says=pl.when(must_not | (may & ~pl.col("has_value")))
+        .then(pl.lit("no value"))
+        .otherwise(pl.lit("value")),
         holds=pl.when("has_value").then(pl.lit("value")).otherwise(pl.lit("no value")),
     )
 

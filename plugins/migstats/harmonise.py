@@ -4,40 +4,36 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from migstats.coded import Coded, Ints, Mask, Problems, coded, constant, dictionary, take
 from migstats.codelists import Folders, codelist_of, read_codelist, read_csv
 from migstats.errors import DeclarationError, DriftError
+from migstats.figures import Figures, figures_of, multipliers, said_first
 from migstats.observation import (
     DEFAULTS,
     SERIES_DIMENSIONS,
     SHARED_ATTRIBUTES,
-    WITHOUT_VALUE,
     period_bounds,
     point_in_time,
     series_id,
     time_id,
 )
-from migstats.readers import PLACE, ROW, VALUE, TextTable
-from migstats.source import Column, Dataset, Number
-
-#: Column of a text table that names the snapshot (sha256) of each row; added where a slice has several pages.
-SNAPSHOT: Final = "_snapshot"
-
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+from migstats.readers import NOTE, PLACE, ROW, SNAPSHOT, VALUE, TextTable
+from migstats.source import Column, Dataset, Multiplier
 
 _STATUS = ("obs_status", "conf_status")
+#: Columns of a text table that are ours.
+_OURS: Final = frozenset({VALUE, PLACE, ROW, SNAPSHOT})
 
 #: Records of corrections.csv that were applied: which figure, what the publisher prints, what stands instead, and why.
 OVERRIDES: Final = pa.schema(
@@ -142,64 +138,6 @@ def _has_value(concepts: Folders, status: str) -> bool:
     return read_codelist(concepts, "obs_status").rows.get(status, {}).get("has_value") == "yes"
 
 
-# -- coded columns ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Coded:
-    """A column as codes into `values`; -1 where the cell is empty."""
-
-    codes: Ints
-    values: Sequence[str]
-
-
-def _coded(column: pa.ChunkedArray) -> Coded:
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    array = column.unify_dictionaries().combine_chunks()
-    if isinstance(array, pa.ChunkedArray):
-        array = array.chunk(0) if array.num_chunks else pa.array([], column.type)
-    codes = pc.fill_null(array.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
-    values = [v if v is not None else "" for v in array.dictionary.to_pylist()]
-    return Coded(codes, values)
-
-
-def _constant(value: str, n: int) -> Coded:
-    return Coded(np.zeros(n, dtype=np.int64), [value])
-
-
-def _take(mapping: Sequence[int], codes: Ints, empty: int) -> Ints:
-    """New codes of the rows, from the new code of each old one; `empty` for empty cells."""
-    table = np.asarray([*mapping, empty], dtype=np.int64)
-    return table[codes]
-
-
-def _dictionary(coded: Coded) -> pa.Array:
-    null = coded.codes < 0
-    return pa.DictionaryArray.from_arrays(
-        pa.array(coded.codes.astype(np.int32), mask=null), pa.array(list(coded.values), pa.string())
-    )
-
-
-# -- problems of rows -------------------------------------------------------------------------------------------
-
-
-class _Problems:
-    """Which rows cannot become observations, and why. The first reason found for a row stands."""
-
-    def __init__(self, n: int) -> None:
-        self.reason = np.zeros(n, dtype=np.int64)  # 0 none, else index into `kinds` + 1
-        self.kinds: list[tuple[str, str, bool]] = []  # reason, column, is it explained (not quarantined)?
-
-    def add(self, rows: Mask, reason: str, column: str, *, explained: bool = False) -> None:
-        self.kinds.append((reason, column, explained))
-        self.reason[rows & (self.reason == 0)] = len(self.kinds)
-
-    @property
-    def fine(self) -> Mask:
-        return np.equal(self.reason, 0)
-
-
 #: reserved new codes while a column is mapped
 _UNKNOWN, _IGNORED, _DECLARED_UNKNOWN, _EMPTY = -2, -3, -4, -1
 
@@ -227,7 +165,7 @@ def _resolver(concept: str, column: Column, dataset: Dataset, codes: Codes, conc
 
 
 def _map(
-    concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes, concepts: Folders, problems: _Problems
+    concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes, concepts: Folders, problems: Problems
 ) -> Coded:
     """Map a column to our codes; rows whose code is unknown, ignored or missing are noted in `problems`."""
     resolve = _resolver(concept, column, dataset, codes, concepts)
@@ -241,7 +179,7 @@ def _map(
         return marks[target] if target in marks else targets.setdefault(target, len(targets))
 
     empty = targets.setdefault(column.blank, len(targets)) if column.blank is not None else _EMPTY
-    new = _take([number(v) for v in cells.values], cells.codes, empty)
+    new = take([number(v) for v in cells.values], cells.codes, empty)
     problems.add(new == _IGNORED, "declared_ignored", column.column, explained=True)
     problems.add(new == _UNKNOWN, "unknown_code", column.column)
     problems.add(new == _DECLARED_UNKNOWN, "declared_unknown", column.column)
@@ -250,7 +188,7 @@ def _map(
     return Coded(np.maximum(new, -1), list(targets))
 
 
-def _flags(concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes, problems: _Problems) -> Coded:
+def _flags(concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes, problems: Problems) -> Coded:
     """Map status flags. A flag that codes.csv does not list is drift: it may mean that figures changed meaning."""
     listed = codes.of(dataset.id, column.column, concept)
     known = codes.columns(dataset.id, column.column)
@@ -275,8 +213,8 @@ def _flags(concept: str, column: Column, cells: Coded, dataset: Dataset, codes: 
             f"dataset {dataset.id}, column {column.column}: the flags {sorted(unknown)} are not in codes.csv, which "
             f"has {sorted(known)}; find out what they mean, then add a line for each"
         )
-    problems.add(_take(doubtful, cells.codes, 0).astype(bool), "declared_unknown", column.column)
-    return Coded(_take(mapping, cells.codes, -1), targets)
+    problems.add(take(doubtful, cells.codes, 0).astype(bool), "declared_unknown", column.column)
+    return Coded(take(mapping, cells.codes, -1), targets)
 
 
 def _tokens(text: str, column: Column) -> list[str]:
@@ -287,115 +225,6 @@ def _tokens(text: str, column: Column) -> list[str]:
     order = {letter: i for i, letter in enumerate(column.precedence)}
     ranked = sorted(letters.replace(" ", ""), key=lambda letter: order.get(letter, len(order)))
     return ([f"|{confidential}"] if bar else []) + ranked
-
-
-# -- values -----------------------------------------------------------------------------------------------------
-
-
-def _numbers(raw: pl.Series, number: Number, unit_mult: int = 0) -> pl.Series:
-    """Figures × 10^unit_mult as doubles; null where the text is not a finite number in the declared format."""
-    text = raw.str.strip_chars()
-    if number.group == " ":
-        text = text.str.replace_all("[\u00a0\u2009\u202f]", " ")  # spaces that do not break, and the thin one
-    if number.group:
-        grouped = rf"^[+-]?\d{{1,3}}({_escape(number.group)}\d{{3}})+(?:{_escape(number.decimal)}\d+)?$"
-        stray = text.str.contains(number.group, literal=True) & ~text.str.contains(grouped)
-        text = text.str.replace_all(number.group, "", literal=True)
-        text = pl.select(pl.when(stray).then(None).otherwise(text)).to_series()
-    if number.decimal == ",":
-        english = text.str.contains(".", literal=True)
-        text = pl.select(pl.when(english).then(None).otherwise(text.str.replace(",", ".", literal=True))).to_series()
-    value = text.cast(pl.Float64, strict=False)
-    if unit_mult:
-        # as an exponent of the text: 1.005 thousand is 1005, and 1.005 * 1000 of doubles is not
-        shifted = (text + f"e{unit_mult}").cast(pl.Float64, strict=False)
-        value = pl.select(pl.coalesce(shifted, value * 10.0**unit_mult)).to_series()
-    return pl.select(pl.when(value.is_finite()).then(value + 0.0)).to_series()  # -0 is 0
-
-
-def _escape(text: str) -> str:
-    return "\\" + text if text in ".,'" else text
-
-
-@dataclass(frozen=True)
-class _Figures:
-    value: pl.Series
-    obs_status: Coded
-    conf_status: Coded
-    missing_reason: Coded
-
-
-def _figures(
-    raw: pl.Series, dataset: Dataset, codes: Codes, flags: Mapping[str, Coded], problems: _Problems, concepts: Folders
-) -> _Figures:
-    """Values and statuses. A text that is neither a number nor a declared marker is not guessed at."""
-    value = _numbers(raw, dataset.number, dataset.unit_mult)
-    absent = value.is_null().to_numpy()
-    cells = raw.fill_null("").str.strip_chars()
-    texts = cells.filter(pl.Series(absent)).unique().sort().to_list()
-    markers = {c: codes.of(dataset.id, VALUE, c) for c in (*_STATUS, "missing_reason")}
-
-    coded: dict[str, Coded] = {}
-    index = {text: i for i, text in enumerate(texts)}
-    at = np.full(len(raw), -1, dtype=np.int64)
-    if texts:
-        at[absent] = cells.filter(pl.Series(absent)).replace_strict(index, return_dtype=pl.Int64).to_numpy()
-    for concept, listed in markers.items():
-        targets = sorted({target for target, _ in listed.values()})
-        mapping = [targets.index(listed[t][0]) if t in listed else -1 for t in texts]
-        coded[concept] = Coded(_take(mapping, at, -1), targets)
-
-    status = _first(flags.get("obs_status"), coded["obs_status"], only_without_value=absent)
-    conf = _fill(_first(flags.get("conf_status"), coded["conf_status"]), "F", None)
-    told = _says(status, WITHOUT_VALUE) & (flags["obs_status"].codes >= 0 if "obs_status" in flags else False)
-    # an absent figure that is marked confidential is suppressed, whatever an empty cell means elsewhere
-    status = _fill(status, "Q", absent & ~told & ~_says(conf, {"F"}))
-    says_absent = _says(status, WITHOUT_VALUE)
-    undeclared = _take([t != "" and not any(t in listed for listed in markers.values()) for t in texts], at, 0)
-    problems.add(absent & (~says_absent | undeclared.astype(bool)), "not_a_number", VALUE)
-    problems.add(~absent & says_absent, "contradiction", VALUE)
-    status = _fill(status, "A", ~absent & (status.codes < 0))
-    reason = _reason(status, coded["obs_status"], coded["missing_reason"], absent, concepts)
-    return _Figures(value, status, conf, reason)
-
-
-def _says(coded: Coded, codes: Container[str]) -> Mask:
-    return np.isin(coded.codes, [i for i, value in enumerate(coded.values) if value in codes])
-
-
-def _reason(status: Coded, marked: Coded, reason: Coded, absent: Mask, concepts: Folders) -> Coded:
-    """Why a figure is missing: as its marker says, or where a flag says otherwise, as that status says."""
-    usual = {
-        cell: code for code, cell in reversed(read_codelist(concepts, "missing_reason").column("obs_status").items())
-    }
-    values = list(dict.fromkeys([*reason.values, *usual.values()]))
-    by_status = _take([values.index(usual[s]) if s in usual else -1 for s in status.values], status.codes, -1)
-    both = list(dict.fromkeys([*status.values, *marked.values]))
-    agree = _take([both.index(s) for s in status.values], status.codes, -1) == _take(
-        [both.index(s) for s in marked.values], marked.codes, -2
-    )
-    codes = np.where(agree & (reason.codes >= 0), reason.codes, by_status)
-    return Coded(np.where(absent, codes, -1), values)
-
-
-def _first(first: Coded | None, second: Coded, only_without_value: Mask | None = None) -> Coded:
-    """`first` where it says something, else `second`. Where a figure is absent, `first` counts only if it says so."""
-    if first is None:
-        return second
-    values = list(dict.fromkeys([*first.values, *second.values]))
-    a = _take([values.index(v) for v in first.values], first.codes, -1)
-    b = _take([values.index(v) for v in second.values], second.codes, -1)
-    use_b = a < 0
-    if only_without_value is not None:
-        says = np.isin(a, [i for i, v in enumerate(values) if v in WITHOUT_VALUE])
-        use_b |= only_without_value & ~says & (b >= 0)
-    return Coded(np.where(use_b, b, a), values)
-
-
-def _fill(coded: Coded, value: str, where: Mask | None) -> Coded:
-    values = list(coded.values) if value in coded.values else [*coded.values, value]
-    rows = coded.codes < 0 if where is None else where
-    return Coded(np.where(rows, values.index(value), coded.codes), values)
 
 
 # -- keys -------------------------------------------------------------------------------------------------------
@@ -442,7 +271,7 @@ def content_hash(facts: pa.Table) -> str:
     for name in ("series_id", "time_id", "attribute_id"):
         digest.update(facts[name].to_numpy().tobytes())
     digest.update(pc.fill_null(facts["value"], float("nan")).to_numpy().tobytes())
-    status = _coded(facts["obs_status"])
+    status = coded(facts["obs_status"])
     letters = np.asarray([*status.values, ""], dtype="U1")
     digest.update(letters[status.codes].tobytes())
     return digest.hexdigest()
@@ -469,46 +298,57 @@ def harmonise(
     """Turn the text tables of one slice (snapshot → table) into observations.
 
     `concepts` are the folders of codelists; a period that begins after `last_year` is not believed.
-    Raises DriftError where a declared column is not there or a status flag is new; a row that cannot become an
+    Raises DriftError where a declared column is not there, the payload tells its figures apart by a column that is not
+    declared, a status flag is new or a multiplier is another than the declared one; a row that cannot become an
     observation goes to `quarantine` with its reason, and is never dropped.
     """
     table = pa.concat_tables([with_snapshot(t.data, sha) for sha, t in pages.items()], promote_options="default")
     n = table.num_rows
-    problems = _Problems(n)
+    problems = Problems(n)
     _require_columns(table, dataset)
-    snapshot, place = _coded(table[SNAPSHOT]), _coded(table[PLACE])
+    _require_dimensions(table, dataset, dict.fromkeys(same for page in pages.values() for same in page.dimensions))
+    snapshot, place = coded(table[SNAPSHOT]), coded(table[PLACE])
     line = table[ROW].combine_chunks().to_numpy(zero_copy_only=False)
     raw = pl.Series(VALUE, table[VALUE].cast(pa.string()))
 
     for name, wanted in dataset.only.items():
-        cells = _coded(table[name])
-        blank = _take([not v.strip() for v in cells.values], cells.codes, 1).astype(bool)
-        keep = _take([v.strip() in wanted for v in cells.values], cells.codes, "" in wanted).astype(bool)
+        cells = coded(table[name])
+        blank = take([not v.strip() for v in cells.values], cells.codes, 1).astype(bool)
+        keep = take([v.strip() in wanted for v in cells.values], cells.codes, "" in wanted).astype(bool)
         problems.add(blank & ~keep, "missing_dimension", name)
         problems.add(~keep, "not_selected", name, explained=True)
+    scale = multipliers(table, dataset, problems, place, line)
 
     mapped: dict[str, Coded] = {}
     flags: dict[str, Coded] = {}
     for concept, how in dataset.concepts.items():
         if isinstance(how, str):
-            (flags if concept in _STATUS else mapped)[concept] = _constant(how, n)
+            (flags if concept in _STATUS else mapped)[concept] = constant(how, n)
         elif concept == "time_period":
-            mapped[concept] = _periods(how, _coded(table[how.column]), problems, last_year)
+            mapped[concept] = _periods(how, coded(table[how.column]), problems, last_year)
         elif concept in _STATUS:
-            flags[concept] = _flags(concept, how, _coded(table[how.column]), dataset, codes, problems)
+            flags[concept] = _flags(concept, how, coded(table[how.column]), dataset, codes, problems)
         else:
-            cells = _coded(table[how.column])
+            cells = coded(table[how.column])
             mapped[concept] = _map(concept, how, cells, dataset, codes, concepts, problems)
     _require_point_within(mapped["time_period"], dataset, problems)
-    figures = _figures(raw, dataset, codes, flags, problems, concepts)
+    obs = dataset.concepts.get("obs_status")
+    if isinstance(obs, Column) and codes.of(dataset.id, obs.column, "conf_status"):
+        # a flag of the figure may say that it is confidential, where the column for that says nothing
+        implied = _flags("conf_status", obs, coded(table[obs.column]), dataset, codes, problems)
+        flags["conf_status"] = said_first(flags.get("conf_status"), implied)
+    if "note" not in dataset.concepts and NOTE in table.column_names:
+        mapped["note"] = coded(table[NOTE])
+    markers = {c: codes.of(dataset.id, VALUE, c) for c in (*_STATUS, "missing_reason")}
+    figures = figures_of(raw, scale, dataset, markers, flags, problems, concepts)
     if "freq" not in mapped:
         mapped["freq"] = _frequencies(mapped["time_period"])
     for dimension, default in DEFAULTS.items():
-        mapped.setdefault(dimension, _constant(default, n))
-    mapped["source"] = _constant(source, n)
-    mapped["dataset"] = _constant(dataset.id, n)
-    mapped["unit_mult"] = _constant(str(dataset.unit_mult), n)
-    mapped["reference_point"] = _constant(dataset.reference_point, n)
+        mapped.setdefault(dimension, constant(default, n))
+    mapped["source"] = constant(source, n)
+    mapped["dataset"] = constant(dataset.id, n)
+    mapped["unit_mult"] = scale
+    mapped["reference_point"] = constant(dataset.reference_point, n)
     mapped["missing_reason"] = figures.missing_reason
     mapped["conf_status"] = figures.conf_status
     for attribute in SHARED_ATTRIBUTES:
@@ -518,7 +358,7 @@ def harmonise(
     numbers, keys = _combine([mapped[d] for d in SERIES_DIMENSIONS])
     attributes, combinations = _combine([mapped[a] for a in SHARED_ATTRIBUTES])
     period = mapped["time_period"]
-    _duplicates(numbers, period, figures, attributes, problems)
+    _duplicates(table, dataset, numbers, period, figures, attributes, problems)
 
     fine = problems.fine
     series_ids = np.asarray([series_id(tuple(v or "" for v in key)) for key in keys], dtype=np.int64)
@@ -528,11 +368,11 @@ def harmonise(
             "series_id": series_ids[numbers] if n else series_ids,
             "time_id": _time_ids(period),
             "value": figures.value.to_arrow(),
-            "obs_status": _dictionary(figures.obs_status),
+            "obs_status": dictionary(figures.obs_status),
             "attribute_id": attribute_ids[attributes] if n else attribute_ids,
             "raw": raw.to_arrow().cast(pa.string()),
-            "snapshot": _dictionary(snapshot),
-            "place": _dictionary(place),
+            "snapshot": dictionary(snapshot),
+            "place": dictionary(place),
             "row": line,
         }
     ).filter(pa.array(fine))
@@ -552,7 +392,7 @@ def harmonise(
 
 
 def _require_columns(table: pa.Table, dataset: Dataset) -> None:
-    wanted = {how.column for how in dataset.concepts.values() if isinstance(how, Column)} | set(dataset.only)
+    wanted = _declared(dataset)
     missing = wanted - set(table.column_names)
     if missing:
         there = ", ".join(c for c in table.column_names if not c.startswith("_"))
@@ -562,7 +402,40 @@ def _require_columns(table: pa.Table, dataset: Dataset) -> None:
         )
 
 
-def _periods(how: Column, cells: Coded, problems: _Problems, last_year: int) -> Coded:
+def _mapped(dataset: Dataset) -> set[str]:
+    """The publisher's columns that become a concept of ours."""
+    mapped = {how.column for how in dataset.concepts.values() if isinstance(how, Column)}
+    return mapped | ({dataset.unit_mult.column} if isinstance(dataset.unit_mult, Multiplier) else set())
+
+
+def _declared(dataset: Dataset) -> set[str]:
+    """The publisher's columns of which source.yaml says something."""
+    return _mapped(dataset) | set(dataset.only)
+
+
+def _require_dimensions(table: pa.Table, dataset: Dataset, dimensions: Iterable[tuple[str, ...]]) -> None:
+    """By what the publisher tells its figures apart, a dataset tells them apart too, or keeps one code of it.
+
+    The figures of women alone would pass for those of both sexes, and equal figures of two groups for one.
+    """
+    declared = _declared(dataset)
+    found = []
+    for same in dimensions:
+        if declared.isdisjoint(same) and same[0] in table.column_names:
+            codes = [v for v in pc.unique(table[same[0]]).to_pylist() if v is not None and v.strip()]
+            if codes:
+                more = f" and {len(codes) - 4} more" if len(codes) > 4 else ""
+                found.append(f"{same[0]} ({', '.join(codes[:4])}{more})")
+    if found:
+        further = ", or in `reader.attributes` that it is no dimension" if dataset.reader.format == "sdmx_csv" else ""
+        raise DriftError(
+            f"dataset {dataset.id}: the payload tells its figures apart by columns that source.yaml does not declare: "
+            f"{'; '.join(found)}; say for each in `concepts` what it means, or in `only` which of its codes are "
+            f"kept{further}"
+        )
+
+
+def _periods(how: Column, cells: Coded, problems: Problems, last_year: int) -> Coded:
     bad, future = -2, -3
     targets: dict[str, int] = {}
 
@@ -578,13 +451,13 @@ def _periods(how: Column, cells: Coded, problems: _Problems, last_year: int) -> 
             return bad
         return future if first.year > last_year else targets.setdefault(text, len(targets))
 
-    new = _take([number(v) for v in cells.values], cells.codes, bad)
+    new = take([number(v) for v in cells.values], cells.codes, bad)
     problems.add(new == bad, "bad_period", how.column)
     problems.add(new == future, "future_period", how.column)
     return Coded(np.maximum(new, -1), list(targets))
 
 
-def _require_point_within(period: Coded, dataset: Dataset, problems: _Problems) -> None:
+def _require_point_within(period: Coded, dataset: Dataset, problems: Problems) -> None:
     """A stock on 1 July is no figure about a first quarter: the period or the reference point is misunderstood."""
     outside = []
     for text in period.values:
@@ -593,7 +466,7 @@ def _require_point_within(period: Coded, dataset: Dataset, problems: _Problems) 
         outside.append(point is not None and not first <= point <= last)
     how = dataset.concepts["time_period"]
     column = how.column if isinstance(how, Column) else ""
-    problems.add(_take(outside, period.codes, 0).astype(bool), "point_outside_period", column)
+    problems.add(take(outside, period.codes, 0).astype(bool), "point_outside_period", column)
 
 
 def _time_ids(period: Coded) -> pa.Array:
@@ -604,10 +477,10 @@ def _time_ids(period: Coded) -> pa.Array:
 def _frequencies(period: Coded) -> Coded:
     freqs = [period_bounds(p)[0] for p in period.values]
     distinct = sorted(set(freqs)) or ["A"]
-    return Coded(_take([distinct.index(f) for f in freqs], period.codes, 0), distinct)
+    return Coded(take([distinct.index(f) for f in freqs], period.codes, 0), distinct)
 
 
-def _bounds(indicator: Coded, value: pl.Series, problems: _Problems, concepts: Folders) -> None:
+def _bounds(indicator: Coded, value: pl.Series, problems: Problems, concepts: Folders) -> None:
     """A figure outside what its indicator can be (indicator.csv: min_value, max_value) is not believed."""
     catalogue = read_codelist(concepts, "indicator")
     unknown = [v for v in indicator.values if v not in catalogue]
@@ -624,9 +497,21 @@ def _bounds(indicator: Coded, value: pl.Series, problems: _Problems, concepts: F
     problems.add(present & ((figures < least) | (figures > most)), "out_of_bounds", VALUE)
 
 
-def _duplicates(numbers: Ints, period: Coded, figures: _Figures, attributes: Ints, problems: _Problems) -> None:
-    """The same cell twice: one of equal ones is kept, and none of contradicting ones ("last wins" is a guess)."""
-    fine = np.flatnonzero(problems.fine)
+def _duplicates(
+    table: pa.Table,
+    dataset: Dataset,
+    numbers: Ints,
+    period: Coded,
+    figures: Figures,
+    attributes: Ints,
+    problems: Problems,
+) -> None:
+    """The same cell twice: one of equal ones is kept, and none of contradicting ones ("last wins" is a guess).
+
+    Equal are those that no column of the publisher tells apart, but for the mapped ones, whose codes may mean the
+    same, and for the case of letters: 5 women and 5 men are two figures. The columns that differ are named.
+    """
+    fine, n = np.flatnonzero(problems.fine), table.num_rows
     if not len(fine):
         return
     key = numbers[fine] * (len(period.values) + 1) + period.codes[fine]
@@ -635,25 +520,43 @@ def _duplicates(numbers: Ints, period: Coded, figures: _Figures, attributes: Int
     if not len(same):
         return
     repeated = np.isin(key, key[order][same])
-    frame = pl.DataFrame(
-        {
-            "at": fine[repeated],
-            "key": key[repeated],
-            "value": figures.value.gather(fine[repeated]),
-            "status": figures.obs_status.codes[fine[repeated]],
-            "attribute": attributes[fine[repeated]],
-        }
-    ).with_columns(
-        first=pl.int_range(pl.len()).over("key") == 0,
-        equal=pl.struct("value", "status", "attribute").n_unique().over("key") == 1,
+    at = fine[repeated]
+    said = {"status": figures.obs_status.codes[at], "attribute": attributes[at]}
+    own = [name for name in table.column_names if name not in _OURS]
+    for name in own:
+        cells = coded(table[name])
+        texts = [" ".join(v.split()).casefold() for v in cells.values]
+        index = {text: i for i, text in enumerate(dict.fromkeys(("", *texts)))}
+        said[f"own {name}"] = take([index[text] for text in texts], cells.codes[at], 0)
+    frame = pl.DataFrame({"at": at, "key": key[repeated], "value": figures.value.gather(at), **said})
+    value = pl.col("value")
+    one_value = (value.null_count() == pl.len()) | ((value.null_count() == 0) & (value.min() == value.max()))
+    groups = frame.group_by("key", maintain_order=True).agg(
+        pl.col("at").min().alias("first"), one_value, *(pl.col(name).min() != pl.col(name).max() for name in said)
     )
-    for reason, rows, explained in (
-        ("identical_duplicate", frame.filter(pl.col("equal") & ~pl.col("first")), True),
-        ("conflicting_duplicate", frame.filter(~pl.col("equal")), False),
-    ):
-        mask = np.zeros(len(problems.reason), dtype=bool)
-        mask[rows["at"].to_numpy()] = True
-        problems.add(mask, reason, "", explained=explained)
+    unmapped = [name for name in own if name not in _mapped(dataset)]
+    decisive = ["status", "attribute", *(f"own {name}" for name in unmapped)]
+    frame = (
+        frame.select("at", "key")
+        .join(groups, on="key", how="left", maintain_order="left")
+        .with_columns(equal=pl.col("value") & ~pl.any_horizontal(decisive))
+    )
+    problems.add(
+        _mask(n, frame.filter(pl.col("equal") & (pl.col("at") != pl.col("first")))["at"]),
+        "identical_duplicate",
+        explained=True,
+    )
+    columns = [f"own {name}" for name in own]
+    for differs, part in frame.filter(~pl.col("equal")).group_by(columns, maintain_order=True):
+        differing = [name for name, other in zip(own, differs, strict=True) if other]
+        telling = [name for name in differing if name in unmapped]
+        problems.add(_mask(n, part["at"]), "conflicting_duplicate", *(telling or differing))
+
+
+def _mask(n: int, at: pl.Series) -> Mask:
+    rows = np.zeros(n, dtype=bool)
+    rows[at.to_numpy()] = True
+    return rows
 
 
 def _records(
@@ -671,20 +574,21 @@ def _quarantine(
     snapshot: Coded,
     place: Coded,
     line: Ints,
-    problems: _Problems,
+    problems: Problems,
     dataset: Dataset,
     concepts: Folders,
 ) -> pa.Table:
     """One row per cell that could not become an observation: where, why, what stands there, what may be meant."""
     frames = []
-    for number, (reason, column, explained) in enumerate(problems.kinds, start=1):
+    for number, (reason, columns, explained) in enumerate(problems.kinds, start=1):
         rows = np.flatnonzero(problems.reason == number)
         if explained or not len(rows):
             continue
-        has_code = bool(column) and column != VALUE
-        code = pl.Series(table[column].take(rows).cast(pa.string())) if has_code else pl.Series([None] * len(rows))
-        code = code.cast(pl.String)
-        suggestions = _suggestions(code, column, dataset, concepts) if reason == "unknown_code" else {}
+        code = _codes_at(table, [c for c in columns if c != VALUE], rows)
+        suggestions = _suggestions(code, columns[0], dataset, concepts) if reason == "unknown_code" else {}
+        suggestion = code.replace_strict(suggestions, default=None, return_dtype=pl.String)
+        if reason == "conflicting_duplicate" and columns:
+            suggestion = pl.Series([_how_to_tell_apart(columns, dataset)]).new_from_index(0, len(rows))
         frames.append(
             pl.DataFrame(
                 {
@@ -694,10 +598,10 @@ def _quarantine(
                         for c, r in zip(place.codes[rows], line[rows], strict=True)
                     ],
                     "reason": [reason] * len(rows),
-                    "column": [column] * len(rows),
+                    "column": [", ".join(columns)] * len(rows),
                     "code": code,
                     "raw": raw.gather(rows).cast(pl.String),
-                    "suggestion": code.replace_strict(suggestions, default=None, return_dtype=pl.String),
+                    "suggestion": suggestion,
                 }
             )
         )
@@ -707,6 +611,21 @@ def _quarantine(
         .to_arrow()
         .cast(pa.schema([(c, pa.string()) for c in schema]))
     )
+
+
+def _codes_at(table: pa.Table, columns: Sequence[str], rows: Ints) -> pl.Series:
+    """What the publisher's columns say in these rows, one after another; null where there is no column."""
+    if not columns:
+        return pl.Series([None] * len(rows), dtype=pl.String)
+    cells = [pl.Series(table[column].take(rows).cast(pa.string())).cast(pl.String) for column in columns]
+    return cells[0] if len(cells) == 1 else pl.select(pl.concat_str(cells, separator=", ")).to_series()
+
+
+def _how_to_tell_apart(columns: Sequence[str], dataset: Dataset) -> str:
+    unmapped = [column for column in columns if column not in _mapped(dataset)]
+    if unmapped:
+        return f"declare {', '.join(unmapped)} in `concepts`, or keep one code of it with `only`"
+    return f"codes.csv gives several codes of {', '.join(columns)} one meaning: mend a line"
 
 
 def _suggestions(codes: pl.Series, column: str, dataset: Dataset, concepts: Folders) -> dict[str, str]:
@@ -726,7 +645,7 @@ def _suggestions(codes: pl.Series, column: str, dataset: Dataset, concepts: Fold
 
 
 def _explained(
-    pages: Mapping[str, TextTable], snapshot: Coded, place: Coded, line: Ints, problems: _Problems
+    pages: Mapping[str, TextTable], snapshot: Coded, place: Coded, line: Ints, problems: Problems
 ) -> pa.Table:
     """Cells that are counted, but are no figures: by the reader, by declaration, or as repeats."""
     rows = [

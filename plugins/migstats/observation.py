@@ -87,6 +87,9 @@ COLUMNS: Final = (
 #: SDMX:CL_OBS_STATUS codes that say there is no figure. The database holds the same list (ref.obs_status).
 WITHOUT_VALUE: Final = frozenset({"H", "L", "M", "N", "O", "Q"})
 
+#: SDMX:CL_OBS_STATUS codes that stand with a figure or without one, as ref.obs_status has them.
+EITHER_WAY: Final = frozenset({"J", "K", "S"})
+
 #: Reasons for which a cell of a payload is counted, but is not a figure (design: a closed list).
 EXPLAINED: Final = (
     "blank",

@@ -27,9 +27,7 @@ from migstats import publish as publishing
 from migstats.candidate import Candidate, generations_of
 from migstats.corrections import correct, read_corrections, require_unexpired
 from migstats.errors import (
-    DeclarationError,
     LaterError,
-    MigstatsError,
     PermanentError,
     PublisherError,
     RefusedError,
@@ -349,11 +347,11 @@ def read(landed: Landed, source: Source, folder: Path, *, lists: tuple[Path, ...
     pages = {page.sha256: lake.read_snapshot(page.sha256) for page in landed.pages}
     retrieved = landed_at.date()
     last_year = last_plausible_year(retrieved)
-    tables = {sha: _read_page(payload, dataset) for sha, payload in pages.items()}
-    _check_total(landed, tables)
+    tables = {sha: read_page(payload, dataset) for sha, payload in pages.items()}
+    check_total(landed.slice.slice, tables)
     harmonised = harmonise(tables, source.id, dataset, codes, concepts=listed, last_year=last_year)
     harmonised = correct(harmonised, corrections, dataset=dataset.id, release=landed.slice.release)
-    _check_pages_apart(landed, harmonised)
+    check_pages_apart(landed.slice.slice, len(landed.pages), harmonised)
     reach("read.harmonised")
     written = {name: lake.write_table(getattr(harmonised, name), home / f"{name}.parquet") for name in TABLES}
     result = Read(
@@ -432,27 +430,28 @@ def _made_of(landed: Landed, dataset: Dataset, codes: str, folder: Path, lists: 
     return sha256("\x1f".join(parts).encode()).hexdigest()
 
 
-def _read_page(payload: bytes, dataset: Dataset) -> TextTable:
+def read_page(payload: bytes, dataset: Dataset) -> TextTable:
+    """One payload as text, by the reader of its dataset."""
     return reader_for(dataset.reader).read(payload, dataset.reader)
 
 
-def _check_total(landed: Landed, tables: Mapping[str, TextTable]) -> None:
+def check_total(slice_id: str, tables: Mapping[str, TextTable]) -> None:
     """The publisher's own count of rows is what came, or something is missing."""
     totals = {t.envelope.total for t in tables.values()} - {None}
     records = sum(t.landed for t in tables.values())
     if totals and {records} != totals:
         raise PublisherError(
-            f"slice {landed.slice.slice}: the publisher counts {sorted(t for t in totals if t is not None)} rows, "
+            f"slice {slice_id}: the publisher counts {sorted(t for t in totals if t is not None)} rows, "
             f"{records} came; a page is missing or repeats another"
         )
 
 
-def _check_pages_apart(landed: Landed, harmonised: Harmonised) -> None:
+def check_pages_apart(slice_id: str, pages: int, harmonised: Harmonised) -> None:
     """Pages that repeat each other's rows mean that others were left out."""
     repeated = harmonised.explained.filter(pa.compute.equal(harmonised.explained["reason"], "identical_duplicate"))
-    if len(landed.pages) > 1 and repeated.num_rows:
+    if pages > 1 and repeated.num_rows:
         raise PublisherError(
-            f"slice {landed.slice.slice}: pages repeat each other's rows ({repeated['example'][0]}); nothing was loaded"
+            f"slice {slice_id}: pages repeat each other's rows ({repeated['example'][0]}); nothing was loaded"
         )
 
 
@@ -746,53 +745,3 @@ def _read_again(work: tuple[str, dict[str, Any], str | None]) -> Read:
     folder = kept / landed.slice.source
     lists = (kept / "codelists", *sorted((kept / "codelists" / "further").glob("*")))
     return read(landed, read_source(folder / "source.yaml"), folder, lists=lists, fresh=True)
-
-
-# -- local files ------------------------------------------------------------------------------------------------
-
-
-def _only_release(source: Source) -> str:
-    """The newest edition: a local file does not say which one it is of."""
-    newest = source.release(None)
-    return newest.id if newest is not None else ""
-
-
-def read_file(path: Path, source: Source, dataset_id: str | None, folder: Path, *, today: dt.date) -> Harmonised:
-    """Read and harmonise one local file as a dataset of a source: no network, no database.
-
-    Without `dataset_id` the datasets whose reader takes the file are tried; DeclarationError where none or several do.
-    """
-    payload = path.read_bytes()
-    candidates = [source.dataset(dataset_id)] if dataset_id else list(source.datasets)
-    lists = concepts([folder.parent])
-    codes = read_codes(folder, lists)
-    refused: list[str] = []
-    taken: list[tuple[Dataset, Harmonised]] = []
-    for dataset in candidates:
-        try:
-            reader_for(dataset.reader).inspect(payload, dataset.reader)
-            table = _read_page(payload, dataset)
-            sha = sha256(payload).hexdigest()
-            done = harmonise(
-                {sha: table},
-                source.id,
-                dataset,
-                codes,
-                concepts=lists,
-                last_year=last_plausible_year(today),
-            )
-            corrections = read_corrections(folder)
-            require_unexpired(corrections, today)
-            taken.append((dataset, correct(done, corrections, dataset=dataset.id, release=_only_release(source))))
-        except MigstatsError as error:
-            refused.append(f"{dataset.id}: {error}")
-    best = [t for t in taken if t[1].facts.num_rows] or taken
-    if len(best) > 1:
-        most = max(done.facts.num_rows for _, done in best)
-        best = [t for t in best if t[1].facts.num_rows == most]
-    if len(best) != 1:
-        names = ", ".join(d.id for d, _ in best)
-        raise DeclarationError(
-            f"{path}: read as {names}; say which with --dataset" if best else f"{path}: {'; '.join(refused)}"
-        )
-    return best[0][1]

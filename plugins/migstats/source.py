@@ -23,6 +23,9 @@ from migstats import settings
 from migstats.errors import DeclarationError
 from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES, period_bounds
 
+#: Powers of ten that figures may be multiplied with.
+POWERS = range(-6, 13)
+
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,47}$")]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -80,8 +83,12 @@ class WorkbookTable(Declared):
     columns: dict[str, tuple[str, ...]] = Field(min_length=1)
     #: A row belongs to the table while this column holds something.
     key: Text
-    #: Regular expression of the headers over figures (years); each becomes the column `period`.
+    #: Regular expression of a text above the header by which the table is told from others with the same headers.
+    title: Text | None = None
+    #: Regular expression of the headers over figures (years); each, or its group `period`, becomes the column `period`.
     periods: Text = r"(19|20)[0-9]{2}"
+    #: Regular expression of the headers over numbers that are none of these figures; counted as `outside_tables`.
+    outside: str | None = None
     #: The text that stands in a row above the header, over each group of figure columns, becomes `block`.
     blocks: bool = True
 
@@ -89,10 +96,11 @@ class WorkbookTable(Declared):
     def _consistent(self) -> Self:
         if self.key not in self.columns:
             raise ValueError(f"key {self.key!r} is none of the columns {', '.join(self.columns)}")
-        try:
-            re.compile(self.periods)
-        except re.error as error:
-            raise ValueError(f"periods {self.periods!r} is no regular expression: {error}") from None
+        for name, pattern in (("periods", self.periods), ("title", self.title), ("outside", self.outside)):
+            try:
+                re.compile(pattern or "")
+            except re.error as error:
+                raise ValueError(f"{name} {pattern!r} is no regular expression: {error}") from None
         return self
 
 
@@ -113,6 +121,9 @@ class SdmxCsvLayout(Declared):
     """SDMX-CSV 1.0 or 2.0. Columns: as in the file's header."""
 
     format: Literal["sdmx_csv"]
+    attributes: tuple[Text, ...] = Field(
+        default=(), description="columns that look like dimensions and are none: remarks, names, sources"
+    )
 
 
 class WorldBankLayout(Declared):
@@ -126,6 +137,9 @@ class UnhcrLayout(Declared):
 
     format: Literal["unhcr"]
     measures: tuple[Text, ...] = Field(min_length=1, description="fields that hold figures")
+    others: tuple[Text, ...] = Field(
+        default=(), description="fields with figures that this dataset leaves to others; counted as `outside_tables`"
+    )
 
 
 Layout = Annotated[
@@ -146,6 +160,14 @@ class Column(Declared):
     precedence: str = ""
     #: What an empty cell means, in our codes; without it an empty cell goes to quarantine.
     blank: str | None = None
+
+
+class Multiplier(Declared):
+    """The publisher's column that says by which power of ten a figure is to be multiplied (SDMX UNIT_MULT)."""
+
+    column: Text
+    #: What an empty cell means; without it an empty cell goes to quarantine.
+    blank: int | None = Field(default=None, ge=POWERS[0], le=POWERS[-1])
 
 
 class Number(Declared):
@@ -195,7 +217,9 @@ class Dataset(Declared):
     #: Our concept → a constant code, or the publisher's column.
     concepts: dict[str, str | Column]
     number: Number = Number()
-    unit_mult: int = Field(default=0, ge=-6, le=12, description="value = figure as published × 10^unit_mult")
+    unit_mult: int | Multiplier = Field(
+        default=0, description="value = figure as published × 10^unit_mult, -6 to 12; or the publisher's column for it"
+    )
     stock_or_flow: Literal["stock", "flow"]
     #: Of stocks: `start`, `end` or `MM-DD`, a day of every year, within each period. Of flows: `period`.
     reference_point: str = Field(pattern=r"^(start|end|period|(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))$")
@@ -216,6 +240,13 @@ class Dataset(Declared):
                     raise ValueError(f"{name}: {', '.join(sorted(unheard))} says nothing about this concept; remove it")
             elif name == "time_period":
                 period_bounds(how)
+        return value
+
+    @field_validator("unit_mult")
+    @classmethod
+    def _known_power(cls, value: int | Multiplier) -> int | Multiplier:
+        if isinstance(value, int) and value not in POWERS:
+            raise ValueError(f"ten to the power of {value} is none of {POWERS[0]} to {POWERS[-1]}")
         return value
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
-from migstats.readers import PLACE, ROW, VALUE, jsonstat
+from migstats.readers import PLACE, ROW, VALUE, answer, jsonstat
 from migstats.source import JsonStatLayout
 
 LAYOUT = JsonStatLayout(format="jsonstat")
@@ -167,6 +167,41 @@ def test_a_single_category_needs_no_index():
 def test_a_cube_that_does_not_fit_is_refused(changes, error, said):
     with pytest.raises(error, match=said):
         read(cube(**changes))
+
+
+def test_every_dimension_is_named_as_one():
+    assert read(cube()).dimensions == (("sex",), ("geo",))
+    with pytest.raises(DriftError, match="'_status'"):
+        read(
+            cube(
+                id=["_status", "geo"], dimension={"_status": CUBE["dimension"]["sex"], "geo": CUBE["dimension"]["geo"]}
+            )
+        )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"0": "p"', '"0": "p", "0": "b"', "/status: the key '0' stands twice in one object, with p and b"),
+        ('"0": 7', '"0": 7, "0": ":"', "/value: the key '0' stands twice"),
+        ('"AT": 0', '"AT": 0, "AT": 1', "/dimension: the key 'AT' stands twice"),
+        ('"class"', '"v\\u0061lue": 1, "class"', "the answer: the key 'value' stands twice"),
+        ('"class"', '"value": {"0": 99}, "class"', "the answer: the key 'value' stands twice"),
+        ('"class"', '"note": "\\\\\\"x\\\\", "id": [":"], "class"', "the answer: the key 'id' stands twice"),
+    ],
+)
+def test_a_key_that_stands_twice_is_not_decided_by_the_last(old, new, said):
+    payload = cube().replace(old.encode(), new.encode(), 1)
+    assert json.loads(payload)
+    with pytest.raises(DriftError, match=said):
+        read(payload)
+
+
+@pytest.mark.parametrize("text", ["plain", '"', ":", '":"', "\\", '\\"', ',":', "a:b", " : ", "{", "é\u2028"])
+def test_keys_are_counted_whatever_stands_in_texts(text):
+    document = {text: text, "list": [text, {text: {"x": [text]}}, 1.5, None, True], "": {}}
+    for spaces in ({"separators": (",", ":")}, {"indent": 3}, {"separators": (" , ", " : ")}, {"ensure_ascii": False}):
+        assert answer.count_keys(json.dumps(document, **spaces).encode()) == 5
 
 
 def test_a_position_that_stands_twice_is_refused():

@@ -81,6 +81,8 @@ def test_a_quote_within_a_field_does_not_move_lines():
         (b"geo,OBS_VALUE\nA,1\nB\xff,2\n", PublisherError, "line 3: byte 0xff"),
         (b"geo,geo,OBS_VALUE\nA,A,1\n", DriftError, "'geo' twice"),
         (b"geo,_value,OBS_VALUE\nA,A,1\n", DriftError, "_value"),
+        (b"geo,_snapshot,OBS_VALUE\nA,A,1\n", DriftError, "_snapshot"),
+        (b"geo,\xe9tat,OBS_VALUE\nA,A,1\n", PublisherError, "line 1: byte 0xe9 is not UTF-8"),
         (b"geo;OBS_VALUE\nA;1\n", DriftError, "delimiter is ';'"),
         (b"geo,value\nA,1\n", DriftError, "no column OBS_VALUE.*'geo', 'value'"),
         (b"geo: Land,OBS_VALUE: Value\nA: B,1\n", DriftError, "labels=id"),
@@ -107,6 +109,38 @@ def test_inspect_refuses_what_is_no_sdmx_csv():
     for payload, error in ((b"<html>", TryAgainError), (b"geo,OBS_VALUE\n", PublisherError), (b"", PublisherError)):
         with pytest.raises(error):
             sdmx_csv.inspect(payload, LAYOUT)
+
+
+def dimensions(header, *records, attributes=()):
+    payload = "\n".join([header, *records]).encode() + b"\n"
+    return [
+        same[0] for same in sdmx_csv.read(payload, SdmxCsvLayout(format="sdmx_csv", attributes=attributes)).dimensions
+    ]
+
+
+def test_what_stands_before_the_figure_tells_figures_apart_and_attributes_do_not():
+    header = "DATAFLOW,LAST UPDATE,freq,sex,SOURCE,NOTE_INDICATOR,TIME_PERIOD,OBS_STATUS,OBS_VALUE,OBS_FLAG,REMARK"
+    assert dimensions(header, "d,,A,F,x,y,2020,A,1,p,z") == ["freq", "sex", "TIME_PERIOD"]
+    assert dimensions("STRUCTURE[;],ACTION,kind,lot,OBS_VALUE", "d,I,a,b,1", attributes=("lot",)) == ["kind"]
+    assert dimensions("kind,empty,OBS_VALUE", "a,,1") == ["kind"]
+
+
+def test_sex_age_and_unit_tell_figures_apart_wherever_they_stand():
+    assert dimensions("kind,OBS_VALUE,TIME_PERIOD,SEX,UNIT_MEASURE", "a,1,2020,F,PS") == [
+        *("kind", "TIME_PERIOD", "SEX", "UNIT_MEASURE")
+    ]
+    assert dimensions("kind,MIGRATION_STATUS,OBS_VALUE", "a,b,1") == ["kind", "MIGRATION_STATUS"]
+
+
+def test_a_column_of_labels_says_what_the_codes_before_it_say():
+    header = b"sex,Sex,geo,Country of residence,TIME_PERIOD,Time,OBS_VALUE\n"
+    named = read(header + b"F,Females,FR,France,2020,,1\nM,Males,FR,France,2020,,2\n")
+    assert named.dimensions == (("sex", "Sex"), ("geo", "Country of residence"), ("TIME_PERIOD",))
+    # not labels: codes, one label of two codes, two labels of one code, a name that is an id
+    assert dimensions("REF_AREA,Sex,OBS_VALUE", "MAR,F,1") == ["REF_AREA", "Sex"]
+    assert dimensions("geo,Kind of stay,OBS_VALUE", "FR,Short,1", "DE,Short,2") == ["geo", "Kind of stay"]
+    assert dimensions("geo,Kind of stay,OBS_VALUE", "FR,Short,1", "FR,Long,2") == ["geo", "Kind of stay"]
+    assert dimensions("geo,kind,OBS_VALUE", "FR,Short,1") == ["geo", "kind"]
 
 
 #: Real files that are no SDMX-CSV with one measure, and the reason that is given.
@@ -150,3 +184,18 @@ def test_codes_stand_under_their_ids_beside_their_labels(payloads):
     first = table.data.slice(0, 1).to_pylist()[0]
     assert table.landed == 9065
     assert (first["CITIZENSHIP"], first["Citizenship"], first[VALUE]) == ("CAF", "Central African Republic", "9")
+
+
+@pytest.mark.payloads
+def test_dimensions_of_real_files_are_those_of_their_structures(payloads):
+    def of(name):
+        return sdmx_csv.read((payloads / name).read_bytes(), LAYOUT).dimensions
+
+    oecd = "REF_AREA CITIZENSHIP FREQ MEASURE SEX BIRTH_PLACE EDUCATION_LEV UNIT_MEASURE TIME_PERIOD"
+    assert [d[0] for d in of("oecd/OECD.ELS.IMD,DSD_MIG@DF_MIG,1.0+ITA..A.B11.csv")] == oecd.split()
+    eurostat = "freq citizen sex unit age asyl_app geo TIME_PERIOD"
+    assert [d[0] for d in of("eurostat/asylum_applicants_total.csv")] == eurostat.split()
+    unicef = "REF_AREA INDICATOR SEX WEALTH_QUINTILE UNIT_MEASURE TIME_PERIOD"
+    assert [d[0] for d in of("unicef/CME_MRY0T4_all_2020.csv")] == unicef.split()
+    ilo = "REF_AREA FREQ MEASURE SEX AGE TIME_PERIOD UNIT_MEASURE"
+    assert [d[0] for d in of("ilostat/sdmx_probe.csv")] == ilo.split()

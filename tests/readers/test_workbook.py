@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 import zipfile
@@ -266,6 +267,111 @@ def test_other_producers_write_the_same_table(change):
 def test_a_table_that_moved_beyond_its_headers_is_drift(cells, changes, said):
     with pytest.raises(DriftError, match=said):
         workbook.read(save(GRID | cells), layout(**changes))
+
+
+@pytest.mark.parametrize("header", ["2024*", "2024 (a)", "mid-2024", "2022/23", None, "Total"])
+@pytest.mark.parametrize("figure", [304021813, "304 021 813"], ids=["number", "number as text"])
+def test_numbers_under_a_header_that_is_no_period_are_not_passed_over(header, figure):
+    said = (
+        rf"row 6: numbers stand in columns .*: D \(header '{re.escape(header or '')}', first D7: {figure}\).*`outside`"
+    )
+    with pytest.raises(DriftError, match=said):
+        workbook.read(save(GRID | {"D6": header, "D7": figure}), layout())
+
+
+def test_numbers_beside_the_last_figure_are_not_passed_over_and_remarks_and_an_index_are():
+    with pytest.raises(DriftError, match=r"G \(header '', first G8: 5\)"):
+        workbook.read(save(GRID | {"G8": 5}), layout())
+    index = {f"{chr(ord(place[0]) + 1)}{place[1:]}": value for place, value in GRID.items()} | {"A7": 1, "A8": 2}
+    remarks = {"H7": "see the notes", "H9": 2019}
+    assert len(figures(workbook.read(save(index | remarks), layout()))) == 7
+
+
+def test_a_period_before_the_last_declared_column_is_missed_too():
+    moved = {
+        "A6": "Country",
+        "B6": "2019*",
+        "C6": "Location code",
+        "D6": 2020,
+        "A7": "Morocco",
+        "B7": 5,
+        "C7": 504,
+        "D7": 6,
+    }
+    with pytest.raises(DriftError, match=r"B \(header '2019\*', first B7: 5\)"):
+        workbook.read(save(moved), layout(blocks=False))
+
+
+def test_what_is_declared_to_be_outside_is_counted():
+    payload = save(GRID | {"G6": "Change\n1990-2024", "G7": 0.5, "G8": "..", "H6": "Total", "H7": 5})
+    table = workbook.read(payload, layout(outside="Change .*|Total"))
+    assert {e.reason: (e.count, e.example) for e in table.explained} == {
+        "blank": (1, "Table 1!F8"),
+        "outside_tables": (3, "Table 1!G7"),
+    }
+    assert table.landed == 7 + 1 + 3
+    with pytest.raises(DriftError, match="H "):
+        workbook.read(payload, layout(outside="Change .*"))
+
+
+def test_a_header_may_hold_more_than_its_period():
+    grid = GRID | {"D6": "2024*", "F6": "2024*"}
+    table = workbook.read(save(grid), layout(periods=r"(?P<period>(19|20)[0-9]{2})[*]?"))
+    assert set(table.data["period"].to_pylist()) == {"1990", "2024"}
+
+
+def test_a_table_with_the_same_headers_and_another_title_is_another_table():
+    by = {n: save(GRID | {"C2": f"Table 1:  Migrant stock\n by {n}, 1990-2024"}) for n in ("destination", "origin")}
+    table = layout(title="^Table 1.* by destination, ")
+    assert workbook.read(by["destination"], table).landed == 8
+    with pytest.raises(DriftError, match=r"no text above the header in row 6 matches .*by origin, 1990-2024.*`title`"):
+        workbook.read(by["origin"], table)
+    below = save({**GRID, "A9": "Table 1: Migrant stock by destination, 1990-2024"})
+    with pytest.raises(DriftError, match="no text above"):
+        workbook.read(below, table)
+
+
+DAY = dt.datetime(2020, 5, 5)
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (DAY, "yyyy-mm-dd", "2020-05-05"),
+        (DAY, "mm-dd-yy", "2020-05-05"),
+        (DAY.replace(hour=12), 'd" de "mmmm hh:mm', "2020-05-05T12:00:00"),
+        (1, "d/m/yyyy", "1900-01-01"),
+        (61, "d/m/yyyy", "1900-03-01"),
+        (1e9, "d/m/yyyy", "1000000000 (a date)"),
+        (43956, "General", "43956"),
+        (43956, '#,##0 "days and months"', "43956"),
+        (43956, "[Red]#,##0;[<0]-0", "43956"),
+        (0.12, "0.00%", "0.12"),
+    ],
+)
+def test_a_date_is_no_number_of_persons(value, form, text):
+    def formatted(book):
+        book.active["C7"].number_format = form
+
+    assert one(save(GRID | {"C7": value}, before=formatted)) == (text, None)
+
+
+def test_days_may_count_from_1904():
+    def mac(book):
+        book.epoch = openpyxl.utils.datetime.CALENDAR_MAC_1904
+
+    assert one(save(GRID | {"C7": DAY}, before=mac)) == ("2020-05-05", None)
+
+
+def test_styles_by_another_producer_tell_dates_as_well():
+    payload = edit(save(GRID | {"C7": DAY}), "xl/styles.xml", lambda raw: re.sub(rb'="([^"]*)"', rb"='\1'", raw))
+    assert one(payload) == ("2020-05-05", None)
+
+
+def test_headers_over_figures_tell_them_apart_where_there_are_several():
+    assert workbook.read(save(), layout()).dimensions == (("block",), ("period",))
+    single = {"A6": "Country", "B6": "Location code", "C6": "2020", "A7": "Morocco", "B7": 504, "C7": 6}
+    assert workbook.read(save(single), layout(blocks=False)).dimensions == ()
 
 
 def test_hidden_sheets_and_merged_figures_are_not_guessed_about():

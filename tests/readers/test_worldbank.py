@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import yaml
@@ -87,6 +88,33 @@ def test_a_renamed_field_is_drift_that_names_both_sides():
         read(answer(row(country="MA")))
     with pytest.raises(DriftError, match=r"country\.id"):
         read(answer(row(country={"code": "MA"})))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            '"value": -1.5,',
+            '"value": -1.5, "value": 2,',
+            "/1: the key 'value' stands twice in one object, with -1.5 and 2",
+        ),
+        ('"id": "MA"', '"id": "MA", "id": "TN"', "/1: the key 'id' stands twice"),
+        ('"total": 3', '"total": 3, "total": 9', "/0: the key 'total' stands twice"),
+    ],
+)
+def test_a_key_that_stands_twice_is_not_decided_by_the_last(old, new, said):
+    with pytest.raises(DriftError, match=said):
+        read(answer(row()).replace(old.encode(), new.encode(), 1))
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\tb"])
+def test_a_field_whose_name_cannot_be_one_is_named(name):
+    with pytest.raises(DriftError, match=f"/1: a row has a field named {re.escape(repr(name))}"):
+        read(answer(row(**{name: 1})))
+
+
+def test_indicator_area_and_date_tell_figures_apart():
+    assert [same[0] for same in read(answer(row())).dimensions] == ["indicator.id", "country.id", "date"]
 
 
 @pytest.mark.parametrize(

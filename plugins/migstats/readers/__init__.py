@@ -28,6 +28,9 @@ from migstats.source import Layout
 VALUE = "_value"  # string: the raw text of the figure, null where the payload has a flag but no value
 PLACE = "_place"  # dictionary<int32, string>: template with one hole for the row, `Table 1!F{}`, `/1/{}/value`
 ROW = "_row"  # int32: what goes into the hole
+SNAPSHOT = "_snapshot"  # added where a slice has several pages: the snapshot (sha256) that a row is of
+#: A mark that stands raised beside a figure (`12³`); the note of the figure, unless the dataset declares another.
+NOTE = "_note"
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ class TextTable:
     data: pa.Table
     explained: tuple[Explained, ...] = ()
     envelope: Envelope = field(default_factory=Envelope)
+    #: Columns by which the publisher tells its figures apart. Those of one entry say the same, as a code and its label
+    #: do; a dataset has to declare one of them, or figures of several codes would pass for one.
+    dimensions: tuple[tuple[str, ...], ...] = ()
 
     @property
     def landed(self) -> int:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
-from migstats.errors import LaterError, PublisherError, TooBigError, TryAgainError
+from migstats.errors import DriftError, LaterError, PublisherError, TooBigError, TryAgainError
 
 BOM: Final = b"\xef\xbb\xbf"
 #: Words by which OECD and other SDMX services say, as plain text, that nothing matched.
 _NOTHING: Final = ("norecordsfound", "noresultsfound")
 _START: Final = 4096
+_SPACE: Final = b" \t\r\n"
 
 JsonObject = dict[str, msgspec.Raw]
 JsonArray = list[msgspec.Raw]
@@ -41,6 +44,7 @@ def json_document(payload: bytes, expected: str) -> JsonObject | JsonArray:
     """The outermost object or array, its members still raw JSON; the whole payload is checked to be JSON.
 
     TryAgainError: not JSON, or cut off. PublisherError: `{}`, `[]`, or an error body of Eurostat's kind.
+    DriftError: a key of the outermost object stands twice.
     """
     document = body(payload, expected)
     try:
@@ -57,7 +61,54 @@ def json_document(payload: bytes, expected: str) -> JsonObject | JsonArray:
         for name in ("error", "errors", "warning"):
             if name in found and not {"value", "items", "dataset"} & set(found):
                 refuse_error(msgspec.json.decode(found[name]))
+        require_once(document, found, "the answer")
     return found
+
+
+def require_once(raw: bytes, members: JsonObject, where: str) -> None:
+    """DriftError where a key stands twice in an object, of which a decoder kept the last member.
+
+    What was lost has a length, and without white space all else has a known one.
+    """
+    parts = [msgspec.json.encode(list(members)), *map(bytes, members.values())]
+    if _length(raw) != sum(map(_length, parts)) + len(members):
+        refuse_repeated(raw, where)
+
+
+def _length(raw: bytes) -> int:
+    return len(raw.translate(None, _SPACE))
+
+
+def count_keys(raw: bytes) -> int:
+    """Number of keys in valid JSON, in all its objects; a key that stands twice in one counts twice.
+
+    A decoder keeps the last of equal keys: where it gives fewer than this, something was lost.
+    """
+    text = raw.translate(None, _SPACE)  # white space within strings goes too, and their quotes stay
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"__").replace(b'\\"', b"__")
+    codes = np.frombuffer(text + b" ", dtype=np.uint8)
+    closing = np.flatnonzero(codes == ord('"'))[1::2]
+    return int(np.count_nonzero(codes[closing + 1] == ord(":")))
+
+
+def refuse_repeated(raw: bytes, where: str) -> None:
+    """Raise DriftError for the first object in which a key stands twice; slow, and sure."""
+
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) != len(names):
+            name = next(name for name in names if names.count(name) > 1)
+            values = " and ".join(str(value)[:60] for other, value in pairs if other == name)
+            raise DriftError(
+                f"{where}: the key {name!r} stands twice in one object, with {values}; which of them is meant is not "
+                "said: tell the publisher"
+            )
+
+    try:
+        json.loads(raw, object_pairs_hook=check, parse_int=str, parse_float=str)
+    except RecursionError as error:
+        raise PublisherError(f"{where}: the JSON is nested too deeply to be figures") from error
 
 
 def refuse_error(error: Any) -> None:

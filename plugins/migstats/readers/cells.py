@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
@@ -13,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from migstats.errors import DriftError, PublisherError
-from migstats.readers import PLACE, ROW, VALUE, Envelope, Explained, TextTable
+from migstats.readers import PLACE, ROW, SNAPSHOT, VALUE, Envelope, Explained, TextTable, answer
 
 Indices = npt.NDArray[np.integer[Any]]
 
@@ -22,6 +24,8 @@ CODED: Final = pa.dictionary(pa.int32(), pa.string())
 #: Decodes JSON so that a number with a fraction or an exponent keeps its text.
 SCALARS: Final = msgspec.json.Decoder(float_hook=str)
 _FURTHER_FIELDS: Final = 200
+#: What the name of a field cannot hold: the decoder takes no such name.
+_NO_NAME: Final = re.compile(r'[\x00-\x1f"\\]')
 
 
 def text_table(
@@ -33,20 +37,24 @@ def text_table(
     template: Indices | None = None,
     explained: Iterable[Explained] = (),
     envelope: Envelope | None = None,
+    dimensions: Iterable[tuple[str, ...]] = (),
 ) -> TextTable:
     """Put the columns together; `template` says per row which of the place templates holds (None: the first).
 
     DriftError where a publisher's column has the name of a reserved one, or a place cannot be a template.
     """
-    for name in (VALUE, PLACE, ROW):
+    for name in (VALUE, PLACE, ROW, SNAPSHOT):
         if name in columns:
-            raise DriftError(f"the payload has a column {name!r}, a name that the text table keeps for itself")
+            raise DriftError(
+                f"the payload has a column {name!r}, a name that the text table keeps for itself; ask the publisher "
+                "for another name, or for the answer without this column"
+            )
     for text in templates:
         if text.count("{") != 1 or text.count("}") != 1:
             raise DriftError(f"the place {text!r} cannot be a template, since a name in it holds a brace")
     where = np.zeros(len(row), dtype=np.int32) if template is None else template
     data = pa.table({**columns, VALUE: value, PLACE: indexed(where, templates), ROW: pa.array(row.astype(np.int32))})
-    return TextTable(data, tuple(e for e in explained if e.count), envelope or Envelope())
+    return TextTable(data, tuple(e for e in explained if e.count), envelope or Envelope(), tuple(dimensions))
 
 
 def indexed(indices: Indices, texts: Sequence[str | None]) -> pa.DictionaryArray:
@@ -125,7 +133,7 @@ def records(raw: bytes, where: str, pairs: Iterable[str] = ()) -> dict[str, list
     """Rows of a raw JSON array of objects, as one list per field; a field that a row lacks is msgspec.UNSET.
 
     The fields named in `pairs` hold an object `{id, value}` and become `<field>.id` and `<field>.value`.
-    DriftError names the place where the array does not hold such objects.
+    DriftError names the place where the array does not hold such objects, or where one has a field twice.
     """
     nested = dict.fromkeys(pairs, _PAIR)
     fields: list[str] = list(nested)
@@ -146,8 +154,14 @@ def records(raw: bytes, where: str, pairs: Iterable[str] = ()) -> dict[str, list
             further = _unknown_field(str(error))
             if further is None or further in fields or len(fields) > _FURTHER_FIELDS:
                 raise DriftError(f"{where}: the rows are not what they were: {error}") from error
+            if _NO_NAME.search(further):
+                raise DriftError(
+                    f"{where}: a row has a field named {further!r}; a name with a quote, a backslash or a control "
+                    "character is not read: see what the publisher means by it, and ask for the answer without it"
+                ) from None
             fields.append(further)
     columns: dict[str, list[Any]] = {}
+    said = 0
     for i, name in enumerate(fields):
         cells = list(map(attrgetter(f"f{i}"), rows))
         if name in nested:
@@ -156,7 +170,17 @@ def records(raw: bytes, where: str, pairs: Iterable[str] = ()) -> dict[str, list
             columns[f"{name}.value"] = list(map(attrgetter("value"), holders))
         else:
             columns[name] = cells
+        said += _set(cells)
+    said += sum(_set(columns[f"{name}.{part}"]) for name in nested for part in ("id", "value"))
+    if answer.count_keys(raw) != said:
+        answer.refuse_repeated(raw, where)
     return columns
+
+
+def _set(values: list[Any]) -> int:
+    """How many of these are there; by their types, since to compare each with UNSET is slow."""
+    kinds = Counter(map(type, values))
+    return len(values) - kinds[msgspec.UnsetType]
 
 
 class _Pair(msgspec.Struct, gc=False):

@@ -52,7 +52,7 @@ def read(payload: bytes, layout: JsonStatLayout) -> TextTable:
     """One row per position with a figure or a status, by position; columns are the dimension ids and `_status`.
 
     `_value` is null where there is a status and no figure; positions with neither are counted as absent.
-    DriftError where a position, a category or a length does not fit `size`.
+    DriftError where a position, a category or a length does not fit `size`, or a key stands twice.
     """
     cube = _open(payload)
     positions, values = _values(cube)
@@ -63,6 +63,8 @@ def read(payload: bytes, layout: JsonStatLayout) -> TextTable:
         raise PublisherError(f"{cube.at}: no position holds a figure or a status: no rows")
     value = values.take(pa.array(_found(positions, where), pa.int64()))
     status = statuses.take(pa.array(_found(marked, where), pa.int64()))
+    if _STATUS in cube.codes:
+        raise DriftError(f"{cube.at}: a dimension {_STATUS!r} would stand in the way of the column of that name")
     columns: dict[str, pa.DictionaryArray] = {}
     stride = cube.cells
     for name, codes in cube.codes.items():
@@ -78,6 +80,7 @@ def read(payload: bytes, layout: JsonStatLayout) -> TextTable:
         where,
         explained=explained,
         envelope=Envelope(updated=cube.updated),
+        dimensions=((name,) for name in cube.codes),
     )
 
 
@@ -102,8 +105,11 @@ def _open(payload: bytes) -> _Cube:
     lacking = [name for name in ("dimension", "value") if name not in document]
     if lacking:
         raise PublisherError(f"{where}: {_EXPECTED} has `dimension` and `value`; missing: {', '.join(lacking)}")
+    answer.refuse_repeated(bytes(document["dimension"]), cells.pointer(*at, "dimension"))
     codes = _codes(document, where)
     status = msgspec.json.decode(document["status"]) if "status" in document else None
+    if isinstance(status, dict) and answer.count_keys(bytes(document["status"])) != len(status):
+        answer.refuse_repeated(bytes(document["status"]), cells.pointer(*at, "status"))
     if isinstance(status, dict) and isinstance(status.get("value"), list | dict):
         status = status["value"]  # Eurostat's first JSON-stat put the labels of the flags beside them
     value = bytes(document["value"])
@@ -127,6 +133,7 @@ def _only_dataset(bundle: answer.JsonObject) -> tuple[answer.JsonObject, list[st
             f"{len(found)} datasets ({', '.join(found) or 'none'}); ask for one at a time"
         )
     name, dataset = found.popitem()
+    answer.require_once(bytes(bundle[name]), dataset, cells.pointer(name))
     return dataset, [name]
 
 
@@ -225,6 +232,8 @@ def _decoded(cube: _Cube) -> tuple[Positions, pa.Array]:
         return np.arange(len(found), dtype=np.int64), cells.text_array(found)
     if not isinstance(found, dict):
         raise DriftError(f"{cube.at}: an object or an array is expected, found {type(found).__name__}")
+    if answer.count_keys(cube.value) != len(found):
+        answer.refuse_repeated(cube.value, cube.at)
     return _integers(cube, list(found)), cells.text_array(list(found.values()))
 
 

@@ -26,6 +26,20 @@ _UPDATED: Final = "LAST UPDATE"
 _ACTIONS: Final = frozenset({"I", "A", "R", "M"})
 _BLOCK: Final = 1 << 24
 _START: Final = 1 << 18
+#: Columns of the format itself.
+_STRUCTURE: Final = re.compile(
+    r"DATAFLOW|STRUCTURE(\[.*\])?|STRUCTURE_ID|STRUCTURE_NAME|ACTION|SERIES_KEY|OBS_KEY|LAST UPDATE|UPDATED"
+)
+#: Columns that say something of a figure and do not tell it from another one, by SDMX's and publishers' usual names.
+_ATTRIBUTE: Final = re.compile(
+    r"(OBS_|CONF_)?STATUS|(OBS_)?FLAGS?|(OBS_)?CONF|UNIT_MULT|DECIMALS|TIME_FORMAT|(LOWER|UPPER)_BOUND|REF_PERIOD|BASE_PER"
+    r"|(DATA_)?SOURCE|AVAILABILITY|COLLECTION|TITLE(_.*)?|DESCRIPTION|(.*_)?(NOTES?|COMMENTS?|FOOTNOTES?)(_.*)?"
+)
+#: Columns that tell figures apart wherever they stand; all others do so before the figure.
+_DIMENSION: Final = frozenset(
+    {"FREQ", "REF_AREA", "GEO", "COUNTERPART_AREA", "INDICATOR", "MEASURE", "SEX", "AGE", "UNIT", "UNIT_MEASURE"}
+)
+_TIME: Final = "TIME_PERIOD"
 _PLACE: Final = re.compile(r"line (\d+) column (.+)", re.DOTALL)
 
 Lines = npt.NDArray[np.int64]
@@ -59,6 +73,7 @@ def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
     table = _table(text, header, figure)
     lines = _lines(text, table.num_rows)
     columns = {name: _coded(table[name]) for name in header if name != figure}
+    dimensions = _dimensions(header, figure, columns, layout)
     if "ACTION" in columns:
         _refuse_actions(columns["ACTION"], lines)
     if _UPDATED in columns:
@@ -66,7 +81,9 @@ def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
         envelope = Envelope(updated=stamps[-1] if stamps else None)
     value = _one(table[figure])
     value = pc.if_else(pc.equal(value, ""), pa.scalar(None, pa.string()), value)
-    return cells.text_table(columns, value, [f"line {{}} column {figure}"], lines, envelope=envelope)
+    return cells.text_table(
+        columns, value, [f"line {{}} column {figure}"], lines, envelope=envelope, dimensions=dimensions
+    )
 
 
 def locate(payload: bytes, place: str) -> str | None:
@@ -85,6 +102,50 @@ def locate(payload: bytes, place: str) -> str | None:
     raise PublisherError(f"the payload has no place {place}")
 
 
+def _dimensions(
+    header: list[str], figure: str, columns: dict[str, pa.DictionaryArray], layout: SdmxCsvLayout
+) -> list[tuple[str, ...]]:
+    """The columns that tell figures apart, each with the column of its labels where there is one.
+
+    SDMX-CSV does not mark them. They stand before the figure, but some publishers put attributes there too: what has
+    the usual name of one, or is declared to be one, is none.
+    """
+    found: list[tuple[str, ...]] = []
+    before = header.index(figure)
+    for position, name in enumerate(header):
+        usual = name.upper()
+        if name == figure or name in layout.attributes or _STRUCTURE.fullmatch(usual):
+            continue
+        if columns[name].dictionary.to_pylist() == [""]:
+            continue  # it says nothing
+        previous = header[position - 1] if position else figure
+        if previous in columns and _labels(previous, name, columns):
+            found = [(*same, name) if same == (previous,) else same for same in found]
+        elif (position < before and not _ATTRIBUTE.fullmatch(usual)) or usual in (*_DIMENSION, _TIME):
+            found.append((name,))
+    return found
+
+
+def _labels(name: str, label: str, columns: dict[str, pa.DictionaryArray]) -> bool:
+    """Whether a column holds the labels of the codes before it: its name is no id, and each code has its own label."""
+    if not _looks_like_text(label) or _looks_like_text(name):
+        return False
+    codes, texts = columns[name], columns[label]
+    labels = texts.dictionary.to_pylist()
+    if len(codes.dictionary) != len(labels) or not (name == _TIME or any(map(_looks_like_text, labels))):
+        return False
+    at = codes.indices.to_numpy(zero_copy_only=False)
+    texts_at = texts.indices.to_numpy(zero_copy_only=False)
+    label_of = np.zeros(len(labels), dtype=texts_at.dtype)
+    label_of[at] = texts_at
+    return bool((label_of[at] == texts_at).all())
+
+
+def _looks_like_text(name: str) -> bool:
+    """`Country of birth` and `Sex` are written for people, `c_birth` and `SEX` for programs."""
+    return any(map(str.islower, name)) and (" " in name or any(map(str.isupper, name)))
+
+
 def _first_records(text: bytes) -> tuple[list[str], list[str] | None]:
     """Header and first record; a payload that starts with anything but a header of CSV is refused."""
     start = text[:_START]
@@ -98,6 +159,8 @@ def _first_records(text: bytes) -> tuple[list[str], list[str] | None]:
         found = [record for _, record in zip(range(2), filter(None, records), strict=False)]
     except csv.Error as error:
         raise PublisherError(f"line {records.line_num}: is not CSV: {error}") from error
+    if any("\ufffd" in name for name in found[0]):
+        next(_records(text))  # a name that is not UTF-8 is refused there
     return found[0], found[1] if len(found) > 1 else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -9,11 +10,16 @@ import numpy as np
 import pyarrow as pa
 
 from migstats.errors import DriftError, PublisherError
-from migstats.readers import Envelope, TextTable, answer, cells
+from migstats.readers import Envelope, Explained, TextTable, answer, cells
 from migstats.source import UnhcrLayout
 
 _EXPECTED: Final = "UNHCR JSON with `items`"
 _MEASURE: Final = "measure"
+#: Numbers that are no figures: years, and the numbers of areas.
+_IDENTITY: Final = re.compile(r"year|id|.+_id")
+_FIGURE: Final = re.compile(r"-?[0-9]+([.][0-9]+)?")
+_SCALARS: Final = {int, str, type(None), msgspec.UnsetType}
+_SAME: Final = ("_id", "_name", "_iso")
 
 
 def inspect(payload: bytes, layout: UnhcrLayout) -> Envelope:
@@ -24,7 +30,8 @@ def inspect(payload: bytes, layout: UnhcrLayout) -> Envelope:
 def read(payload: bytes, layout: UnhcrLayout) -> TextTable:
     """One row per item and declared measure, measure after measure; the other fields stay columns of text.
 
-    `"-"` and `"0"` stay text. DriftError where an item lacks a declared measure.
+    `"-"` and `"0"` stay text. Figures that the layout leaves to other datasets are counted as `outside_tables`.
+    DriftError where an item lacks a declared measure, or has figures under a name that the layout does not know.
     """
     envelope, items = _open(payload)
     columns = cells.records(items, "/items")
@@ -43,6 +50,8 @@ def read(payload: bytes, layout: UnhcrLayout) -> TextTable:
     if _MEASURE in columns and _MEASURE not in layout.measures:
         raise DriftError("/items: a field `measure` would stand in the way of the column of that name")
     count = len(columns[layout.measures[0]])
+    explained = [_left(name, columns.pop(name)) for name in layout.others if name in columns]
+    _refuse_unheard({name: values for name, values in columns.items() if name not in layout.measures})
     figures = [cells.text_array(columns.pop(name)) for name in layout.measures]
     which = np.repeat(np.arange(len(figures)), count)
     data = {name: _repeated(cells.coded(values), len(figures)) for name, values in columns.items()}
@@ -54,7 +63,41 @@ def read(payload: bytes, layout: UnhcrLayout) -> TextTable:
         np.tile(np.arange(count), len(figures)),
         template=which,
         envelope=envelope,
+        explained=explained,
+        dimensions=[*_dimensions(columns), *([(_MEASURE,)] if len(layout.measures) > 1 else [])],
     )
+
+
+def _left(name: str, values: list[Any]) -> Explained:
+    """The cells of a measure that the dataset leaves to another one."""
+    there = [i for i, value in enumerate(values) if value is not msgspec.UNSET]
+    return Explained("outside_tables", len(there), cells.pointer("items", str(there[0]), name))
+
+
+def _refuse_unheard(columns: dict[str, list[Any]]) -> None:
+    """Numbers in a field that nobody declared are figures of a category that came new."""
+    found = []
+    for name, values in columns.items():
+        if not _IDENTITY.fullmatch(name):
+            scalars = values if set(map(type, values)) <= _SCALARS else [v for v in values if type(v) in _SCALARS]
+            figures = {value for value in set(scalars) if _FIGURE.fullmatch(str(value))}
+            if figures:
+                at = next(i for i, value in enumerate(values) if type(value) in _SCALARS and value in figures)
+                found.append(f"{name!r} ({cells.pointer('items', str(at), name)}: {values[at]})")
+    if found:
+        raise DriftError(
+            f"/items: figures stand under names that are not declared: {', '.join(found)}; add each to `measures`, "
+            "with its line in codes.csv, or to `others` where the dataset is not to hold it"
+        )
+
+
+def _dimensions(columns: dict[str, list[Any]]) -> list[tuple[str, ...]]:
+    """The fields that are no figures, each with its number, name and ISO code; `coo_iso` says what `coo` says."""
+    return [
+        (name, *(f"{name}{end}" for end in _SAME if f"{name}{end}" in columns))
+        for name in columns
+        if not any(name.endswith(end) and name.removesuffix(end) in columns for end in _SAME)
+    ]
 
 
 def locate(payload: bytes, place: str) -> str | None:

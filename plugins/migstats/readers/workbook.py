@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import posixpath
 import re
@@ -9,7 +10,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -17,15 +18,15 @@ from xml.parsers import expat
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from migstats.errors import DeclarationError, DriftError, PublisherError, TryAgainError
-from migstats.readers import Envelope, Explained, TextTable, answer, cells
+from migstats.readers import NOTE, Envelope, Explained, TextTable, answer, cells
 from migstats.source import WorkbookLayout, WorkbookTable
 
 _EXPECTED: Final = "an Excel workbook (.xlsx)"
 _BLOCK: Final = "block"
 _PERIOD: Final = "period"
-_NOTE: Final = "_note"
 _MAX_CELLS: Final = 2_000_000
 _MAX_UNPACKED: Final = 512 * 2**20
 #: Rows above the header's last row in which the texts of a header of several rows may stand.
@@ -46,7 +47,14 @@ _PLACE: Final = re.compile(r"(.+)!([A-Z]{1,3})([1-9][0-9]{0,6})", re.DOTALL)
 _WHOLE: Final = re.compile(r"-?[0-9]+")
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _RAISED: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ₀₁₂₃₄₅₆₇₈₉ªº"
+_FIGURE: Final = re.compile(r"[-+]?[0-9][0-9\s.,']*")
 _FIGURE_AND_RAISED: Final = re.compile(rf"(.*[0-9])\s*([{_RAISED}]+)\s*", re.DOTALL)
+#: Number formats of Excel's own that show a date or a time of day.
+_DATE_FORMATS: Final = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
+#: What may stand in a number format beside the letters of its digits, days and hours.
+_DECORATION: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.IGNORECASE)
+#: Day 1 of a serial number, by whether the workbook counts from 1904. Excel's 1900 has a 29 February, which is day 60.
+_EPOCHS: Final = {True: dt.datetime(1904, 1, 1), False: dt.datetime(1899, 12, 30)}
 _ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _TRUE_TYPES: Final = (
     (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls) or one with a password; save it as .xlsx, without a password"),
@@ -71,12 +79,22 @@ class _Sheet:
 
 
 @dataclass(frozen=True)
+class _Dates:
+    """The cell styles that show a number as a date, by their index as text, and whether days count from 1904."""
+
+    styles: frozenset[str] = frozenset()
+    from_1904: bool = False
+
+
+@dataclass(frozen=True)
 class _Header:
     """Where a table of a sheet is."""
 
     row: int
     columns: dict[str, int]
     figures: tuple[tuple[int, str, str], ...]  # column, block, period
+    outside: frozenset[int]  # columns whose numbers are declared to be none of the figures
+    unheard: frozenset[int]  # columns of which nothing is declared, beside the figures
 
 
 def inspect(payload: bytes, layout: WorkbookLayout) -> Envelope:
@@ -93,19 +111,20 @@ def inspect(payload: bytes, layout: WorkbookLayout) -> Envelope:
 def read(payload: bytes, layout: WorkbookLayout) -> TextTable:
     """One row per figure cell that holds something; columns as declared, and `block`, `period`, `_note`.
 
-    Whole numbers are text without fraction, others the shortest text of the stored number; an error cell is
-    its error, a formula that nobody calculated is its formula. Figure cells that hold nothing are counted as
-    blank, texts of rows without a key as header or note; a number in such a row is kept, with a null key.
-    DriftError: a sheet, header or column is missing or stands twice.
+    Whole numbers are text without fraction, others the shortest text of the stored number; a date is its ISO
+    text, an error cell its error, a formula that nobody calculated its formula. Figure cells that hold nothing
+    are counted as blank, texts of rows without a key as header or note; a number in such a row is kept, with a
+    null key. DriftError: a sheet, title, header or column is missing or stands twice, or numbers stand in a
+    column that is neither declared nor over a period.
     """
     parts: list[TextTable] = []
     with _archive(payload) as archive:
         paths = _declared_sheets(archive, layout)
-        shared = _shared_strings(archive)
+        shared, dates = _shared_strings(archive), _dates(archive)
         budget = _MAX_CELLS
         sheets: dict[str, _Sheet] = {}
         for name, path in paths.items():
-            sheets[name], budget = _sheet(archive, path, shared, budget)
+            sheets[name], budget = _sheet(archive, path, shared, dates, budget)
     for table in layout.tables:
         parts.append(_table(sheets[table.sheet], table))
     names = list(dict.fromkeys(name for part in parts for name in part.data.column_names))
@@ -116,7 +135,7 @@ def read(payload: bytes, layout: WorkbookLayout) -> TextTable:
         explained[one.reason] = Explained(one.reason, before.count + one.count, before.example)
     if not data.num_rows:
         raise PublisherError(f"sheets {', '.join(paths)}: no figure cell holds anything: no rows")
-    return TextTable(data, tuple(explained.values()))
+    return TextTable(data, tuple(explained.values()), dimensions=tuple(_dimensions(data)))
 
 
 def locate(payload: bytes, place: str) -> str | None:
@@ -131,11 +150,20 @@ def locate(payload: bytes, place: str) -> str | None:
         paths, _ = _sheet_paths(archive)
         if match[1] not in paths:
             raise PublisherError(f"the workbook has no sheet {match[1]!r}")
-        sheet, _ = _sheet(archive, paths[match[1]], _shared_strings(archive), _MAX_CELLS)
+        sheet, _ = _sheet(archive, paths[match[1]], _shared_strings(archive), _dates(archive), _MAX_CELLS)
     cell = sheet.cells.get(int(match[3]), {}).get(_column_number(match[2]))
     if cell is None:
         raise PublisherError(f"the payload has no place {place}: the cell holds nothing")
     return cell.text or None
+
+
+def _dimensions(data: pa.Table) -> Iterator[tuple[str, ...]]:
+    """The headers over figures: blocks that are named, and periods where there are several."""
+    blocks, periods = (pc.unique(data[name]).to_pylist() for name in (_BLOCK, _PERIOD))
+    if any(blocks):
+        yield (_BLOCK,)
+    if len(periods) > 1:
+        yield (_PERIOD,)
 
 
 # --- the table ---
@@ -143,11 +171,12 @@ def locate(payload: bytes, place: str) -> str | None:
 
 def _table(sheet: _Sheet, table: WorkbookTable) -> TextTable:
     header = _header(sheet, table)
+    _require_title(sheet, table, header)
     _refuse_merged_figures(sheet, table, header)
-    reserved = {_BLOCK, _PERIOD, _NOTE} & set(table.columns)
+    reserved = {_BLOCK, _PERIOD, NOTE} & set(table.columns)
     if reserved or table.key not in table.columns:
         raise DeclarationError(
-            f"sheet {table.sheet!r}: `key` has to be one of `columns`, and {_BLOCK}, {_PERIOD}, {_NOTE} are none"
+            f"sheet {table.sheet!r}: `key` has to be one of `columns`, and {_BLOCK}, {_PERIOD}, {NOTE} are none"
         )
     numbers: list[int] = []
     keys: dict[str, list[str | None]] = {name: [] for name in table.columns}
@@ -157,9 +186,18 @@ def _table(sheet: _Sheet, table: WorkbookTable) -> TextTable:
     used = {*header.columns.values(), *figure_columns}
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
+    strays: dict[int, int] = {}  # column → the first row in which a number stands there
     for number in sorted(row for row in sheet.cells if row > header.row):
         row = sheet.cells[number]
         keyed = header.columns[table.key] in row
+        if keyed and header.unheard:
+            for column in header.unheard & row.keys():
+                if _is_number(row[column]):
+                    strays.setdefault(column, number)
+        if keyed and header.outside:
+            for column in sorted(header.outside & row.keys()):
+                counts["outside_tables"] += 1
+                examples.setdefault("outside_tables", f"{table.sheet}!{_column_letters(column)}{number}")
         if used.isdisjoint(row):
             continue  # an empty row, or one with a remark beside the table
         at = len(numbers)
@@ -175,11 +213,12 @@ def _table(sheet: _Sheet, table: WorkbookTable) -> TextTable:
             reason = "blank" if cell is None else "header_or_note"
             counts[reason] += 1
             examples.setdefault(reason, f"{table.sheet}!{_column_letters(column)}{number}")
+    _refuse_strays(sheet, table, header, strays)
     rows, figures = np.divmod(np.array(flat, dtype=np.int64), len(figure_columns))
     columns = {name: cells.coded(texts).take(pa.array(rows)) for name, texts in keys.items()}
     columns[_BLOCK] = cells.indexed(figures, [block for _, block, _ in header.figures])
     columns[_PERIOD] = cells.indexed(figures, [period for _, _, period in header.figures])
-    columns[_NOTE] = cells.coded([cell.note or None for cell in picked])
+    columns[NOTE] = cells.coded([cell.note or None for cell in picked])
     return cells.text_table(
         columns,
         pa.array([cell.text or None for cell in picked], pa.string()),
@@ -209,13 +248,77 @@ def _header(sheet: _Sheet, table: WorkbookTable) -> _Header:
         if any(bottom > row and left in columns.values() and top <= row for top, left, bottom, _ in sheet.merged):
             continue  # the header goes on below
         periods = {
-            column: cell.text.strip()
+            column: (match.groupdict().get("period") or match[0])
             for column, cell in sorted(sheet.cells[row].items())
-            if column not in columns.values() and period.fullmatch(cell.text.strip())
+            if column not in columns.values() and (match := period.fullmatch(cell.text.strip()))
         }
         if periods:
-            return _Header(row, columns, _figures(sheet, table, row, periods))
+            return _found_header(sheet, table, row, columns, periods)
     raise DriftError(_missing(sheet, table, best))
+
+
+def _found_header(
+    sheet: _Sheet, table: WorkbookTable, row: int, columns: dict[str, int], periods: dict[int, str]
+) -> _Header:
+    """The header with what is known of the columns that are not declared.
+
+    What stands before the figures and their last declared column (an index, notes) needs no declaration, unless its
+    header looks like that of a figure.
+    """
+    declared = {*columns.values(), *periods}
+    others = set().union(*sheet.cells.values()) - declared
+    before = max((column for column in columns.values() if column < min(periods)), default=0)
+    headers = {column: sheet.cells[row][column].text for column in others if column in sheet.cells[row]}
+    like_period = {column for column, text in headers.items() if any(m[0] for m in re.finditer(table.periods, text))}
+    unheard = {column for column in others if column > before} | like_period
+    outside = frozenset(
+        column
+        for column in others
+        if table.outside is not None and re.fullmatch(table.outside, _heading(sheet, row, column))
+    )
+    figures = _figures(sheet, table, row, periods)
+    return _Header(row, columns, figures, outside, frozenset(unheard) - outside)
+
+
+def _heading(sheet: _Sheet, row: int, column: int) -> str:
+    """The lowest text of a header that ends in this row; empty where there is none."""
+    above = range(row, max(row - _HEADER_DEPTH, 0), -1)
+    found = (sheet.cells.get(r, {}).get(column) for r in above)
+    return next((" ".join(cell.text.split()) for cell in found if cell is not None), "")
+
+
+def _require_title(sheet: _Sheet, table: WorkbookTable, header: _Header) -> None:
+    if table.title is None:
+        return
+    texts = [
+        _plain_text(cell.text) for row in sorted(sheet.cells) if row < header.row for cell in sheet.cells[row].values()
+    ]
+    if not any(re.search(table.title, text, re.IGNORECASE) for text in texts):
+        raise DriftError(
+            f"sheet {table.sheet!r}: no text above the header in row {header.row} matches the title {table.title!r}; "
+            f"there stand {[text[:120] for text in texts[:6]]}: it is another table, or the publisher changed its "
+            "title: see what the file holds, then ask for the right one or mend `title` in source.yaml"
+        )
+
+
+def _refuse_strays(sheet: _Sheet, table: WorkbookTable, header: _Header, strays: dict[int, int]) -> None:
+    """Numbers in a column of which nothing is declared may be figures that nobody would miss."""
+    if not strays:
+        return
+    found = "; ".join(
+        f"{_column_letters(column)} (header {_heading(sheet, header.row, column)!r}, first "
+        f"{_column_letters(column)}{row}: {sheet.cells[row][column].text})"
+        for column, row in sorted(strays.items())
+    )
+    raise DriftError(
+        f"sheet {table.sheet!r} row {header.row}: numbers stand in columns that are neither declared nor over a period "
+        f"({table.periods!r}): {found}; where they are figures widen `periods` (its group `period` is the period), "
+        "where they are none name their headers in `outside`"
+    )
+
+
+def _is_number(cell: Cell) -> bool:
+    return not cell.is_text or _FIGURE.fullmatch(cell.text.strip()) is not None
 
 
 def _columns_with(sheet: _Sheet, row: int, texts: Iterable[str]) -> list[int]:
@@ -287,8 +390,12 @@ def _refuse_merged_figures(sheet: _Sheet, table: WorkbookTable, header: _Header)
             )
 
 
+def _plain_text(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
 def _normal(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()
+    return _plain_text(text).casefold()
 
 
 def _with_columns(data: pa.Table, names: list[str]) -> pa.Table:
@@ -482,12 +589,58 @@ def _shared_strings(archive: zipfile.ZipFile) -> list[Cell]:
     return found
 
 
-def _sheet(archive: zipfile.ZipFile, path: str, shared: list[Cell], budget: int) -> tuple[_Sheet, int]:
+def _dates(archive: zipfile.ZipFile) -> _Dates:
+    """Which styles show a date: by the stored number alone a date cannot be told from a figure."""
+    path = "xl/styles.xml"
+    if path not in archive.NameToInfo:
+        return _Dates()
+    formats = set(_DATE_FORMATS)
+    styles: list[int] = []
+    within = False
+
+    def begin(name: str, attributes: dict[str, str]) -> None:
+        nonlocal within
+        if name == "numFmt":
+            if re.search("[dmyhs]", _DECORATION.sub("", attributes.get("formatCode", "")), re.IGNORECASE):
+                formats.add(int(attributes["numFmtId"]))
+            else:
+                formats.discard(int(attributes["numFmtId"]))
+        elif name == "cellXfs":
+            within = True
+        elif name == "xf" and within:
+            styles.append(int(attributes.get("numFmtId", 0)))
+
+    def end(name: str) -> None:
+        nonlocal within
+        within = within and name != "cellXfs"
+
+    raw = _member(archive, path)
+    formats_part, styles_part = (_part(raw, name) for name in (b"numFmts", b"cellXfs"))
+    try:
+        _parse_xml(path, formats_part or b"<none/>", begin, end)
+        used = set(map(int, re.findall(rb'<xf [^>]*?\bnumFmtId="([0-9]+)"', styles_part)))
+        if used and used.isdisjoint(formats):
+            return _Dates()  # as nearly always; to say which of hundreds of styles are dates takes longer
+        _parse_xml(path, raw, begin, end)
+    except (KeyError, ValueError) as error:
+        raise PublisherError(f"{path}: cannot be read: {error}; save the workbook again") from error
+    found = frozenset(str(index) for index, number in enumerate(styles) if number in formats)
+    book = _member(archive, "xl/workbook.xml") if found else b""
+    return _Dates(found, re.search(rb"""\bdate1904\s*=\s*["'](1|true)["']""", book) is not None)
+
+
+def _part(raw: bytes, name: bytes) -> bytes:
+    """An element of plain XML, from its first tag to its last; empty where there is none of this name."""
+    begin, end = raw.find(b"<" + name), raw.find(b"</" + name + b">")
+    return raw[begin : end + len(name) + 3] if 0 <= begin < end and _is_utf8(raw) else b""
+
+
+def _sheet(archive: zipfile.ZipFile, path: str, shared: list[Cell], dates: _Dates, budget: int) -> tuple[_Sheet, int]:
     """The cells of a sheet that hold something; the size that the sheet declares is not looked at.
 
     `budget` is the number of cells that may still be read; what is left of it is returned.
     """
-    rows = _Rows(path, shared, budget)
+    rows = _Rows(path, shared, dates, budget)
     try:
         raw = _member(archive, path)
         begin, end = raw.find(_SHEET_DATA[0]), raw.rfind(_SHEET_DATA[1])
@@ -510,11 +663,13 @@ def _is_utf8(raw: bytes) -> bool:
 class _Rows:
     """Gathers the cells of a sheet's rows: by pattern where all cells of a row are plain, else from XML events."""
 
-    def __init__(self, path: str, shared: list[Cell], budget: int) -> None:
+    def __init__(self, path: str, shared: list[Cell], dates: _Dates, budget: int) -> None:
         self.path = path
         self.sheet = _Sheet()
         self.budget = budget
         self.shared = shared
+        self.dates = dates
+        self.style = ""
         self.row_number = self.column = 0
         self.row: dict[int, Cell] = {}
         self.kind = ""
@@ -530,6 +685,7 @@ class _Rows:
 
     def read(self, rows: str) -> None:
         """Read the text between `<sheetData>` and `</sheetData>`."""
+        dated = re.compile(f' s="({"|".join(sorted(self.dates.styles))})"').search if self.dates.styles else None
         before, *pieces = rows.split("<row ")
         whole = not before.strip() and rows.count("<row") == len(pieces)
         for piece in pieces:
@@ -541,7 +697,8 @@ class _Rows:
             )
             if not whole or match is None:
                 break
-            if not (self._read_usual(int(match[1]), body) or self._read_plain(int(match[1]), body)):
+            plain = dated is None or dated(body) is None
+            if not (plain and (self._read_usual(int(match[1]), body) or self._read_plain(int(match[1]), body))):
                 _parse_xml(self.path, f"<row {end}".encode(), self.start, self.end, self.text)
         if not whole:
             self.sheet.cells.clear()
@@ -613,6 +770,7 @@ class _Rows:
             reference = attributes.get("r")
             self.column = _reference(self.path, reference)[1] if reference else self.column + 1
             self.kind = attributes.get("t", "n")
+            self.style = attributes.get("s", "")
             self.value, self.formula = [], []
             self.has_formula = self.has_value = False
         elif name == "v":
@@ -662,6 +820,8 @@ class _Rows:
             return Cell("=" + "".join(self.formula), "", False)  # nobody calculated it
         if not raw.strip():
             return None
+        if self.kind in ("", "n") and self.style in self.dates.styles:
+            return Cell(_date(raw, self.dates.from_1904), "", False)
         return _plain(self.kind, raw, self.shared)
 
 
@@ -696,6 +856,17 @@ def _number(raw: str) -> str:
         return raw
     text = repr(float(raw))
     return text.removesuffix(".0") if "e" not in text else format(Decimal(text), "f")
+
+
+def _date(raw: str, from_1904: bool) -> str:
+    """A stored day as ISO 8601, which no figure looks like; a number that is no day says so."""
+    try:
+        days = float(raw)
+        early = 0 <= days < 60 and not from_1904
+        moment = _EPOCHS[from_1904] + dt.timedelta(days=early, seconds=round(days * 86_400))
+    except (ValueError, OverflowError):
+        return f"{raw.strip()} (a date)"
+    return moment.date().isoformat() if moment.time() == dt.time() else moment.isoformat()
 
 
 def _reference(path: str, reference: str) -> tuple[int, int]:

@@ -17,6 +17,11 @@ _PAIRS: Final = ("indicator", "country")
 #: Fields that every recorded answer has; `scale` and `footnote` come and go with the request.
 _FIELDS: Final = ("indicator.id", "country.id", "countryiso3code", "date", "value", "unit", "obs_status", "decimal")
 _KNOWN: Final = (*_FIELDS, "indicator.value", "country.value", "scale", "footnote")
+_DIMENSIONS: Final = (
+    ("indicator.id", "indicator.value"),
+    ("country.id", "country.value", "countryiso3code"),
+    ("date",),
+)
 
 
 def inspect(payload: bytes, layout: WorldBankLayout) -> Envelope:
@@ -44,7 +49,7 @@ def read(payload: bytes, layout: WorldBankLayout) -> TextTable:
         )
     value = cells.text_array(columns.pop("value"))
     coded = {name: cells.coded(values) for name, values in columns.items()}
-    return cells.text_table(coded, value, ["/1/{}/value"], np.arange(count), envelope=envelope)
+    return cells.text_table(coded, value, ["/1/{}/value"], np.arange(count), envelope=envelope, dimensions=_DIMENSIONS)
 
 
 def locate(payload: bytes, place: str) -> str | None:
@@ -57,6 +62,7 @@ def _open(payload: bytes) -> tuple[Envelope, bytes]:
     header = msgspec.json.decode(document[0]) if isinstance(document, list) else None
     if not isinstance(document, list) or not isinstance(header, dict):
         raise PublisherError(f"the answer is not {_EXPECTED}; it begins with {answer.short(payload)!r}")
+    answer.refuse_repeated(bytes(document[0]), "/0")
     if "message" in header:
         raise PublisherError(f"the World Bank answers with an error: {_said(header['message'])}")
     if len(document) != 2:
