@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import toy
 
-from migstats import candidate, decision, pipeline, publish, question, tasks, vintage, warehouse
+from migstats import candidate, decision, ledger, pipeline, publish, question, tasks, vintage, warehouse
 from migstats.errors import PermanentError, RefusedError, SupersededError, TryAgainError, UndecidedError
 from migstats.retry import Politely
 from migstats.source import Source, folder_of
@@ -422,7 +422,8 @@ def test_a_refused_or_superseded_load_is_not_the_last_load_of_its_source(warehou
     shrunk = read(warehouse_url, source, SHRUNK)
     judged = gate(warehouse_url, source, shrunk)
     candidate.decide(warehouse_url, judged.candidate_id, verdict="rejected", decided_by="Amina", reason="a broken file")
-    with pytest.raises(RefusedError), pipeline.attempt(warehouse_url, "run", "toy", "load"):
+    run = ledger.Run("ingest_toy/run", "ingest_toy", "manual", "test")
+    with pytest.raises(RefusedError), ledger.attempt(warehouse_url, run, "toy", "load"):
         load(warehouse_url, source, shrunk)
     assert summary(warehouse_url) == before
 

@@ -107,7 +107,7 @@ class DecisionOperator(HITLOperator):  # type: ignore[misc]  # Airflow is untype
     def _answered(self, context: Any, event: dict[str, Any], standing: Any) -> Any:
         from migstats import candidate, tasks
 
-        url, run_id = tasks.warehouse_url(), tasks.run_of(context)
+        url = tasks.warehouse_url()
         self.params = _form()
         user = event["responded_by_user"] or {}
         decided_by = str(user.get("name") or user.get("id") or "")
