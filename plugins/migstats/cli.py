@@ -604,6 +604,19 @@ def watchdog(
         time.sleep(every)
 
 
+@app.command()
+@_plainly
+def datamodel(output: Annotated[Path | None, typer.Option("--output", "-o")] = None) -> None:
+    """Print the data model of the warehouse from its comments (docs/data-model.md)."""
+    from migstats.datamodel import data_model
+
+    text = data_model(settings.warehouse_url())
+    if output is None:
+        print(text, end="")
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
 @app.command(name="schema")
 @_plainly
 def json_schema(output: Annotated[Path | None, typer.Option("--output", "-o")] = None) -> None:
