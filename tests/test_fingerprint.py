@@ -25,7 +25,8 @@ pytestmark = pytest.mark.database
 MIGSTATS = str(Path(sys.executable).parent / "migstats")
 TABLES = {
     *("core.series", "core.attributes", "core.observation", "bi.fact_observation"),
-    *("bi.dim_area", "bi.dim_indicator", "bi.dim_source"),
+    *("core.superseded", "core.override", "core.place", "bi.dim_area", "bi.dim_indicator", "bi.dim_source"),
+    *("bi.dim_sex", "bi.dim_age", "bi.dim_status", "bi.dim_time"),
 }
 CONTENT = {
     toy.SLICES[0]: [
@@ -77,7 +78,9 @@ def test_every_table_has_its_rows_and_a_hash(warehouse_url: str, source: Source)
     found = printed(warehouse_url)
     assert set(found) == set(empty) == TABLES
     assert (empty["core.observation"][0], found["core.observation"][0], found["bi.fact_observation"][0]) == (0, 8, 8)
-    assert {table for table in TABLES if found[table] == empty[table]} == {"bi.dim_area", "bi.dim_indicator"}
+    of_codelists = {f"bi.dim_{name}" for name in ("area", "indicator", "sex", "age", "status", "time")}
+    of_history = {"core.superseded", "core.override"}
+    assert {table for table in TABLES if found[table] == empty[table]} == of_codelists | of_history
     assert all(len(digest) == 32 for _, digest in found.values())
     assert found == toy.fingerprint(warehouse_url)
 
@@ -265,5 +268,5 @@ def test_a_figure_that_was_revised_and_came_back_is_another_history(
             toy.load(url, source, read)
         publish.publish(url, run_id="test")
     one, other = printed(warehouse_url), printed(another_url)
-    assert {table for table in TABLES if one[table] != other[table]} == {"core.observation"}
+    assert {table for table in TABLES if one[table] != other[table]} == {"core.observation", "core.place"}
     assert (one["core.observation"][0], other["core.observation"][0]) == (3, 1)

@@ -159,3 +159,28 @@ def test_the_watchdog_ends_a_query_that_undid_its_time_limit(warehouse_url: str)
         assert {row["usename"] for row in found} == {"bi_reader"}
         assert ended.is_set()
         assert loader.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_what_the_reader_changes_of_itself_is_put_back_by_the_watchdog(warehouse_url: str) -> None:
+    """A role can always change its own password and settings, and would lock all BI tools out."""
+    reader = as_role(warehouse_url, "bi_reader")
+    with psycopg.connect(reader, autocommit=True) as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        connection.execute("ALTER ROLE bi_reader SET statement_timeout = 0")
+        connection.execute("ALTER ROLE bi_reader SET search_path = pg_catalog")
+        connection.execute("ALTER ROLE bi_reader PASSWORD 'another'")
+    try:
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(reader)
+        with warehouse.connect(as_role(warehouse_url, "migstats_watchdog"), autocommit=True) as watchdog:
+            assert warehouse.hold_reader(watchdog, reader, "test-only") == ["settings", "password"]
+            assert warehouse.hold_reader(watchdog, reader, "test-only") == []
+            for beyond in ("ALTER ROLE migstats_etl PASSWORD 'x'", "GRANT migstats_etl TO migstats_watchdog"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    watchdog.execute(beyond)
+        with psycopg.connect(reader) as connection:
+            assert connection.execute("SHOW statement_timeout").fetchone() == ("1min",)
+            assert connection.execute("SHOW search_path").fetchone() == ("bi",)
+    finally:
+        with warehouse.connect(warehouse_url) as owner:
+            warehouse._roles(owner, dict.fromkeys(warehouse.ROLES, "test-only"))

@@ -582,7 +582,10 @@ def watchdog(
     every: Annotated[float, typer.Option(min=0.1, help="seconds between looks")] = 5,
     once: Annotated[bool, typer.Option(help="look once and stop")] = False,
 ) -> None:
-    """End queries of the BI role that run too long: a role can undo its own time limits, not this one."""
+    """End queries of the BI role that run too long, and put back what it changed of itself (settings, password).
+
+    A role can undo its own time limits and change its own password; this one it cannot stop.
+    """
     from migstats import warehouse
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -595,6 +598,9 @@ def watchdog(
                     log.warning(
                         "ended a query of %s after %s s (backend %s)", row["usename"], row["seconds"], row["pid"]
                     )
+                reader = role_url(settings.warehouse_url(), "bi_reader")
+                for changed in warehouse.hold_reader(connection, reader, passwords()["bi_reader"]):
+                    log.warning("bi_reader had changed its %s; put back", changed)
         except MigstatsError as error:
             if once:
                 raise

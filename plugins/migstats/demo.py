@@ -647,6 +647,11 @@ def up(live: bool) -> None:
         _report_loads(console, urls["migstats_etl"])
         for file in sorted((settings.include() / "sql" / "report").glob("answer_*.sql")):
             _report_answer(console, urls["bi_reader"], file)
+        if not live:
+            console.print(
+                "Figures of samples: some of remittances, population and the newest year are invented, see "
+                "include/samples/LICENCES.md\n"
+            )
         _how_to_go_on(console, state, guard.record)
     console.print(f"[green]Done[/] in {time.monotonic() - began:.0f} s")
 

@@ -65,7 +65,8 @@ def connect(url: str, *, autocommit: bool = False) -> Iterator[Connection]:
         text = str(error).strip().replace("\n", " ")
         if "authentication" in text or "does not exist" in text:
             raise ConfigurationError(f"the warehouse refuses the connection: {text}; check its URL") from error
-        raise TryAgainError(f"the warehouse cannot be reached: {text}; is it running (`migstats status`)?") from error
+        hint = "is it running? `make demo` starts one on this machine"
+        raise TryAgainError(f"the warehouse cannot be reached: {text}; {hint}") from error
     try:
         with connection:
             yield connection
@@ -148,9 +149,10 @@ def _roles(connection: Connection, passwords: Mapping[str, str]) -> None:
             secret = composed.Literal(passwords[role])
             connection.execute(composed.SQL("ALTER ROLE {} PASSWORD {}").format(name, secret))
     connection.execute("ALTER ROLE bi_reader CONNECTION LIMIT 40")
-    connection.execute("ALTER ROLE bi_reader SET default_transaction_read_only = on")
-    connection.execute("ALTER ROLE bi_reader SET statement_timeout = '60s'")
-    connection.execute("ALTER ROLE bi_reader SET search_path = bi")
+    _set_reader(connection)
+    # A role can change its own password and settings; the watchdog puts them back.
+    connection.execute("ALTER ROLE migstats_watchdog CREATEROLE")
+    connection.execute("GRANT bi_reader TO migstats_watchdog WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
     connection.execute("GRANT pg_signal_backend, pg_read_all_stats TO migstats_watchdog WITH INHERIT TRUE")
 
 
@@ -164,6 +166,37 @@ def migrations() -> dict[str, str]:
     """Numbered migrations of this version → sha256 of their file, in order."""
     files = sorted((settings.include() / "sql" / "schema").glob("*.sql"))
     return {file.stem: sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+#: Settings of the BI role, as PostgreSQL lists them.
+READER_SETTINGS = ("default_transaction_read_only=on", "statement_timeout=60s", "search_path=bi")
+
+
+def _set_reader(connection: Connection) -> None:
+    connection.execute("ALTER ROLE bi_reader RESET ALL")
+    for setting in READER_SETTINGS:
+        name, _, value = setting.partition("=")
+        statement_ = composed.SQL("ALTER ROLE bi_reader SET {} = {}")
+        connection.execute(statement_.format(composed.Identifier(name), composed.Literal(value)))
+
+
+def hold_reader(connection: Connection, reader_url: str, password: str) -> list[str]:
+    """Put back what the BI role changed of itself (its settings, its password); what that was.
+
+    `connection` is the watchdog's, which may do nothing else with roles. Nobody but it can lock the BI tools out.
+    """
+    changed = []
+    if sorted(rows(connection, "report/reader_settings")[0]["settings"]) != sorted(READER_SETTINGS):
+        _set_reader(connection)
+        changed.append("settings")
+    try:
+        psycopg.connect(reader_url, connect_timeout=10, application_name="migstats").close()
+    except psycopg.OperationalError as error:
+        if "authentication" in str(error):
+            secret = composed.Literal(password)
+            connection.execute(composed.SQL("ALTER ROLE bi_reader PASSWORD {}").format(secret))
+            changed.append("password")
+    return changed
 
 
 def _migrate(connection: Connection) -> list[str]:

@@ -23,6 +23,30 @@ WITH contents (name, content) AS (
     LEFT JOIN ops.vintage AS w ON o.vintage_to = w.vintage_id
     UNION ALL
     SELECT
+        'core.superseded',
+        row(
+            s.source, s.series_id, s.time_id, s.value, s.obs_status, s.attribute_id, n.sha256, p.template,
+            s.place_row, s.raw, v.release, w.release, s.end_reason
+        )::text
+    FROM core.superseded AS s
+    INNER JOIN core.place AS p ON s.place_id = p.place_id
+    INNER JOIN raw.snapshot AS n ON p.snapshot_id = n.snapshot_id
+    INNER JOIN ops.vintage AS v ON s.vintage_from = v.vintage_id
+    LEFT JOIN ops.vintage AS w ON s.vintage_to = w.vintage_id
+    UNION ALL
+    SELECT
+        'core.override',
+        row(o.source, o.series_id, o.time_id, o.override_id, o.published, o.corrected, v.release)::text
+    FROM core.override AS o
+    INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
+    UNION ALL
+    SELECT
+        'core.place',
+        row(n.source, n.slice, n.release, n.sha256, p.template)::text
+    FROM core.place AS p
+    INNER JOIN raw.snapshot AS n ON p.snapshot_id = n.snapshot_id
+    UNION ALL
+    SELECT
         'bi.fact_observation',
         (to_jsonb(f) - 'vintage')::text
     FROM bi.fact_observation AS f
@@ -36,6 +60,26 @@ WITH contents (name, content) AS (
         'bi.dim_indicator',
         i::text
     FROM bi.dim_indicator AS i
+    UNION ALL
+    SELECT
+        'bi.dim_sex',
+        s::text
+    FROM bi.dim_sex AS s
+    UNION ALL
+    SELECT
+        'bi.dim_age',
+        a::text
+    FROM bi.dim_age AS a
+    UNION ALL
+    SELECT
+        'bi.dim_status',
+        s::text
+    FROM bi.dim_status AS s
+    UNION ALL
+    SELECT
+        'bi.dim_time',
+        t::text
+    FROM bi.dim_time AS t
     UNION ALL
     SELECT
         'bi.dim_source',
@@ -52,8 +96,9 @@ SELECT
     ) AS hash
 FROM (
     VALUES
-    ('core.series'), ('core.attributes'), ('core.observation'), ('bi.fact_observation'), ('bi.dim_area'),
-    ('bi.dim_indicator'), ('bi.dim_source')
+    ('core.series'), ('core.attributes'), ('core.observation'), ('core.superseded'), ('core.override'), ('core.place'),
+    ('bi.fact_observation'), ('bi.dim_area'), ('bi.dim_indicator'), ('bi.dim_sex'), ('bi.dim_age'), ('bi.dim_status'),
+    ('bi.dim_time'), ('bi.dim_source')
 ) AS t (name)
 LEFT JOIN contents AS c ON t.name = c.name
 GROUP BY t.name
