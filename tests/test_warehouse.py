@@ -576,6 +576,7 @@ def test_an_age_band_may_be_one_year_or_open(connection: psycopg.Connection[Row]
 LEDGERS = (
     *("raw.snapshot", "raw.landing", "ops.candidate", "ops.gate_finding", "ops.gate_difference"),
     *("ops.decision", "ops.waiver", "ops.waiver_use"),
+    *("ops.alert", "ops.alert_told", "ops.silence"),
 )
 
 
