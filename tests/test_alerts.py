@@ -334,14 +334,7 @@ def test_a_silence_that_makes_no_sense_is_refused(
         alerts.silence(warehouse_url, **{**given, **change}, now=NOW)  # type: ignore[arg-type]
 
 
-# -- the ledgers ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("table", ["alert", "alert_told", "silence"])
-@pytest.mark.parametrize("statement", ["DELETE FROM ops.{}", "TRUNCATE ops.{} CASCADE"])
-def test_the_ledgers_are_append_only(warehouse_url: str, table: str, statement: str) -> None:
-    with pytest.raises(psycopg.errors.RaiseException, match="append-only"), psycopg.connect(warehouse_url) as c:
-        c.execute(statement.format(table))
+# -- the ledger -------------------------------------------------------------------------------------------------
 
 
 def test_the_database_refuses_an_alert_that_changes_nothing(warehouse_url: str, source: Source) -> None:

@@ -576,6 +576,7 @@ LEDGERS = (
     *("ops.decision", "ops.waiver", "ops.waiver_use", "ops.vintage", "ops.load", "ops.load_snapshot"),
     *("ops.load_landing", "ops.explained", "ops.quarantine", "ops.outcome", "ops.settled", "ops.validation_result"),
     *("ops.published", "ops.run", "ops.attempt"),
+    *("ops.alert", "ops.alert_told", "ops.silence"),
 )
 
 
