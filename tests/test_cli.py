@@ -223,7 +223,7 @@ def test_read_says_once_what_several_datasets_say_alike(tmp_path: Path) -> None:
     code, _, err = run("read", "unhcr_population", page, "-o", tmp_path / "o.csv")
     assert code == 1
     assert err.count("UNHCR answers with no items") == 1
-    assert "pairs, asylum, origin, returned: UNHCR answers" in err
+    assert "pairs, asylum, origin, returned, returned_asylum, returned_origin: UNHCR answers" in err
 
 
 def wdi(tmp_path: Path, name: str, *dates: str, **header: object) -> Path:

@@ -37,6 +37,8 @@ FIRST_REQUESTS = {
         "asylum/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coa_all=true&page=1",
         "origin/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coo_all=true&page=1",
         "returned/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coo_all=true&coa_all=true&page=1",
+        "returned_asylum/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coa_all=true&page=1",
+        "returned_origin/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coo_all=true&page=1",
     },
     "worldbank_wdi": {
         "stocks/indicator=SM.POP.TOTL": f"{WORLDBANK}SM.POP.TOTL?format=json&per_page=20000&page=1",

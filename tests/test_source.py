@@ -363,7 +363,7 @@ def test_datasets_years_and_slices_narrow_a_plan() -> None:
     unhcr = read_sources()["unhcr_population"]
     assert names(unhcr, years=[2020], datasets=["asylum"]) == ["asylum/year=2020"]
     assert names(unhcr, years=[2020, 2021], slices=["pairs/year=2021"]) == ["pairs/year=2021"]
-    assert len(names(unhcr)) == 4 * len(range(2000, 2026))
+    assert len(names(unhcr)) == 6 * len(range(2000, 2026))
 
 
 def test_years_leave_undated_datasets_out(tmp_path: Path) -> None:
@@ -376,7 +376,10 @@ def test_years_leave_undated_datasets_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ({"datasets": ["pear"]}, "no dataset 'pear'; it has pairs, asylum, origin, returned"),
+        (
+            {"datasets": ["pear"]},
+            "no dataset 'pear'; it has pairs, asylum, origin, returned, returned_asylum, returned_origin",
+        ),
         ({"release": "2024"}, "declares no releases, '2024' was asked for"),
         ({"slices": ["pairs/year=1850"]}, r"no slice \['pairs/year=1850'\]"),
         ({"years": [1850]}, r"no slice is left .* years=\['1850'\]"),
