@@ -280,7 +280,7 @@ def read_lists(concepts: Folders) -> Lists:
     return Lists(
         areas=pl.DataFrame({"code": list(areas), "kind": [row["kind"] for row in areas.values()]}),
         ages=pl.DataFrame(bands, schema={"code": pl.String, "min_age": pl.Int64, "max_age": pl.Int64}, orient="row"),
-        additive=frozenset(code for code, row in indicators.items() if row["unit"] in ("PS", "USD")),
+        additive=frozenset(code for code, row in indicators.items() if row["unit"] in ("PS", "USD", "NUMBER")),
     )
 
 
