@@ -538,6 +538,7 @@ def context(run: str = "run", **params: object) -> dict[str, Any]:
     return {
         "dag": SimpleNamespace(dag_id="ingest_toy"),
         "run_id": run,
+        "dag_run": SimpleNamespace(run_type="manual", logical_date=None),
         "params": params,
         "task_instance": instance,
     }

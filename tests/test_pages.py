@@ -267,7 +267,7 @@ def test_the_data_docs_are_one_click_from_the_menu_and_from_the_task(
         row = page.frame_locator("iframe").locator("tr#toy")
         row.wait_for()
         assert "failing since" in row.inner_text()
-        assert page.frame_locator("iframe").locator("tr#undesa_stock").get_by_text("never ran").is_visible()
+        assert page.frame_locator("iframe").locator("tr#undesa_stock").get_by_text("never loaded").first.is_visible()
         page.screenshot(path=tmp_path / "warehouse.png")
         row.get_by_role("link", name="Last run").click()
         inside = page.frame_locator("iframe").get_by_text(ran.id).first

@@ -209,7 +209,7 @@ def test_the_pages_of_the_warehouse_are_served(viewer, monkeypatch: pytest.Monke
 
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "undesa_stock" in page.text
-    assert "never ran" in page.text
+    assert "never loaded" in page.text
     assert unknown.status_code == 404
     assert "No such candidate" in unknown.text
     assert style.headers["content-type"] == "text/css; charset=utf-8"

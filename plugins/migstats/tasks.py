@@ -66,7 +66,7 @@ def _run(context: Context) -> Run:
 @contextmanager
 def attempt_of(context: Context, source_id: str, step: str, slice_id: str | None = None) -> Iterator[Tally]:
     """The attempt of a task at a step of the pipeline, kept in the warehouse and measured."""
-    number = int(getattr(context["ti"], "try_number", None) or 1)
+    number = int(getattr(context.get("ti"), "try_number", None) or 1)
     run, url = _run(context), warehouse_url()
     with metrics.step(source_id, step), attempt(url, run, source_id, step, slice_id, number=number) as tally:
         yield tally
