@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from pathlib import Path
@@ -32,9 +33,10 @@ def plot(target: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(9, 4.5), layout="constrained")
     left = [0.0] * len(names)
     for sex, label, colour in (("F", "women", "#7b3f8c"), ("M", "men", "#2f7f79")):
-        values = [next((v or 0 for name, s, v in rows if (name, s) == (n, sex)), 0) for n in names]
-        axes.barh(names, [v / 1000 for v in values], left=left, label=label, color=colour)
-        left = [a + v / 1000 for a, v in zip(left, values, strict=True)]
+        found = {name: value / 1000 for name, s, value in rows if s == sex and value is not None}
+        # What is missing is a gap, not a bar of nought.
+        axes.barh(names, [found.get(n, math.nan) for n in names], left=left, label=label, color=colour)
+        left = [a + found.get(n, 0.0) for a, n in zip(left, names, strict=True)]
     axes.set_xlabel("thousand persons · source: UN DESA, International Migrant Stock 2024, from bi.migrant_stock")
     axes.set_title("International migrants in the programme countries, mid-2024", loc="left")
     axes.legend(frameon=False)

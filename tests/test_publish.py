@@ -231,3 +231,16 @@ def test_every_column_of_bi_has_a_comment_and_a_plain_type(warehouse_url: str) -
             "AND obj_description(oid, 'pg_class') IS NULL"
         ).fetchall()
     assert bare == []
+
+
+def test_what_is_missing_is_a_gap_in_every_view_and_never_nought(warehouse_url: str, sources: list[Source]) -> None:
+    """B03: a chart of a tool shows NULL as a gap, and the sum of what is missing is missing."""
+    rows = [{"OBS_VALUE": ":", "OBS_STATUS": ""}, {"REF_AREA": "SRB", "OBS_VALUE": "0"}]
+    load_and_publish(warehouse_url, sources[0], rows)
+    with warehouse.connect(warehouse_url) as connection:
+        for view in ("bi.fact_observation", "bi.migrant_stock", "bi.fact_without_overrides"):
+            query = (
+                f"SELECT ref_area, max(published_value) AS shown, sum(value) AS total FROM {view} GROUP BY 1 ORDER BY 1"
+            )
+            found = [tuple(row.values()) for row in connection.execute(query).fetchall()]
+            assert found == [("MAR", None, None), ("SRB", 0, 0)], view
