@@ -19,6 +19,7 @@ import pytest
 import toy
 
 from migstats import ledger, pipeline, publish, warehouse
+from migstats import postgres as server
 from migstats.errors import MigstatsError
 from migstats.source import folder_of, plan, read_source
 
@@ -179,10 +180,23 @@ POINTS = (
 ONCE_A_STEP = ("land.stored", "read.tables_written", "check.kept", "gate.kept", "load.written", "publish.staged")
 
 
-@pytest.fixture(scope="module")
-def undisturbed() -> dict[str, list[str]]:
-    """What a run that nothing disturbs gives; the first test fills it."""
-    return {}
+#: What a run that nothing disturbs gives; made once by each process that runs these tests.
+UNDISTURBED: dict[str, list[str]] = {}
+
+
+@pytest.fixture
+def undisturbed(
+    postgres: server.Server, _template: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, list[str]]:
+    """What a run that nothing disturbs gives, in a database and a lake of its own."""
+    if not UNDISTURBED:
+        server.create_database(postgres, "undisturbed", template=_template)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("MIGSTATS_LAKE", str(home / "undisturbed" / "lake"))
+            elsewhere.setenv("MIGSTATS_DATA_DOCS", str(home / "undisturbed" / "docs"))
+            assert attempt(postgres.url("undisturbed")) == 0
+        UNDISTURBED.update(dump(postgres.url("undisturbed")))
+    return UNDISTURBED
 
 
 def test_the_points_that_are_named_are_those_that_a_run_reaches(
@@ -191,7 +205,7 @@ def test_the_points_that_are_named_are_those_that_a_run_reaches(
     trace = home / "trace"
     assert attempt(warehouse_url, trace=trace) == 0
     assert sorted(set(trace.read_text("utf-8").split())) == sorted(POINTS)
-    undisturbed.update(dump(warehouse_url))
+    assert dump(warehouse_url) == undisturbed
 
 
 @pytest.mark.parametrize(
@@ -206,7 +220,6 @@ def test_the_points_that_are_named_are_those_that_a_run_reaches(
 def test_a_run_that_is_killed_and_runs_again_gives_the_same(
     warehouse_url: str, home: Path, undisturbed: dict[str, list[str]], point: str, number: signal.Signals
 ) -> None:
-    assert undisturbed, "the test before gives what is compared with"
     assert attempt(warehouse_url, f"{point}={number.name}") == -number
     assert attempt(warehouse_url) == 0
     assert dump(warehouse_url) == undisturbed
@@ -233,7 +246,6 @@ IN_DATABASE = [p for p in POINTS if p.startswith(("gate.", "load.", "publish."))
 def test_a_backend_that_is_terminated_leaves_nothing(
     warehouse_url: str, home: Path, undisturbed: dict[str, list[str]], point: str
 ) -> None:
-    assert undisturbed
     name = warehouse_url.rpartition("/")[2]
     script = home / "terminate.py"
     script.write_text(
@@ -254,10 +266,8 @@ def test_a_server_that_is_stopped_at_once_and_started_again_loses_nothing_commit
     postgres: object, warehouse_url: str, home: Path, undisturbed: dict[str, list[str]]
 ) -> None:
     """Durable as in production: a server of its own, since the tests' one trades safety for speed."""
-    from migstats import postgres as server
     from migstats.process import free_port
 
-    assert undisturbed
     shared = Path(tempfile.gettempdir()).resolve()
     for folder in (home, *home.parents):  # PostgreSQL may run as another user, who has to get there
         if folder.is_relative_to(shared) and folder != shared:
@@ -284,7 +294,6 @@ def test_a_server_that_is_stopped_at_once_and_started_again_loses_nothing_commit
 def test_a_full_disk_is_said_and_nothing_is_lost_when_space_returns(
     warehouse_url: str, home: Path, undisturbed: dict[str, list[str]], point: str
 ) -> None:
-    assert undisturbed
     small = home / "small"
     small.mkdir()
     mounted = subprocess.run(
@@ -309,7 +318,6 @@ def test_a_full_disk_is_said_and_nothing_is_lost_when_space_returns(
 def test_two_runs_at_once_write_the_facts_once(
     warehouse_url: str, home: Path, undisturbed: dict[str, list[str]]
 ) -> None:
-    assert undisturbed
     environment = {k: v for k, v in os.environ.items() if k.startswith("MIGSTATS_")}
     both = [FORKS.Process(target=work, args=(warehouse_url, environment)) for _ in range(2)]
     for one in both:
