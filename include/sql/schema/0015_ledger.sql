@@ -97,36 +97,7 @@ ALTER TABLE ops.load_landing ADD COLUMN content_sha256 text;
 
 COMMENT ON COLUMN ops.load_landing.content_sha256 IS 'Hash of what the landing says; NULL for what was loaded before';
 
--- A load is one that is in the ledger of loads: a rejected candidate was not loaded.
-CREATE OR REPLACE VIEW ops.load_summary AS
-SELECT DISTINCT ON (o.source)
-    o.source,
-    o.snapshots,
-    o.landed,
-    o.loaded,
-    o.unchanged,
-    o.quarantined,
-    o.explained,
-    o.seconds,
-    v.vintage_id AS vintage,
-    v.released_at,
-    v.release,
-    o.status AS outcome,
-    o.at
-FROM ops.outcome AS o
-LEFT JOIN LATERAL (
-    SELECT
-        vintage.vintage_id,
-        vintage.released_at,
-        vintage.release
-    FROM ops.vintage
-    WHERE vintage.source = o.source
-    ORDER BY vintage.released_at DESC, vintage.vintage_id DESC
-    LIMIT 1
-) AS v ON TRUE
-WHERE o.step = 'load' AND o.load_id IS NOT NULL
-ORDER BY o.source ASC, o.outcome_id DESC;
-
+-- What can be added up, and what cannot.
 COMMENT ON COLUMN bi.fact_observation.value IS
 'The figure where SUM over one indicator and year counts nothing twice; NULL on totals, shares and rates, and where there is no figure';
 COMMENT ON COLUMN bi.fact_observation.is_total IS
