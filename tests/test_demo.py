@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -9,9 +10,11 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections import namedtuple
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import toy
@@ -57,6 +60,35 @@ def test_a_nearly_full_disk_is_refused_before_anything_starts(tmp_path: Path, mo
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10**10, 0, 10**9))
     with pytest.raises(ConfigurationError, match=r"1\.00 GB are free .* needs 1\.5 GB"):
         services.prepare(tmp_path / "var")
+
+
+def test_two_that_begin_at_the_same_moment_both_find_the_state_folder_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "run" / "state"
+    made = Path.mkdir
+
+    def after_the_other(folder: Path, *given: Any, **named: Any) -> None:
+        if folder == state:
+            monkeypatch.setattr(Path, "mkdir", made)
+            services.prepare(state)
+        made(folder, *given, **named)
+
+    monkeypatch.setattr(Path, "mkdir", after_the_other)
+    services.prepare(state)
+    assert stat.S_IMODE(state.stat().st_mode) == 0o755
+    assert (state / "airflow").is_dir()
+
+
+def test_a_holder_that_has_not_said_who_it_is_yet_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "demo.lock"
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        writing = threading.Timer(0.2, file.write_text, ("4711",))
+        writing.start()
+        with pytest.raises(ConfigurationError, match="process 4711"), services.exclusive(tmp_path):
+            raise AssertionError("two at once")
+        writing.join()
 
 
 def test_only_one_at_a_time_and_the_other_is_named(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -134,7 +134,7 @@ def write_private(file: Path, text: str) -> None:
 def prepare(state: Path) -> None:
     """Make the state folder. ConfigurationError where it cannot be written or its disk is nearly full."""
     try:
-        if not state.is_dir():
+        with suppress(FileExistsError):  # two that begin at the same moment both see no folder
             state.mkdir(parents=True)
             state.chmod(0o755)  # whatever the umask is: the user of PostgreSQL has to pass through
         (state / "logs").mkdir(exist_ok=True)
@@ -167,7 +167,7 @@ def exclusive(state: Path, *, take_over: bool = False) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            holder = _holder(descriptor)
             os.close(descriptor)
             if time.monotonic() >= deadline:
                 raise ConfigurationError(
@@ -188,6 +188,15 @@ def exclusive(state: Path, *, take_over: bool = False) -> Iterator[None]:
     finally:
         file.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def _holder(descriptor: int) -> str:
+    """The process that holds the lock; empty where it has not written its number within a second."""
+    for _ in range(20):
+        if found := os.pread(descriptor, 32, 0).decode("ascii", "replace").strip():
+            return found
+        time.sleep(0.05)
+    return ""
 
 
 def _is_still(file: Path, descriptor: int) -> bool:
