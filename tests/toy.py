@@ -163,7 +163,7 @@ def land(url: str, source: Source, slice_: Slice, content: bytes, at: dt.datetim
     page = pipeline.Page(sha256=sha, bytes=len(content), part=1, pages=1, retrieved_at=at)
     released = dt.datetime.combine(slice_.released, dt.time(), dt.UTC) if slice_.released else at
     landed = pipeline.Landed(slice=slice_, pages=(page,), released_at=released)
-    pipeline._note_landing(url, landed, "test")
+    pipeline.note_landing(url, landed, "test")
     return pipeline.read(landed, source, folder_of(source.id))
 
 

@@ -192,7 +192,8 @@ def land(slice_: Slice, source: Source, *, run_id: str = "by hand", url: str | N
             warehouse.add_snapshots(connection, snapshots)
     landed = Landed(slice=slice_, pages=tuple(pages), released_at=_released(slice_, envelopes[0], pages[0]))
     reach("land.snapshots_noted")
-    _note_landing(url, landed, run_id)
+    if url is not None:
+        note_landing(url, landed, run_id)
     reach("land.noted")
     return landed
 
@@ -219,10 +220,8 @@ def _ask(
         pause = min(pause * 2, 12 * POLL_SECONDS)
 
 
-def _note_landing(url: str | None, landed: Landed, run_id: str) -> None:
+def note_landing(url: str, landed: Landed, run_id: str) -> None:
     """Note in the ledger that a slice landed whole: it waits to be loaded from now on."""
-    if url is None:
-        return
     key = landed.slice.model_dump(include={"source", "dataset", "slice", "release"})
     with warehouse.connect(url) as connection:
         warehouse.execute(

@@ -1,0 +1,34 @@
+"""`make bench` measures what the tasks call: the same comparison, on few rows, has to run through."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+pytestmark = pytest.mark.database
+
+
+def test_the_benchmark_runs_through_and_names_each_goal(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    few = ["--rows", "3000", "--rounds", "1", "--held", "2", "--without-peers", "--json", str(figures)]
+    command = [sys.executable, "-m", "benchmarks", *few]
+    done = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(figures.read_text())
+    assert [goal["what"] for goal in found["goals"]] == [
+        "first load, peak memory",
+        "load, against a server-side COPY into bare tables",
+        "load, against the same COPY with its keys",
+        "unchanged, same bytes",
+        "unchanged, other bytes",
+        "1 % changed of 3,000 against 6,000 held",
+        "Great Expectations, every suite",
+        "parse of all DAG files, against import airflow.sdk",
+    ]
+    assert all(goal["found"] > 0 for goal in found["goals"])
