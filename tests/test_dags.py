@@ -112,14 +112,48 @@ def test_a_backfilled_run_takes_the_slices_of_its_year() -> None:
     assert {p["year"] for p in planned} == {2021}
 
 
-@pytest.mark.parametrize(
-    ("source", "date"), [("unhcr_population", dt.datetime(2021, 11, 20, 4, 40, tzinfo=dt.UTC)), ("worldbank_wdi", TICK)]
-)
-def test_a_backfilled_run_without_slices_of_its_own_is_skipped(source: str, date: dt.datetime) -> None:
+@pytest.mark.usefixtures("no_ledger")
+def test_a_backfilled_run_of_a_source_without_years_is_skipped() -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
-    with pytest.raises(AirflowSkipException):
-        tasks.plan(source, context(source, run_type="backfill", date=date))
+    with pytest.raises(AirflowSkipException, match="the slices of worldbank_wdi are not dated"):
+        tasks.plan("worldbank_wdi", context("worldbank_wdi", run_type="backfill", date=TICK))
+
+
+@pytest.mark.database
+def test_the_first_run_of_a_backfill_that_asks_for_a_year_takes_it_wherever_the_range_begins(
+    warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    monkeypatch.setattr(tasks, "warehouse_url", lambda: warehouse_url)
+
+    def plan(month: int, year: int = 2021, kind: str = "backfill", **params: object) -> set[int] | str:
+        date = dt.datetime(year, month, 20, 4, 40, tzinfo=dt.UTC)
+        run_id = f"{kind}__{date}{params or ''}"
+        run = {**context("unhcr_population", run_type=kind, date=date, **params), "run_id": run_id}
+        try:
+            return {p["year"] for p in tasks.plan("unhcr_population", run)}
+        except AirflowSkipException as skipped:
+            return str(skipped)
+
+    taken = (
+        "the slices of 2021 came with ingest_unhcr_population/backfill__2021-11-20 04:40:00+00:00 of the same backfill"
+    )
+    assert plan(11) == {2021}
+    assert plan(12) == taken
+    assert plan(1) == taken
+    assert plan(11) == {2021}, "cleared, it takes its year again"
+    assert plan(12) == taken
+    assert plan(3, year=2022) == {2022}
+    assert plan(12, datasets=["pairs"]) == {2021}, "another form is another backfill"
+    assert len(plan(12, kind="manual")) > 2
+    with warehouse.connect(warehouse_url) as connection:
+        found = connection.execute(
+            "SELECT status, message FROM ops.outcome WHERE step = 'plan' ORDER BY 1, 2"
+        ).fetchall()
+    assert [row["status"] for row in found] == ["done"] * 5 + ["skip"] * 3
+    assert {row["message"] for row in found if row["status"] == "skip"} == {taken}
 
 
 @pytest.mark.usefixtures("no_ledger")

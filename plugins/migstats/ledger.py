@@ -132,6 +132,13 @@ def _lose(connection: warehouse.Connection, row: Mapping[str, Any]) -> None:
     )
 
 
+def year_taken(url: str, attempt_id: int) -> str | None:
+    """The other run of the same backfill that has taken the slices of the year that this attempt plans."""
+    with warehouse.connect(url) as connection:
+        found = warehouse.rows(connection, "load/year_taken", {"attempt_id": attempt_id})
+    return found[0]["run_id"] if found else None
+
+
 def close_lost(url: str) -> int:
     """Give an outcome to the attempts that were killed and that no later attempt missed; how many they were."""
     now = dt.datetime.now(dt.UTC)

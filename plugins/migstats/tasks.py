@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from migstats import metrics, pipeline, settings, vintage
+from migstats import ledger, metrics, pipeline, settings, vintage
 from migstats import publish as publishing
 from migstats.candidate import generations_of
 from migstats.errors import ConfigurationError, PermanentError, RefusedError, SupersededError, ValidationFailedError
@@ -79,38 +79,61 @@ def _run_date(context: Context) -> dt.datetime:
 
 
 def plan(source_id: str, context: Context) -> list[Json]:
-    """The slices of this run: those of the form, or of the year of a backfilled run, or all."""
+    """The slices of this run: those of the form, or of the year of a backfilled run, or all.
+
+    Skips a backfilled run that has none of its own.
+    """
     from airflow.sdk.exceptions import AirflowSkipException
 
     source = _source(source_id)
+    with attempt_of(context, source_id, "plan") as tally:
+        why_none = _why_none(source, context, tally.attempt_id)
+        planned = [] if why_none else _wanted(source, context)
+        tally.status = "skip" if why_none else "done"
+        tally.add(message=why_none or f"{len(planned)} slices")
+    if why_none:
+        raise AirflowSkipException(why_none)
+    # What one task tells another is seen in the UI and kept in Airflow's database: no key or token of a URL goes there.
+    return [{**slice_.model_dump(mode="json", exclude={"parts"}), "url": redact(slice_.url)} for slice_ in planned]
+
+
+def _why_none(source: Source, context: Context, attempt_id: int | None) -> str | None:
+    """Why a run of a backfill has no slices; None where it has.
+
+    The slices of a year belong to one run of a backfill, whatever range it covers: to the first that asks for them.
+    """
+    run = context["dag_run"]
+    if run.run_type != "backfill":
+        return None
+    if all(dataset.dated_by is None for dataset in source.datasets):
+        return f"the slices of {source.id} are not dated: there is nothing to backfill"
+    taken = ledger.year_taken(warehouse_url(), attempt_id) if attempt_id is not None else None
+    if taken is None:
+        return None
+    return f"the slices of {run.logical_date.year} came with {taken} of the same backfill"
+
+
+def _wanted(source: Source, context: Context) -> list[Slice]:
     run, params = context["dag_run"], context["params"]
     years: Sequence[int] = params.get("years") or ()
     today = _run_date(context).date()
     if run.run_type == "backfill":
-        if all(dataset.dated_by is None for dataset in source.datasets):
-            raise AirflowSkipException(f"the slices of {source.id} are not dated: there is nothing to backfill")
         year = run.logical_date.year
-        if not _first_of_year(source.schedule, run.logical_date):
-            raise AirflowSkipException(f"the slices of {year} belong to the first run of that year")
         years, today = [year], dt.date(year + 10, 1, 1)  # the year is asked for by name, not as one that has closed
-    if params.get("replay"):
-        there = [one.slice for one in pipeline.landed_slices(source, url=warehouse_url())]
-        wanted = [one for one in there if not params.get("slices") or one.slice in params["slices"]]
-        if not wanted:
-            raise PermanentError(f"nothing of {source_id} landed that could be read again; run it without `replay`")
-        return [one.model_dump(mode="json") for one in wanted]
-    with attempt_of(context, source_id, "plan") as tally:
-        planned = plan_slices(
-            source,
-            today=today,
-            release=params.get("release"),
-            datasets=params.get("datasets") or (),
-            years=years,
-            slices=params.get("slices") or (),
-        )
-        tally.add(message=f"{len(planned)} slices")
-    # What one task tells another is seen in the UI and kept in Airflow's database: no key or token of a URL goes there.
-    return [{**slice_.model_dump(mode="json", exclude={"parts"}), "url": redact(slice_.url)} for slice_ in planned]
+    datasets, slices = params.get("datasets") or (), params.get("slices") or ()
+    if not params.get("replay"):
+        release = params.get("release")
+        return plan_slices(source, today=today, release=release, datasets=datasets, years=years, slices=slices)
+    wanted = [
+        one.slice
+        for one in pipeline.landed_slices(source, url=warehouse_url())
+        if (not datasets or one.slice.dataset in datasets)
+        and (not years or one.slice.year in years)
+        and (not slices or one.slice.slice in slices)
+    ]
+    if not wanted:
+        raise PermanentError(f"nothing of {source.id} landed that could be read again; run it without `replay`")
+    return wanted
 
 
 def _asked_for(slice_: Slice, source: Source) -> Slice:
@@ -118,13 +141,6 @@ def _asked_for(slice_: Slice, source: Source) -> Slice:
     end_of_runs = dt.date(2100, 12, 31)  # whichever years were open when it was planned
     [again] = plan_slices(source, today=end_of_runs, release=slice_.release or None, slices=[slice_.slice])
     return again
-
-
-def _first_of_year(cron: str | None, tick: dt.datetime) -> bool:
-    """Whether a tick of a schedule is its first in the year, so that yearly slices belong to one run."""
-    from croniter import croniter
-
-    return cron is None or croniter(cron, tick).get_prev(dt.datetime).year < tick.year
 
 
 def _label(context: Context, slice_: Slice) -> None:
