@@ -15,7 +15,7 @@ import pytest
 import toy
 from test_pages import browser, contrast, watched  # noqa: F401 (a fixture)
 
-from migstats import candidate, errors, overview, pages, pipeline, publish, question, warehouse
+from migstats import alerts, candidate, errors, overview, pages, pipeline, publish, question, warehouse
 from migstats.source import Source, folder_of
 from migstats.warehouse import Outcome
 
@@ -107,6 +107,7 @@ def state(*rows: Mapping[str, Any], **differs: Any) -> pages.Overview:
         "declared": [pages.Declared("toy", "Toy", "10 5 * * 2")],
         "wrong": [],
         "sources": rows or [source_row()],
+        "alerts": [],
         "failing": [],
         "decisions": [],
         "quarantine": [],
@@ -349,6 +350,41 @@ def test_what_waits_fails_and_is_in_quarantine_is_told() -> None:
     assert "toy unknown code REF_AREA 17 2 ?? at a /1/2" in text
 
 
+def alert(**differs: Any) -> dict[str, Any]:
+    facts = {
+        "alert_id": 1,
+        "source": "toy",
+        "kind": "late",
+        "message": "a load was due",
+        "since": NOW - dt.timedelta(3),
+    }
+    return {**facts, "silent_until": None, **differs}
+
+
+def test_alerts_that_stand_are_told_and_which_of_them_are_silent() -> None:
+    silent = alert(source="*", kind="failing", message=EVIL, silent_until=NOW + dt.timedelta(hours=1))
+    html = pages.warehouse_page(state(alerts=[alert(), silent]))
+    text = words(html)
+    assert "toy late 2026-11-21 08:30 for 3 days a load was due" in text
+    assert "all sources failing silent until 2026-11-24 09:30 2026-11-21 08:30" in text
+    assert "<script" not in html
+    assert "No alert stands." in words(pages.warehouse_page(state()))
+
+
+@pytest.mark.parametrize("status", ["done", "skip", "refused", "failed"])
+def test_every_outcome_of_the_ledger_is_shown(status: str) -> None:
+    assert f"{status} load," in words(pages.warehouse_page(state(source_row(status=status))))
+
+
+@pytest.mark.database
+def test_the_page_has_what_the_alerts_found(warehouse_url: str, source: Source) -> None:
+    alerts.look(warehouse_url, now=NOW)
+    told = overview.of_warehouse(warehouse_url, now=NOW).alerts
+    assert {(row["source"], row["kind"]) for row in told} == {
+        (name, "late") for name in ("eurostat_migr", "undesa_stock", "unhcr_population", "worldbank_wdi")
+    }
+
+
 def test_a_declaration_that_cannot_be_read_is_told() -> None:
     assert "sources/x/source.yaml: id: missing" in words(
         pages.warehouse_page(state(wrong=["sources/x/source.yaml: id: missing"]))
@@ -581,6 +617,7 @@ def site() -> Iterator[str]:
                     failing=[{**failing, "error_class": "DriftError", "message": failed["message"], "run_id": "x/y"}],
                     decisions=[waits],
                     notices=[warning],
+                    alerts=[alert(message=EVIL), alert(kind="slow", silent_until=NOW)],
                     quarantine=[quarantined(suggestion=EVIL)],
                 )
             ),

@@ -51,6 +51,7 @@ def of_warehouse(url: str, *, now: dt.datetime) -> pages.Overview:
             declared=[pages.Declared(s.id, s.title, s.schedule, s.grace) for s in sources.values()],
             wrong=list(wrong.values()),
             sources=rows,
+            alerts=warehouse.rows(connection, "alerts/standing"),
             failing=warehouse.rows(connection, "report/failing", {"source": None}),
             decisions=warehouse.rows(connection, "report/open_decisions"),
             quarantine=warehouse.rows(connection, "report/quarantine"),

@@ -42,6 +42,7 @@ class Status:
 OUTCOMES: Final = {
     "done": Status("done", "passed"),
     "skip": Status("skip", "noted"),
+    "refused": Status("refused", "warning"),
     "failed": Status("failed", "stopped"),
 }
 
@@ -106,6 +107,8 @@ class Overview:
     #: Declarations that cannot be read: folder and what is wrong.
     wrong: Sequence[str]
     sources: Sequence[Row]
+    #: What stands, told or held back by a silence.
+    alerts: Sequence[Row]
     failing: Sequence[Row]
     decisions: Sequence[Row]
     quarantine: Sequence[Row]
@@ -116,7 +119,7 @@ class Overview:
 
 
 def warehouse_page(overview: Overview) -> str:
-    """The page of the warehouse: warnings, one row per source, then what fails, then the quarantine."""
+    """The page of the warehouse: warnings, one row per source, then alerts, what fails, the quarantine."""
     declared = {source.id: source for source in overview.declared}
     lines = []
     for row in overview.sources:
