@@ -151,11 +151,10 @@ def reordered(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def revised(table: pl.DataFrame, seed: int, share: float = 0.01) -> pl.DataFrame:
-    """The same records with another figure in a share of them."""
-    chosen = np.random.default_rng(1000 + seed).random(table.height) < share
-    return table.with_columns(
-        OBS_VALUE=pl.when(pl.Series(chosen)).then(pl.col("OBS_VALUE") + 1 + seed).otherwise("OBS_VALUE")
-    )
+    """The same records with another figure in a share of them: in totals and in the males that they count."""
+    cell = pl.struct("geo", "citizen", "age", "TIME_PERIOD").hash(1000 + seed) % 100_000 < round(share * 150_000)
+    chosen = cell & pl.col("sex").is_in(["M", "T"])
+    return table.with_columns(OBS_VALUE=pl.when(chosen).then(pl.col("OBS_VALUE") + 1).otherwise("OBS_VALUE"))
 
 
 def landings(files: list[Path], block: str, sha_of: Iterator[str], hours: int) -> list[Landed]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+import toy
 
-from migstats import gate, local, pipeline, vintage
+from migstats import gate, local, pipeline
+from migstats.comparison import Comparison, Figures
 from migstats.errors import DeclarationError
-from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, series_id
+from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, series_id, time_id
 from migstats.rules import Finding, Golden, Limit, Policy, Rules, read_golden, read_lists, read_rules
 from migstats.source import folder_of, read_sources
 
@@ -38,6 +41,20 @@ def frame(rows: Sequence[Row]) -> pl.DataFrame:
     return pl.DataFrame(filled, schema=schema)
 
 
+def compared(candidate: pl.DataFrame, accepted: pl.DataFrame) -> Comparison:
+    """Two frames of figures with all their dimensions, as the gate compares them."""
+
+    def side(table: pl.DataFrame) -> Figures:
+        codes = pl.Series("time_id", [time_id(period) for period in table["time_period"]], dtype=pl.Int32)
+        return Figures(table.select("series_id", codes, "value"), table.select("series_id", *SERIES_DIMENSIONS))
+
+    return Comparison.of(side(candidate), side(accepted))
+
+
+def judge(candidate: pl.DataFrame, accepted: pl.DataFrame, *given: Any, release: str) -> tuple[Finding, ...]:
+    return gate.judge(compared(candidate, accepted), *given, release=release)
+
+
 def grid(**changes: float | None) -> pl.DataFrame:
     """Eleven areas and three years; `changes` (MAR2020=5) say what differs, None takes a figure away."""
     rows = []
@@ -58,7 +75,7 @@ def every(factor: float) -> pl.DataFrame:
 def found(
     candidate: pl.DataFrame, accepted: pl.DataFrame, rules: Rules | None = None, **more: object
 ) -> set[tuple[str, str]]:
-    findings = gate.judge(candidate, accepted, rules or Rules(), more.get("golden", ()), LISTS, release="")  # type: ignore[arg-type]
+    findings = judge(candidate, accepted, rules or Rules(), more.get("golden", ()), LISTS, release="")  # type: ignore[arg-type]
     return {(f.kind, f.severity) for f in findings}
 
 
@@ -164,7 +181,7 @@ HOLES: Mapping[str, tuple[pl.DataFrame, str, str]] = {
 @pytest.mark.parametrize("name", HOLES)
 def test_what_is_wrong_with_a_part_is_held_and_named(name: str) -> None:
     candidate, kind, scope = HOLES[name]
-    findings = gate.judge(candidate, LARGE, Rules(), (), LISTS, release="")
+    findings = judge(candidate, LARGE, Rules(), (), LISTS, release="")
     held = [f for f in findings if f.severity == "breach"]
     assert any(f.kind == kind and scope in f.scope for f in held), [(f.kind, f.scope) for f in held]
     assert all(f.size is not None and f.size > 0 for f in held)
@@ -180,7 +197,7 @@ def test_a_revision_of_a_tenth_everywhere_holds_nothing() -> None:
     candidate = revised.join(total, on=["indicator", "ref_area", "time_period"], how="left").with_columns(
         value=pl.when(parts).then(VALUE).otherwise("of")
     )
-    held = gate.judge(candidate.drop("of"), LARGE, Rules(changed_share=limit(1)), (), LISTS, release="")
+    held = judge(candidate.drop("of"), LARGE, Rules(changed_share=limit(1)), (), LISTS, release="")
     assert [f for f in held if f.severity == "breach"] == []
 
 
@@ -195,14 +212,14 @@ def test_of_a_block_in_two_units_the_half_that_changed_is_named() -> None:
 
 
 def test_what_is_told_of_an_area_is_not_told_again_of_its_series_and_figures() -> None:
-    findings = gate.judge(where(AREA, VALUE * 1000), LARGE, Rules(), (), LISTS, release="")
+    findings = judge(where(AREA, VALUE * 1000), LARGE, Rules(), (), LISTS, release="")
     assert {(f.kind, f.scope) for f in findings if f.severity == "breach"} == {
         ("scale", f"indicator={indicator} ref_area={COUNTRIES[20]}") for indicator in ("MIG_STOCK", "POP", "REFUGEES")
     }
 
 
 def test_of_a_code_that_is_gone_its_periods_and_series_are_not_told() -> None:
-    findings = gate.judge(LARGE.filter(~AREA), LARGE, Rules(), (), LISTS, release="")
+    findings = judge(LARGE.filter(~AREA), LARGE, Rules(), (), LISTS, release="")
     assert [f.scope for f in findings if f.severity == "breach"] == ["all", f"ref_area={COUNTRIES[20]}"]
 
 
@@ -258,9 +275,7 @@ def test_a_golden_figure_says_what_a_candidate_of_its_release_has_to_say(known: 
 def test_a_golden_figure_that_was_there_and_is_gone_is_held_with_its_citation() -> None:
     key = (("indicator", "MIG_STOCK"), ("ref_area", "MAR"), ("counterpart_basis", "origin"))
     golden = [Golden(key, "", "2020", 10_740, cited="stock.xlsx Table 1!F9")]
-    [gone] = [
-        f for f in gate.judge(grid(MAR2020=None), grid(), Rules(), golden, LISTS, release="") if f.kind == "golden"
-    ]
+    [gone] = [f for f in judge(grid(MAR2020=None), grid(), Rules(), golden, LISTS, release="") if f.kind == "golden"]
     assert gone.message == (
         "golden figure indicator=MIG_STOCK ref_area=MAR counterpart_basis=origin of 2020 is gone, known is 10,740 "
         "(stock.xlsx Table 1!F9)"
@@ -377,7 +392,7 @@ def test_parts_make_up_their_total_within_the_rounding(rows: Sequence[Row], wron
 def test_a_few_totals_that_never_added_up_are_told_and_do_not_stop_a_source() -> None:
     rows = [{**row, "ref_area": f"MAR{n}"} for n in range(200) for row in SEXES]
     candidate = frame(changed(rows, 1, value=50.0))
-    findings = gate.judge(candidate, candidate.clear(), Rules(), (), LISTS, release="")
+    findings = judge(candidate, candidate.clear(), Rules(), (), LISTS, release="")
     assert {(f.kind, f.severity) for f in findings} == {("additivity", "notice")}
     assert findings[0].found == "0.50%"
 
@@ -396,7 +411,7 @@ def test_ages_are_judged_by_the_finer_and_by_the_broader_bands_that_stand_beside
 
 
 def told(candidate: pl.DataFrame, accepted: pl.DataFrame, kind: str, **differs: Limit) -> list[Finding]:
-    findings = gate.judge(candidate, accepted, Rules(**differs), (), LISTS, release="")  # type: ignore[arg-type]
+    findings = judge(candidate, accepted, Rules(**differs), (), LISTS, release="")  # type: ignore[arg-type]
     return [f for f in findings if f.kind == kind]
 
 
@@ -463,7 +478,7 @@ def test_persons_of_unknown_origin_do_not_vanish_while_their_total_stays() -> No
 def test_of_many_findings_the_rest_is_counted() -> None:
     rules = Rules(most_findings=limit(3), deleted_share=limit(1))
     candidate = grid(**{f"{a}{y}": None for a in AREAS[:8] for y in YEARS})
-    coverage = [f for f in gate.judge(candidate, grid(), rules, (), LISTS, release="") if f.kind == "coverage"]
+    coverage = [f for f in judge(candidate, grid(), rules, (), LISTS, release="") if f.kind == "coverage"]
     assert [f.severity for f in coverage] == ["breach"] * 4
     assert coverage[-1].message == "5 more of kind coverage"
 
@@ -471,14 +486,14 @@ def test_of_many_findings_the_rest_is_counted() -> None:
 def test_findings_are_the_same_in_whatever_order_figures_come() -> None:
     candidate = BREACHES["one figure is ten times what it was"][0]
     told: set[tuple[Finding, ...]] = {
-        gate.judge(candidate.sample(fraction=1, shuffle=True, seed=n), grid(), Rules(), (), LISTS, release="")
+        judge(candidate.sample(fraction=1, shuffle=True, seed=n), grid(), Rules(), (), LISTS, release="")
         for n in range(4)
     }
     assert len(told) == 1
 
 
 def test_the_largest_differences_are_shown_with_both_sides() -> None:
-    shown = gate.largest(grid(MAR2020=107_400, NPL2010=None), grid(), 2)
+    shown = gate.largest(compared(grid(MAR2020=107_400, NPL2010=None), grid()), 2)
     assert shown.rows() == [
         ("indicator=MIG_STOCK ref_area=MAR counterpart_basis=origin", "2020", 10_740.0, 107_400.0),
         ("indicator=MIG_STOCK ref_area=NPL counterpart_basis=origin", "2010", 20_740.0, None),
@@ -515,14 +530,12 @@ DESA = {
 }
 
 
-def edition(payloads: Path, release: str) -> pl.DataFrame:
+def edition(payloads: Path, release: str) -> Figures:
     """The figures by destination of a real edition."""
     source, folder = read_sources()["undesa_stock"], folder_of("undesa_stock")
     file = payloads / "un_desa" / DESA[release]
     done = local.read_file(file, source, "destination", folder, today=dt.date(2026, 1, 1))
-    series = pl.from_arrow(done.series)
-    assert isinstance(series, pl.DataFrame)
-    return vintage._described(vintage._plain(done.facts), series)
+    return toy.figures(done.facts, done.series)
 
 
 @pytest.mark.payloads
@@ -547,8 +560,8 @@ def test_a_real_edition_after_another_asks_what_a_person_can_answer(
     folder = folder_of("undesa_stock")
     was, now = edition(payloads, older), edition(payloads, newer)
     rules, golden = read_rules(folder), read_golden(folder)
-    assert gate.judge(was, was.clear(), rules, golden, LISTS, release=older) == ()
-    findings = gate.judge(now, was, rules, golden, LISTS, release=newer)
+    assert gate.judge(toy.alone(was), rules, golden, LISTS, release=older) == ()
+    findings = gate.judge(Comparison.of(now, was), rules, golden, LISTS, release=newer)
     found = [
         f"jump {f.place.split('ref_area=')[1][:3]} {f.time_period}" if f.kind == "jump" else f.scope
         for f in findings
@@ -564,8 +577,8 @@ def test_between_real_editions_the_gate_finds_what_a_statistician_would_ask_abou
     folder = folder_of("undesa_stock")
     rules, golden = read_rules(folder), read_golden(folder)
     older, newer = edition(payloads, "2020"), edition(payloads, "2024")
-    assert gate.judge(newer, newer.clear(), rules, golden, LISTS, release="2024") == ()
-    findings = gate.judge(newer, older, rules, golden, LISTS, release="2024")
+    assert gate.judge(toy.alone(newer), rules, golden, LISTS, release="2024") == ()
+    findings = gate.judge(Comparison.of(newer, older), rules, golden, LISTS, release="2024")
     assert {f.kind for f in findings if f.severity == "breach"} == {"coverage", "jump"}
     first = next(f for f in findings if f.kind == "jump")
     assert ("ref_area=SRB" in first.place, first.time_period, first.was, first.now) == (True, "1990", 52557, 566091)

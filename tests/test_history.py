@@ -476,3 +476,26 @@ def test_a_gap_in_what_was_known_is_measured(warehouse_url: str, source: Source)
         **dict.fromkeys(overlaps(warehouse_url), 0),
         "states_minus_known": 2,  # of the editions of 2019 and of 2020
     }
+
+
+def test_the_measures_find_what_the_database_would_have_refused(warehouse_url: str, source: Source) -> None:
+    """Each of the two promises of the database is taken away, broken, and seen to be broken."""
+    rows = [{"REF_AREA": area, "TIME_PERIOD": "2020"} for area in ("MAR", "NPL", "SRB")]
+    toy.load(warehouse_url, source, toy.read(warehouse_url, source, toy.SLICES[0], rows, release="2019"))
+    assert set(overlaps(warehouse_url).values()) == {0}
+    with warehouse.connect(warehouse_url) as connection:
+        [index] = connection.execute(
+            "SELECT indexrelid::regclass::text AS name FROM pg_index "
+            "WHERE indrelid = 'core.observation'::regclass AND indisunique"
+        ).fetchall()
+        connection.execute(f"DROP INDEX {index['name']}")
+        connection.execute("INSERT INTO core.observation SELECT * FROM core.observation LIMIT 2")
+    found = overlaps(warehouse_url)
+    assert found["duplicate_current_keys"] == 2
+    with warehouse.connect(warehouse_url) as connection:
+        connection.execute("ALTER TABLE core.observation DROP CONSTRAINT known_in_order")
+        connection.execute(
+            "UPDATE core.observation SET known_to = known_from - interval '1 day', vintage_to = vintage_from, "
+            "end_reason = 'revised'"
+        )
+    assert overlaps(warehouse_url)["known_ranges_reversed"] == 5

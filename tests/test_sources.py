@@ -10,8 +10,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import toy
 
-from migstats import gate, local, pipeline, settings, vintage
+from migstats import gate, local, pipeline, settings
+from migstats.comparison import Comparison, Figures
 from migstats.harmonise import harmonise, read_codes, wide
 from migstats.readers import reader_for
 from migstats.replay import answer
@@ -78,12 +80,8 @@ def test_a_first_load_of_the_samples_holds_nothing(slices) -> None:
     folder, lists = folder_of(source.id), read_lists(pipeline.concepts())
     rules, golden = read_rules(folder), read_golden(folder)
     for release in {release for release, *_ in parts}:
-        figures = pl.concat(
-            vintage._described(vintage._plain(done.facts), pl.from_arrow(done.series))
-            for edition, _, _, done in parts
-            if edition == release
-        )
-        findings = gate.judge(figures, figures.clear(), rules, golden, lists, release=release)
+        own = [toy.figures(done.facts, done.series) for edition, _, _, done in parts if edition == release]
+        findings = gate.judge(toy.alone(Figures.concat(own)), rules, golden, lists, release=release)
         assert [f for f in findings if f.severity == "breach"] == []
         assert len(findings) <= 25
 
@@ -147,14 +145,12 @@ def test_the_gate_compares_each_golden_figure(source_id: str, payloads: Path) ->
     ):
         [path, *_] = payloads.rglob(Path(file).name)
         done = local.read_file(path, source, dataset_id, folder_of(source_id), today=dt.date(2026, 11, 24))
-        series = pl.from_arrow(done.series)
-        assert isinstance(series, pl.DataFrame)
-        figures = vintage._described(vintage._plain(done.facts), series)
+        figures = toy.alone(toy.figures(done.facts, done.series))
         own = [g for g in known if g.cited.startswith(f"{file} ") and g.release == release]
         other = [replace(g, value=1.0 if g.value is None else g.value + 1) for g in own]
 
-        def held(golden: list[Golden], figures: pl.DataFrame = figures, release: str = release) -> list[str]:
-            found = gate.judge(figures, figures.clear(), Rules(), golden, lists, release=release)
+        def held(golden: list[Golden], figures: Comparison = figures, release: str = release) -> list[str]:
+            found = gate.judge(figures, Rules(), golden, lists, release=release)
             return [f.message for f in found if f.kind == "golden"]
 
         assert held(own) == []

@@ -8,9 +8,12 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from migstats import lake, pipeline, vintage, warehouse
+from migstats.comparison import Comparison, Figures
 from migstats.source import Slice, Source, folder_of, read_source
 
 #: Columns of a payload, and what a row holds where it does not say otherwise.
@@ -165,6 +168,17 @@ def land(url: str, source: Source, slice_: Slice, content: bytes, at: dt.datetim
     landed = pipeline.Landed(slice=slice_, pages=(page,), released_at=released)
     pipeline.note_landing(url, landed, "test")
     return pipeline.read(landed, source, folder_of(source.id))
+
+
+def figures(facts: pa.Table, series: pa.Table) -> Figures:
+    """What was harmonised, as it is compared."""
+    frames = [pl.DataFrame(pl.from_arrow(table)) for table in (facts, series)]
+    return Figures(frames[0].select("series_id", "time_id", "value"), frames[1])
+
+
+def alone(candidate: Figures) -> Comparison:
+    """A candidate where nothing was accepted."""
+    return Comparison.of(candidate, Figures(candidate.facts.clear(), candidate.series.clear()))
 
 
 def landed(url: str, source_id: str) -> pipeline.Landed:

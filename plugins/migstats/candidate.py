@@ -14,6 +14,7 @@ import polars as pl
 
 from migstats import gate, rules, vintage, warehouse
 from migstats.codelists import Folders
+from migstats.comparison import Comparison, Figures
 from migstats.errors import DeclarationError, PermanentError
 from migstats.faultpoint import reach
 from migstats.vintage import Counts, Read
@@ -157,18 +158,18 @@ def _compare(
     its_rules, golden = rules.read_rules(folder), rules.read_golden(folder)
     lists = rules.read_lists(concepts)
     findings: list[rules.Finding] = []
-    standing: dict[tuple[str, str], pl.DataFrame] = {}
+    standing: dict[tuple[str, str], Figures] = {}
     largest = pl.DataFrame()
     for reads in generations:
         now = [vintage.figures(read) for read in reads]
         was = [
-            standing[_slice(read)] if _slice(read) in standing else vintage.accepted_figures(connection, read)
-            for read in reads
+            standing.get(_slice(read)) or vintage.accepted_figures(connection, read, own.series)
+            for read, own in zip(reads, now, strict=True)
         ]
         standing |= {_slice(read): figures for read, figures in zip(reads, now, strict=True)}
-        candidate, accepted = pl.concat(now), pl.concat(was)
-        findings += gate.judge(candidate, accepted, its_rules, golden, lists, release=reads[0].release)
-        largest = gate.largest(candidate, accepted, LARGEST)
+        compared = Comparison.of(Figures.concat(now), Figures.concat(was))
+        findings += gate.judge(compared, its_rules, golden, lists, release=reads[0].release)
+        largest = gate.largest(compared, LARGEST)
     return findings, largest
 
 

@@ -1,8 +1,8 @@
 """The gate: what a candidate says against what was accepted last, by rules with an owner and a reason.
 
-Candidate and accepted are frames with series_id, SERIES_DIMENSIONS, time_period (texts), value (double, null where
-there is none) and obs_status; one row a figure. Nothing was accepted before a first load: then only what a candidate
-says by itself is judged (golden figures, sums, jumps from one period to the next).
+Figures are rows of series and period (their numbers in the comparison) and value (null where there is none). Nothing
+was accepted before a first load: then only what a candidate says by itself is judged (golden figures, sums, jumps from
+one period to the next).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 import polars as pl
 
 from migstats import sums
+from migstats.comparison import KEY, Comparison
 from migstats.observation import DEFAULTS, SERIES_DIMENSIONS
 from migstats.rules import KINDS, THE_REST, Finding, Golden, Limit, Lists, Rules, Severity, place, the_rest
 
@@ -36,23 +37,15 @@ _PATTERN: Final = 3
 #: Steps from which on a series has a usual one.
 _STEPS: Final = 4
 
-_KEY: Final = ["series_id", "time_period"]
-
 
 def judge(
-    candidate: pl.DataFrame,
-    accepted: pl.DataFrame,
-    rules: Rules,
-    golden: Sequence[Golden],
-    lists: Lists,
-    *,
-    release: str,
+    compared: Comparison, rules: Rules, golden: Sequence[Golden], lists: Lists, *, release: str
 ) -> tuple[Finding, ...]:
     """Findings about a candidate, in the order of KINDS, breaches first; beyond `most_findings` of a kind the rest is
     counted.
     """
     found: dict[str, list[Finding]] = {kind: [] for kind in KINDS}
-    for finding in _all(candidate, accepted, rules, golden, lists, release):
+    for finding in _all(compared, rules, golden, lists, release):
         found[finding.kind].append(finding)
     most = int(rules.most_findings.limit)
     return tuple(finding for kind in KINDS for finding in _capped(kind, found[kind], most))
@@ -68,48 +61,34 @@ def _capped(kind: str, findings: list[Finding], most: int) -> Iterator[Finding]:
         yield replace(finding, found=str(number), limit=f"{most} are listed", message=message, size=number)
 
 
-def _all(
-    candidate: pl.DataFrame,
-    accepted: pl.DataFrame,
-    rules: Rules,
-    golden: Sequence[Golden],
-    lists: Lists,
-    release: str,
-) -> Iterator[Finding]:
-    now = _series(candidate)
-    was = _series(accepted)
-    fresh = candidate.select("series_id")
-    if accepted.height:
-        both = candidate.select(*_KEY, "value").join(
-            accepted.select(*_KEY, was="value", there=pl.lit(True)), on=_KEY, how="left"
-        )
-        gone = accepted.select(*_KEY, "value").join(candidate.select(_KEY), on=_KEY, how="anti")
-        fresh = both.filter(pl.col("there").is_null() | pl.col("value").ne_missing(pl.col("was"))).select("series_id")
-        yield from _shares(both, gone, accepted.height, rules)
-        yield from _coverage(both, gone, now, was, rules)
-        yield from _upgrades(both, accepted, now, rules)
-    yield from _golden(candidate, accepted, golden, release)
-    yield from sums.of_candidate(candidate, accepted, pl.concat([now, was]), rules, lists)
-    yield from _anomalies(candidate, accepted, fresh.unique(), now, rules, lists)
+def _all(compared: Comparison, rules: Rules, golden: Sequence[Golden], lists: Lists, release: str) -> Iterator[Finding]:
+    if compared.was.height:
+        yield from _shares(compared, rules)
+        yield from _coverage(compared, rules)
+        yield from _upgrades(compared, rules)
+    yield from _golden(compared, golden, release)
+    yield from sums.of_candidate(compared, rules, lists)
+    yield from _self_corridors(compared, rules, lists)
+    yield from _steps(compared, rules)
 
 
-def _shares(both: pl.DataFrame, gone: pl.DataFrame, held: int, rules: Rules) -> Iterator[Finding]:
+def _shares(compared: Comparison, rules: Rules) -> Iterator[Finding]:
     """How many of the accepted figures are gone, changed, no longer there as a value; how many are new."""
-    counted = both.select(
-        added=pl.col("there").is_null().sum(),
+    counted = compared.both.select(
+        added=(~pl.col("there")).sum(),
         changed=(pl.col("there") & pl.col("was").is_not_null() & pl.col("value").is_not_null())
         .and_(pl.col("was") != pl.col("value"))
         .sum(),
         missing=(pl.col("there") & pl.col("was").is_not_null() & pl.col("value").is_null()).sum(),
     ).row(0, named=True)
     said: Iterable[tuple[str, int, Limit, str]] = (
-        ("deleted", gone.height, rules.deleted_share, "of the accepted figures are gone"),
+        ("deleted", compared.gone.height, rules.deleted_share, "of the accepted figures are gone"),
         ("changed", counted["changed"], rules.changed_share, "of the accepted figures have another value"),
         ("added", counted["added"], rules.added_share, "figures are new, against those accepted"),
         ("missing", counted["missing"], rules.missing_share, "of the accepted figures have no value any more"),
     )
     for kind, number, rule, words in said:
-        share = number / held
+        share = number / compared.was.height
         if number:
             severity: Severity = "breach" if share > rule.limit else "notice"
             message = f"{number:,} ({share:.2%}) {words}"
@@ -119,24 +98,23 @@ def _shares(both: pl.DataFrame, gone: pl.DataFrame, held: int, rules: Rules) -> 
 # -- coverage ---------------------------------------------------------------------------------------------------
 
 
-def _coverage(
-    both: pl.DataFrame, gone: pl.DataFrame, now: pl.DataFrame, was: pl.DataFrame, rules: Rules
-) -> Iterator[Finding]:
+def _coverage(compared: Comparison, rules: Rules) -> Iterator[Finding]:
     """What had figures and has none any more: codes, periods, what areas are broken down by, their periods, series.
 
     What is told once is not told again: of an area that is gone its periods and series are not listed.
     """
-    missing = both.filter(pl.col("was").is_not_null() & pl.col("value").is_null())
+    missing = compared.both.filter(pl.col("was").is_not_null() & pl.col("value").is_null())
     lost = pl.concat(
         [
-            gone.select(*_KEY, valued=pl.col("value").is_not_null()),
-            missing.select(*_KEY, valued=pl.lit(value=True)),
+            compared.gone.select(*KEY, valued=pl.col("value").is_not_null()),
+            missing.select(*KEY, valued=pl.lit(value=True)),
         ]
-    ).join(was, on="series_id", how="left")
+    ).join(compared.series, on="series", how="left")
     if not lost.height:
         return
-    kept = both.filter(pl.col("value").is_not_null()).select(_KEY)
-    valued = now.join(kept.select("series_id").unique(), on="series_id", how="semi")
+    now = compared.series_of(compared.now)
+    kept = compared.now.filter(pl.col("value").is_not_null()).select(KEY)
+    valued = compared.series_of(kept)
     told = pl.lit(value=False)
     for dimension in _COVERAGE:
         counts = lost.group_by(code=dimension).agg(figures=pl.col("valued").sum(), listed=pl.len())
@@ -154,19 +132,19 @@ def _coverage(
         without = lost.join(valued, on=pair, how="anti")
         yield from _gone_breakdowns(without, dimension, rules.coverage_lost)
         lost = lost.join(without.select(pair).unique(), on=pair, how="anti")
-    known = kept["time_period"].unique().to_list()
-    periods = lost.filter(~pl.col("time_period").is_in(known))
-    counts = periods.group_by(code="time_period").agg(figures=pl.len())
+    lost = lost.join(compared.periods, on="period", how="left")
+    known = kept["period"].unique().to_list()
+    counts = lost.filter(~pl.col("period").is_in(known)).group_by(code="time_period").agg(figures=pl.len())
     yield from _gone_codes(counts, "time_period", rules.coverage_lost)
-    cell = ["ref_area", "time_period"]
-    lost = lost.filter(pl.col("time_period").is_in(known))
-    still = kept.join(lost.select("time_period").unique(), on="time_period", how="semi")
-    cells = still.join(now.select("series_id", "ref_area"), on="series_id", how="left").select(cell).unique()
+    cell = ["ref_area", "period"]
+    lost = lost.filter(pl.col("period").is_in(known))
+    still = kept.join(lost.select("period").unique(), on="period", how="semi")
+    cells = still.join(now.select("series", "ref_area"), on="series", how="left").select(cell).unique()
     without = lost.join(cells, on=cell, how="anti")
     yield from _gone_cells(without, rules.coverage_lost)
-    ended = lost.join(without, on=_KEY, how="anti").join(valued, on="series_id", how="anti")
-    counts = ended.group_by("series_id").agg(figures=pl.len())
-    series = was.join(counts, on="series_id", how="inner")
+    ended = lost.join(without, on=KEY, how="anti").join(valued, on="series", how="anti")
+    counts = ended.group_by("series").agg(figures=pl.len())
+    series = compared.series.join(counts, on="series", how="inner")
     yield from _gone_series(series, rules.series_lost, rules.most_findings)
 
 
@@ -218,15 +196,10 @@ def _gone_series(lost: pl.DataFrame, rule: Limit, most: Limit) -> Iterator[Findi
         )
 
 
-def _series(figures: pl.DataFrame) -> pl.DataFrame:
-    """series_id and SERIES_DIMENSIONS, once each: texts are made of them, and not of a million figures."""
-    return figures.select("series_id", *SERIES_DIMENSIONS).unique("series_id", keep="any")
-
-
 # -- what upgrades do to figures --------------------------------------------------------------------------------
 
 #: What belongs together, the widest first: what is told of a block is not told again of its areas and series.
-_BLOCK, _AREA, _SERIES = "block", "area", "series_id"
+_BLOCK, _AREA, _SERIES = "block", "area", "series"
 
 
 @dataclass(frozen=True)
@@ -234,52 +207,55 @@ class _Changes:
     """Figures that are there on both sides and differ, and what they are measured against."""
 
     rules: Rules
-    #: series_id, time_period, value, was, log (of the ratio; infinite where one is nought), block, area.
+    compared: Comparison
+    #: series, period, value, was, log (of the ratio; infinite where one is nought), block, area.
     changed: pl.DataFrame
     #: Per series: block, area, and how many figures are there on both sides (n), not nought (nonzero), not nought
     #: before (was_nonzero), or large and not nought (large).
     totals: pl.DataFrame
-    #: series_id, SERIES_DIMENSIONS, block, area, place.
+    #: The series of the comparison with block and area.
     series: pl.DataFrame
 
     def without(self, series: pl.DataFrame) -> _Changes:
-        """Without the figures of these series (a frame with series_id): what is wrong with them was told."""
-        return replace(self, changed=self.changed.join(series, on="series_id", how="anti"))
+        """Without the figures of these series (a frame with `series`): what is wrong with them was told."""
+        return replace(self, changed=self.changed.join(series, on="series", how="anti"))
 
 
-def _upgrades(both: pl.DataFrame, accepted: pl.DataFrame, series: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
+def _upgrades(compared: Comparison, rules: Rules) -> Iterator[Finding]:
     """Other scale, other sign, nought or a shift in time, of blocks, areas and series; and jumps of single figures."""
-    valued = both.filter(pl.col("was").is_not_null() & pl.col("value").is_not_null())
+    valued = compared.both.filter(pl.col("was").is_not_null() & pl.col("value").is_not_null())
     if not valued.height:
         return
-    series = series.with_columns(block=_block(), area=pl.format("indicator={} ref_area={}", "indicator", "ref_area"))
+    series = compared.series.with_columns(
+        block=_block(), area=pl.format("indicator={} ref_area={}", "indicator", "ref_area")
+    )
     nonzero = (pl.col("was") != 0) & (pl.col("value") != 0)
     large = pl.max_horizontal(pl.col("value").abs(), pl.col("was").abs()) >= rules.jump_floor.limit
     totals = (
-        valued.group_by("series_id")
+        valued.group_by("series")
         .agg(
             n=pl.len(),
             nonzero=nonzero.sum(),
             was_nonzero=(pl.col("was") != 0).sum(),
             large=(nonzero & large).sum(),
         )
-        .join(series.select("series_id", "block", "area"), on="series_id", how="left")
+        .join(series.select("series", "block", "area"), on="series", how="left")
     )
     # All that follows is about figures that changed: most of an update did not.
     changed = (
         valued.filter(pl.col("value") != pl.col("was"))
-        .select(*_KEY, "value", "was", log=pl.col("value").abs().log10() - pl.col("was").abs().log10())
-        .join(totals.select("series_id", "block", "area"), on="series_id", how="left")
+        .select(*KEY, "value", "was", log=pl.col("value").abs().log10() - pl.col("was").abs().log10())
+        .join(totals.select("series", "block", "area"), on="series", how="left")
     )
-    changes = _Changes(rules, changed, totals, series)
-    for look in (_scales, _signs, _zeros, lambda left: _shifts(left, accepted)):
+    changes = _Changes(rules, compared, changed, totals, series)
+    for look in (_scales, _signs, _zeros, _shifts):
         findings, whose = look(changes)
         yield from findings
         changes = changes.without(whose)
-    yield from _jumps(changes, valued)
+    yield from _jumps(changes)
 
 
-#: Findings, and the series (a frame with series_id) of which nothing more needs to be told.
+#: Findings, and the series (a frame with `series`) of which nothing more needs to be told.
 _Told = tuple[list[Finding], pl.DataFrame]
 
 
@@ -327,10 +303,10 @@ def _tell(
 ) -> _Told:
     """A breach for each pattern among the marked figures. `words` say what they are; without `size` it is the share."""
     findings: list[Finding] = []
-    whose = [changes.series.select("series_id").clear()]
+    whose = [changes.series.select("series").clear()]
     most = int(changes.rules.most_findings.limit)
     for level, groups, figures in _pattern(changes, marked, of, shares):
-        whose.append(changes.totals.join(groups.select(level), on=level, how="semi").select("series_id"))
+        whose.append(changes.totals.join(groups.select(level), on=level, how="semi").select("series"))
         findings += the_rest(kind, pl.Series([True] * max(groups.height - most, 0), dtype=pl.Boolean))
         for group in groups.head(most).iter_rows(named=True):
             own = figures.filter(pl.col(level) == group[level])
@@ -354,17 +330,17 @@ def _tell(
 def _example(changes: _Changes, figures: pl.DataFrame) -> str:
     """The largest of these figures, and what they have in common that the others of their block do not have."""
     size = pl.max_horizontal(pl.col("value").abs(), pl.col("was").abs())
-    first = figures.sort(size, *_KEY, descending=[True, False, False]).row(0, named=True)
-    where = changes.series.filter(pl.col("series_id") == first["series_id"]).select(place()).item()
-    own = changes.series.join(figures, on="series_id", how="semi")
-    rest = changes.series.filter(pl.col("block") == first["block"]).join(own, on="series_id", how="anti")
+    largest = figures.sort(size, *KEY, descending=[True, False, False]).head(1)
+    [first] = changes.compared.named(largest).iter_rows(named=True)
+    own = changes.series.join(figures, on="series", how="semi")
+    rest = changes.series.filter(pl.col("block") == first["block"]).join(own, on="series", how="anti")
     common = [
         f"{d} {', '.join(codes[:_NAMED])}" + (f" and {len(codes) - _NAMED} more" if len(codes) > _NAMED else "")
         for d in _COVERAGE
         if rest.height and not set(codes := sorted(own[d].unique())) & set(rest[d].unique())
     ]
     apart = f"; they are those of {'; '.join(common)}" if common else ""
-    return f"; {where} of {first['time_period']} was {first['was']:,.10g} and is {first['value']:,.10g}{apart}"
+    return f"; {first['place']} of {first['time_period']} was {first['was']:,.10g} and is {first['value']:,.10g}{apart}"
 
 
 #: Codes that are named of many.
@@ -391,7 +367,7 @@ def _scales(changes: _Changes) -> _Told:
     )
     shares = {_BLOCK: rules.jumped_share.limit, _AREA: rules.scaled_share.limit, _SERIES: rules.scaled_share.limit}
     findings: list[Finding] = []
-    whose = [changes.series.select("series_id").clear()]
+    whose = [changes.series.select("series").clear()]
     for exponent in tens["power"].unique().sort():
         words = f"are 10^{exponent:.0f} times what they were: has the unit changed"
         alike = tens.filter(pl.col("power") == exponent)
@@ -424,10 +400,10 @@ def _signs(changes: _Changes) -> _Told:
 
     words = "have the other sign"
     findings, whose = _tell(changes, "sign", turned, "nonzero", {_BLOCK: share}, words)
-    alike = turned.filter(pl.col("log").abs() < math.log10(1.5)).join(whose, on="series_id", how="anti")
+    alike = turned.filter(pl.col("log").abs() < math.log10(1.5)).join(whose, on="series", how="anti")
     told, of = _tell(changes, "sign", alike, "nonzero", {_AREA: share, _SERIES: share}, words)
     whose = pl.concat([whose, of]).unique()
-    rest = turned.join(whose, on="series_id", how="anti").group_by("block").agg(n=pl.len()).sort("block")
+    rest = turned.join(whose, on="series", how="anti").group_by("block").agg(n=pl.len()).sort("block")
     of_all = dict(changes.totals.group_by("block").agg(pl.col("nonzero").sum()).iter_rows())
     notices = [
         Finding(
@@ -451,20 +427,20 @@ def _zeros(changes: _Changes) -> _Told:
     return _tell(changes, "zero", zeroed, "was_nonzero", shares, "are nought and were not")
 
 
-def _shifts(changes: _Changes, accepted: pl.DataFrame) -> _Told:
+def _shifts(changes: _Changes) -> _Told:
     """Figures that are those accepted for the period before or after."""
     changed, share = changes.changed, changes.rules.shifted_share.limit
-    ordered = accepted.select(*_KEY, "value").join(changed, on="series_id", how="semi").sort(_KEY)
+    ordered = changes.compared.was.join(changed, on="series", how="semi").sort(KEY)
     neighbours = ordered.select(
-        *_KEY,
-        before=pl.col("value").shift(1).over("series_id"),
-        after=pl.col("value").shift(-1).over("series_id"),
+        *KEY,
+        before=pl.when(pl.col("series") == pl.col("series").shift(1)).then(pl.col("value").shift(1)),
+        after=pl.when(pl.col("series") == pl.col("series").shift(-1)).then(pl.col("value").shift(-1)),
     )
-    changed = changed.join(neighbours, on=_KEY, how="left")
+    changed = changed.join(neighbours, on=KEY, how="left")
     findings: list[Finding] = []
-    whose = [changes.series.select("series_id").clear()]
+    whose = [changes.series.select("series").clear()]
     for side in ("before", "after"):
-        shifted = changed.filter(pl.col("value") == pl.col(side)).join(whose[-1], on="series_id", how="anti")
+        shifted = changed.filter(pl.col("value") == pl.col(side)).join(whose[-1], on="series", how="anti")
         words = f"are those accepted for the period {side}"
         shares = {_BLOCK: share, _AREA: share, _SERIES: share}
         told, of = _tell(changes, "time_shift", shifted, "n", shares, words)
@@ -473,7 +449,7 @@ def _shifts(changes: _Changes, accepted: pl.DataFrame) -> _Told:
     return findings, pl.concat(whose).unique()
 
 
-def _jumps(changes: _Changes, valued: pl.DataFrame) -> Iterator[Finding]:
+def _jumps(changes: _Changes) -> Iterator[Finding]:
     """Single figures that changed far more than the others of their block, and large ones that are nought now."""
     rules = changes.rules
     factor, floor = rules.jump_factor.limit, rules.jump_floor.limit
@@ -495,13 +471,12 @@ def _jumps(changes: _Changes, valued: pl.DataFrame) -> Iterator[Finding]:
     nought = large.filter(~pl.col("log").is_finite()).with_columns(
         factor=size, breach=(pl.col("value") == 0) & (size > factor)
     )
-    columns = (*_KEY, "was", "value", "factor", "breach", "deviations")
+    columns = (*KEY, "was", "value", "factor", "breach", "deviations")
     found = pl.concat(
         [jumped.select(columns), nought.with_columns(deviations=pl.lit(None, pl.Float64)).select(columns)]
     )
-    places = changes.series.join(found, on="series_id", how="semi").select("series_id", place=place())
-    told = found.join(places, on="series_id", how="left").sort(
-        "breach", "factor", "place", "time_period", descending=[True, True, False, False]
+    told = changes.compared.named(found).sort(
+        "breach", "factor", "place", "period", descending=[True, True, False, False]
     )
     most = int(rules.most_findings.limit)
     yield from the_rest("jump", told["breach"][most:])
@@ -554,26 +529,22 @@ def _block() -> pl.Expr:
 # -- golden figures ---------------------------------------------------------------------------------------------
 
 
-def _golden(
-    candidate: pl.DataFrame, accepted: pl.DataFrame, golden: Sequence[Golden], release: str
-) -> Iterator[Finding]:
+def _golden(compared: Comparison, golden: Sequence[Golden], release: str) -> Iterator[Finding]:
     """Golden figures of this release that are there with another value, or were there and are gone."""
     totals = {d: code for d, code in DEFAULTS.items() if d not in ("counterpart_basis", "freq")}
     for figure in (g for g in golden if g.release == release):
-        key = {**totals, **dict(figure.key), "time_period": figure.time_period}
-        found = False
-        for row in _where(candidate, key).iter_rows(named=True):
-            found = True
+        key = {**totals, **dict(figure.key)}
+        own = compared.series.lazy().filter(pl.all_horizontal(*(pl.col(d) == code for d, code in key.items())))
+        series = own.select("series").collect()["series"].to_list()
+        period = compared.periods.filter(pl.col("time_period") == figure.time_period)["period"].to_list()
+        its = pl.col("series").is_in(series) & pl.col("period").is_in(period)
+        found = compared.now.filter(its)
+        for row in compared.named(found).iter_rows(named=True):
             if row["value"] != figure.value:
                 yield _other_than(figure, row["place"], _text(row["value"]), row["value"])
-        if not found:
-            for row in _where(accepted, key).iter_rows(named=True):
+        if not found.height:
+            for row in compared.named(compared.was.filter(its)).iter_rows(named=True):
                 yield _other_than(figure, row["place"], "gone", None)
-
-
-def _where(figures: pl.DataFrame, key: Mapping[str, str]) -> pl.DataFrame:
-    same = pl.all_horizontal(*(pl.col(d) == code for d, code in key.items()))
-    return figures.lazy().filter(same).collect().with_columns(place=place())
 
 
 def _other_than(figure: Golden, where: str, found: str, now: float | None) -> Finding:
@@ -598,45 +569,31 @@ def _text(value: float | None) -> str:
     return "none" if value is None else f"{value:,.10g}"
 
 
-# -- to be looked at, never held --------------------------------------------------------------------------------
+# -- to be looked at, never held: what is new or changed, and odd by itself --------------------------------------
 
 
-def _anomalies(
-    candidate: pl.DataFrame,
-    accepted: pl.DataFrame,
-    fresh: pl.DataFrame,
-    series: pl.DataFrame,
-    rules: Rules,
-    lists: Lists,
-) -> Iterator[Finding]:
-    """What is new or changed, and odd by itself: a jump from one period to the next, persons who fled to where they
-    fled from. For review; nothing is held or deleted for it.
-    """
-    changed = candidate.join(fresh, on="series_id", how="semi")
-    yield from _self_corridors(changed, accepted, rules, lists)
-    yield from _steps(changed, accepted, series, rules)
-
-
-def _self_corridors(candidate: pl.DataFrame, accepted: pl.DataFrame, rules: Rules, lists: Lists) -> Iterator[Finding]:
+def _self_corridors(compared: Comparison, rules: Rules, lists: Lists) -> Iterator[Finding]:
     """Persons counted where they come from. Unknown to unknown is no such pair."""
     policy = rules.self_corridors
     if policy is None:
         return
     residual = lists.areas.filter(pl.col("kind") == "residual")["code"].to_list()
-    own = candidate.filter(
+    pairs = compared.series.filter(
         pl.col("indicator").is_in(policy.indicators)
         & (pl.col("counterpart_area") == pl.col("ref_area"))
         & ~pl.col("ref_area").is_in(residual)
-        & (pl.col("value") != 0)
-    ).join(accepted.select(*_KEY, "value"), on=[*_KEY, "value"], how="anti")
+    )
+    other = ~pl.col("there") | pl.col("value").ne_missing(pl.col("was"))
+    own = compared.both.filter(pl.col("series").is_in(pairs["series"].to_list()) & (pl.col("value") != 0) & other)
     if not own.height:
         return
     count = own.height
     said = f"{count:,} figures are of persons whose area of origin is that of asylum: {policy.reason}"
     yield Finding("anomaly", "notice", "self-corridors", f"{count:,}", "review", said, size=float(count))
     latest = (
-        own.with_columns(place=place())
-        .sort("time_period")
+        compared.named(own)
+        .join(pairs.select("series", "ref_area"), on="series", how="left")
+        .sort("period")
         .group_by("place")
         .agg(pl.col("ref_area", "time_period", "value").last(), years=pl.len(), largest=pl.col("value").max())
         .sort("largest", "place", descending=[True, False])
@@ -660,45 +617,47 @@ def _self_corridors(candidate: pl.DataFrame, accepted: pl.DataFrame, rules: Rule
         )
 
 
-def _steps(candidate: pl.DataFrame, accepted: pl.DataFrame, series: pl.DataFrame, rules: Rules) -> Iterator[Finding]:
+def _steps(compared: Comparison, rules: Rules) -> Iterator[Finding]:
     """Figures that are far from the one of the period before, further than the steps of their series are.
 
     What begins from nought is no step: crises do. What falls to nought comes last.
     """
     floor = rules.jump_floor.limit
-    some = candidate.filter(pl.col("value").abs() >= floor).select("series_id").unique()
-    ordered = candidate.select(*_KEY, "value").drop_nulls("value").join(some, on="series_id", how="semi").sort(_KEY)
+    both = compared.both
+    if compared.was.height:
+        fresh = both.filter(~pl.col("there") | pl.col("value").ne_missing(pl.col("was")))
+        both = both.join(fresh, on="series", how="semi")
+    some = both.filter(pl.col("value").abs() >= floor)
+    ordered = both.drop_nulls("value").join(some, on="series", how="semi").sort(KEY)
     size = pl.col("value").abs().clip(1).log10()
-    same = pl.col("series_id") == pl.col("series_id").shift(1)
+    same = pl.col("series") == pl.col("series").shift(1)
+    still = pl.col("there") & (pl.col("value") == pl.col("was"))
     stepped = ordered.select(
-        *_KEY,
+        *KEY,
         "value",
         before=pl.when(same).then(pl.col("value").shift(1)),
-        before_period=pl.when(same).then(pl.col("time_period").shift(1)),
+        before_period=pl.when(same).then(pl.col("period").shift(1)),
         step=pl.when(same).then(size - size.shift(1)),
+        # A step between two figures that stood as they are is no news.
+        known=(same & still & still.shift(1)).fill_null(value=False),
     )
     large = pl.max_horizontal(pl.col("value").abs(), pl.col("before").abs()) >= floor
     begins = pl.col("before") == 0
-    far = stepped.filter(large & ~begins & (pl.col("step").abs() > math.log10(max(rules.anomaly_factor.limit, 1))))
-    if accepted.height:
-        stood = accepted.select(*_KEY, "value").join(far, on="series_id", how="semi")
-        known = far.join(stood, on=[*_KEY, "value"], how="semi").join(
-            stood.select("series_id", before_period="time_period", before="value"),
-            on=["series_id", "before_period", "before"],
-            how="semi",
-        )
-        far = far.join(known, on=_KEY, how="anti")
+    far = stepped.filter(
+        large & ~begins & (pl.col("step").abs() > math.log10(max(rules.anomaly_factor.limit, 1))) & ~pl.col("known")
+    )
     if not far.height:
         return
-    own = stepped.join(far, on="series_id", how="semi").filter(pl.col("step").is_not_null())
+    own = stepped.join(far, on="series", how="semi").filter(pl.col("step").is_not_null())
     # Of a few steps nobody can say what is usual: they are all calm.
     usual = pl.when(pl.len() >= _STEPS).then(_MAD * pl.col("step").abs().median()).otherwise(0.0)
-    spreads = own.group_by("series_id").agg(spread=pl.max_horizontal(usual, pl.lit(_CALM)))
+    spreads = own.group_by("series").agg(spread=pl.max_horizontal(usual, pl.lit(_CALM)))
     deviations = pl.col("step").abs() / pl.col("spread")
-    odd = far.join(spreads, on="series_id").filter(deviations > rules.anomaly_deviations.limit)
-    places = series.join(odd, on="series_id", how="semi").select("series_id", place=place())
-    told = odd.join(places, on="series_id", how="left").sort(
-        pl.col("value") == 0, pl.col("step").abs(), "place", "time_period", descending=[False, True, False, False]
+    odd = far.join(spreads, on="series").filter(deviations > rules.anomaly_deviations.limit)
+    told = (
+        compared.named(odd)
+        .join(compared.periods.rename({"period": "before_period", "time_period": "before_time"}), on="before_period")
+        .sort(pl.col("value") == 0, pl.col("step").abs(), "place", "period", descending=[False, True, False, False])
     )
     most = int(rules.most_findings.limit)
     yield from the_rest("anomaly", pl.Series([False] * max(told.height - most, 0), dtype=pl.Boolean))
@@ -712,7 +671,7 @@ def _steps(candidate: pl.DataFrame, accepted: pl.DataFrame, series: pl.DataFrame
             row["place"],
             change,
             f"{rules.anomaly_factor.limit:g} times",
-            f"{row['place']} was {row['before']:,.10g} in {row['before_period']} and is {row['value']:,.10g} in "
+            f"{row['place']} was {row['before']:,.10g} in {row['before_time']} and is {row['value']:,.10g} in "
             f"{row['time_period']} ({change}): review",
             row["place"],
             row["time_period"],
@@ -725,22 +684,24 @@ def _steps(candidate: pl.DataFrame, accepted: pl.DataFrame, series: pl.DataFrame
 # -- for the person who decides ---------------------------------------------------------------------------------
 
 
-def largest(candidate: pl.DataFrame, accepted: pl.DataFrame, n: int) -> pl.DataFrame:
+def largest(compared: Comparison, n: int) -> pl.DataFrame:
     """The `n` largest differences: series (in words), time_period, was, now.
 
     Figures that are there on both sides come first; null is a figure that is not there.
     """
-    now = candidate.select(*_KEY, now="value")
-    was = accepted.select(*_KEY, was="value")
-    both = now.join(was, on=_KEY, how="full", coalesce=True)
-    size = (pl.col("now").fill_null(0) - pl.col("was").fill_null(0)).abs()
-    differing = both.select(*_KEY, "now", "was", size=size, alone=pl.col("now").is_null() | pl.col("was").is_null())
+    changed = compared.both.filter(~pl.col("there") | pl.col("value").ne_missing(pl.col("was")))
+    none = pl.lit(None, pl.Float64)
+    differing = pl.concat(
+        [
+            changed.select(*KEY, now="value", was="was"),
+            compared.gone.select(*KEY, now=none, was="value"),
+        ]
+    ).with_columns(
+        size=(pl.col("now").fill_null(0) - pl.col("was").fill_null(0)).abs(),
+        alone=pl.col("now").is_null() | pl.col("was").is_null(),
+    )
     first = pl.concat([_largest(differing.filter(pl.col("alone") == alone), n) for alone in (False, True)]).head(n)
-    shown = [t.join(first, on="series_id", how="semi") for t in (candidate, accepted)]
-    described = _series(pl.concat([t.select("series_id", *SERIES_DIMENSIONS) for t in shown]))
-    return first.join(
-        described.select("series_id", place().alias("series")), on="series_id", how="left", maintain_order="left"
-    ).select("series", "time_period", "was", "now")
+    return compared.named(first).select(pl.col("place").alias("series"), "time_period", "was", "now")
 
 
 def _largest(differing: pl.DataFrame, n: int) -> pl.DataFrame:
@@ -750,6 +711,6 @@ def _largest(differing: pl.DataFrame, n: int) -> pl.DataFrame:
         return differing
     return (
         differing.filter((pl.col("size") >= least) & (pl.col("size") > 0))
-        .sort("size", "series_id", "time_period", descending=[True, False, False])
+        .sort("size", *KEY, descending=[True, False, False])
         .head(n)
     )

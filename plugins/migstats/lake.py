@@ -93,7 +93,7 @@ def read_table(path: Path, sha: str | None = None) -> pa.Table:
         raise PermanentError(f"{path}: the table is not in the lake; run the step before again") from None
     if sha is not None and sha256(payload).hexdigest() != sha:
         raise PermanentError(f"{path}: the file changed since it was written; run the step before again")
-    return pq.read_table(pa.BufferReader(payload))
+    return pq.ParquetFile(pa.BufferReader(payload)).read()
 
 
 def is_whole(path: Path, sha: str) -> bool:

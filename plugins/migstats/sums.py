@@ -1,72 +1,70 @@
 """Totals against their parts: what adds up, what added up before, and whom no part counts any more.
 
-Frames are those of `gate`. A cell is one total on one axis: all that its parts share.
+A cell is one total on one axis in one period: its number is that of all that its parts share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
+from migstats.comparison import KEY, Comparison
 from migstats.observation import SERIES_DIMENSIONS
-from migstats.rules import Finding, Lists, Rules, Severity, place, the_rest
+from migstats.rules import Finding, Lists, Rules, Severity, the_rest
 
-#: A figure on one axis: `cell` is one number for all that the figures of a sum share, `code` its code on the axis.
-_FIGURE: Final = ("cell", "code", "value")
+#: An age band without end, in years.
+_OPEN: Final = 10_000
+
+#: What a series is on an axis: a total, a part that counts, or neither.
+_TOTAL, _PART, _OTHER = 0, 1, 2
 
 #: Wrong totals that are told one by one with their parts, and the parts of one that are named.
 _TOLD, _NAMED = 10, 8
 
 
-def of_candidate(
-    candidate: pl.DataFrame, accepted: pl.DataFrame, series: pl.DataFrame, rules: Rules, lists: Lists
-) -> Iterator[Finding]:
+def of_candidate(compared: Comparison, rules: Rules, lists: Lists) -> Iterator[Finding]:
     """Parts against their published total on each axis, and residual members that vanish while their total stays.
 
     By sex and age all parts have to be there, then they make up the total. Whether every origin or subdivision is
     there cannot be known: parts are never more than their total, and where they made up nearly all of it, what they
-    leave out stays what it was. `series` has the series_id and SERIES_DIMENSIONS of both, some of them twice.
+    leave out stays what it was.
     """
-    series = series.unique("series_id", keep="any").filter(pl.col("indicator").is_in(lists.additive))
-    codes = pl.concat([candidate.select("time_period"), accepted.select("time_period")]).unique().sort("time_period")
-    periods = codes.with_row_index("period")
-    now, was = (_figures(t, series, periods) for t in (candidate, accepted))
-    for axis in ("sex", "age", "counterpart_area", "subdivision"):
-        coded = _on_axis(axis, series, periods.height)
+    series = compared.series.filter(pl.col("indicator").is_in(lists.additive))
+    for name in ("sex", "age", "counterpart_area", "subdivision"):
+        coded = _on_axis(name, series, compared.periods.height, lists)
         if coded.height:
-            yield from _of_axis(_Axis(axis, coded, series, periods, rules, lists), now, was)
+            places = compared.series.select("series").join(coded, on="series", how="left", maintain_order="left")
+            yield from _of_axis(_Axis(name, places, compared, rules, lists))
 
 
-def _figures(table: pl.DataFrame, series: pl.DataFrame, periods: pl.DataFrame) -> pl.DataFrame:
-    return (
-        table.select("series_id", "time_period", "value")
-        .join(series.select("series_id"), on="series_id", how="semi")
-        .join(periods, on="time_period", how="left")
-        .select("series_id", "period", "value")
-    )
-
-
-def _on_axis(axis: str, series: pl.DataFrame, periods: int) -> pl.DataFrame:
-    """series_id, `code` on the axis, and `group`: the same multiple of `periods` for series that differ only there.
+def _on_axis(axis: str, series: pl.DataFrame, periods: int, lists: Lists) -> pl.DataFrame:
+    """series, `code` on the axis, `role`, and `group`: the same multiple of `periods` where they differ only there.
 
     Series without a counterpart (all parts and no total, or a total without parts) are left out.
     """
     others = [d for d in SERIES_DIMENSIONS if d != axis and series[d].n_unique() > 1]
-    rest = pl.struct(others).rank("dense") if others else pl.lit(1)
-    coded = series.select("series_id", code=pl.col(axis).cast(pl.String), group=rest.cast(pl.Int64) * periods)
+    rest = (
+        pl.struct(pl.col(d).cast(pl.Categorical).to_physical() for d in others).rank("dense") if others else pl.lit(1)
+    )
+    coded = series.select("series", code=axis, group=rest.cast(pl.Int64) * periods)
+    counts = pl.lit(value=True)
+    if axis == "counterpart_area":
+        counts = pl.col("code").is_in(lists.areas.filter(pl.col("kind") != "group")["code"].to_list())
     is_total = pl.col("code") == "_T"
-    return coded.filter(is_total.any().over("group") & (~is_total).any().over("group"))
+    role = pl.when(is_total).then(_TOTAL).when(counts).then(_PART).otherwise(_OTHER).cast(pl.Int8)
+    paired = is_total.any().over("group") & (~is_total).any().over("group")
+    return coded.with_columns(role=role).filter(paired)
 
 
 @dataclass(frozen=True)
 class _Axis:
     name: str
-    coded: pl.DataFrame
-    series: pl.DataFrame
-    periods: pl.DataFrame
+    #: A row for each series of the comparison: series, code, group, role; null where it is not on the axis.
+    places: pl.DataFrame
+    compared: Comparison
     rules: Rules
     lists: Lists
 
@@ -82,91 +80,141 @@ class _Axis:
             return self.lists.areas.filter(pl.col("kind") == "residual")["code"].to_list()
         return ["_U", "_O"]
 
+    def with_cells(self, figures: pl.DataFrame) -> pl.DataFrame:
+        """Figures with their `cell`, null where they are not on the axis."""
+        group = self.places["group"].gather(figures["series"])
+        return figures.with_columns(cell=group + figures["period"].cast(pl.Int64))
+
     def figures(self, figures: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """(totals, parts), each cell, code, value."""
-        there = figures.join(self.coded, on="series_id", how="inner").select(
-            "series_id", "period", "code", "value", cell=pl.col("group") + pl.col("period")
-        )
-        is_part = pl.col("code") != "_T"
-        parts = there.filter(is_part).select(_FIGURE)
-        if self.name == "counterpart_area":
-            members = self.lists.areas.filter(pl.col("kind") != "group")["code"].to_list()
-            parts = parts.filter(pl.col("code").is_in(members))
-        return there.filter(~is_part & pl.col("value").is_not_null()), parts
+        """(totals, parts) of figures that have a cell."""
+        role = self.places["role"].gather(figures["series"])
+        return figures.filter((role == _TOTAL) & figures["value"].is_not_null()), figures.filter(role == _PART)
 
-    def partitions(self, parts: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        """Ways to make up the total of these parts; more than one where broader age bands stand beside finer ones."""
+    def of_codes(self, parts: pl.DataFrame, codes: Sequence[str]) -> pl.DataFrame:
+        """The parts with one of these codes."""
+        return parts.filter(self.places["code"].is_in(codes).gather(parts["series"]))
+
+    def with_codes(self, parts: pl.DataFrame) -> pl.DataFrame:
+        """Parts with their `code`."""
+        return parts.with_columns(code=self.places["code"].gather(parts["series"]))
+
+    def ways(self, parts: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        """(parts, their sums) that make up the total; more than one where broader age bands stand beside finer ones."""
         if self.name == "sex":
-            yield parts.filter(pl.col("code").is_in(["M", "F"]).sum().over("cell") == 2)
+            pair = self.of_codes(parts, ["M", "F"])
+            yield pair, _summed(pair).filter(pl.col("parts") == 2)
         elif self.name == "age":
-            yield from _whole_ages(parts, self.lists)
+            for ages in _whole_ages(self, parts):
+                yield ages, _summed(ages)
         else:
-            yield parts
+            yield parts, _summed(parts)
 
 
-def _whole_ages(parts: pl.DataFrame, lists: Lists) -> Iterator[pl.DataFrame]:
+def _summed(parts: pl.DataFrame) -> pl.DataFrame:
+    """cell, total, parts (how many), unknown (how many of them have no value)."""
+    value = pl.col("value")
+    return parts.group_by("cell").agg(total=value.sum(), parts=pl.len(), unknown=value.is_null().sum())
+
+
+def _whole_ages(axis: _Axis, parts: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The finest and the broadest bands that follow each other from nought to the open end; the same ones once."""
-    bands = parts.join(lists.ages, on="code", how="inner").with_columns(pl.col("max_age").fill_null(10_000))
-    bands = bands.sort("cell", "min_age", "max_age")
+    bands = axis.places.join(axis.lists.ages, on="code", how="inner").filter(pl.col("role") == _PART)
     if not bands.height:
         return
-    starts = bands.group_by("cell", "min_age", maintain_order=True)
-    fine = starts.first()
+    bands = bands.with_columns(pl.col("max_age").fill_null(_OPEN)).sort("group", "min_age", "max_age")
+    overlaps = pl.col("min_age") <= pl.col("max_age").cum_max().shift(1)
+    # Most series of a source have the same bands, one after the other: their cells are whole where they are all there.
+    # Bands that leave a gap, or have no beginning or end, make up nothing. Others have to be looked at cell by cell.
+    groups = bands.group_by("group", maintain_order=True).agg(
+        chain=_follows() & ((pl.col("max_age") == _OPEN).sum() == 1),
+        overlap=overlaps.any() & (pl.col("min_age") == 0).any() & (pl.col("max_age") == _OPEN).any(),
+        bands=pl.len(),
+    )
+    known = bands.join(groups, on="group", how="left").select(
+        "series", "min_age", "max_age", "chain", "overlap", "bands"
+    )
+    of = axis.places.select("series").join(known, on="series", how="left", maintain_order="left")
+
+    chained = parts.filter(of["chain"].gather(parts["series"]))
+    counts = chained.group_by("cell").agg(pl.len(), pl.col("series").first())
+    whole = counts.filter(pl.col("len") == of["bands"].gather(counts["series"])).select("cell")
+    mixed = parts.filter(of["overlap"].gather(parts["series"]))
+    ages = of.select("min_age", "max_age")[mixed["series"]]
+    mixed = mixed.hstack(ages).sort("cell", "min_age", "max_age")
+    starts = mixed.group_by("cell", "min_age", maintain_order=True)
+    fine = _unbroken(starts.first())
+    yield _with_unknown(axis, parts, chained.join(whole, on="cell", how="semi"), fine)
+
     wide = starts.last().sort("cell", "min_age")
     reached = pl.col("max_age").cum_max().shift(1).over("cell").fill_null(-1)
-    broad = wide.filter(pl.col("min_age") > reached)
-    fine = _unbroken(fine)
-    yield _with_unknown(fine, parts)
-    broad = _unbroken(broad)
-    other = broad.join(fine.select("cell", "code"), on=["cell", "code"], how="anti").select("cell").unique()
-    yield _with_unknown(broad.join(other, on="cell", how="semi"), parts)
+    broad = _unbroken(wide.filter(pl.col("min_age") > reached))
+    other = broad.join(fine.select(*KEY), on=KEY, how="anti").select("cell").unique()
+    yield _with_unknown(axis, parts, broad.join(other, on="cell", how="semi"))
+
+
+def _follows() -> pl.Expr:
+    """Whether the bands of a group, in order, begin at nought and each where the one before ended."""
+    first = pl.col("min_age").first() == 0
+    return first & (pl.col("min_age") == pl.col("max_age").shift(1) + 1).fill_null(value=True).all()
 
 
 def _unbroken(bands: pl.DataFrame) -> pl.DataFrame:
-    begins = (pl.col("cell") != pl.col("cell").shift(1)).fill_null(value=True)
-    follows = (
-        pl.when(begins).then(pl.col("min_age") == 0).otherwise(pl.col("min_age") == pl.col("max_age").shift(1) + 1)
-    )
+    """The bands of those cells in which they follow each other from nought to one open end."""
     whole = (
-        bands.with_columns(follows=follows.fill_null(value=False))
-        .group_by("cell")
-        .agg(pl.col("follows").all(), open=(pl.col("max_age") == 10_000).sum())
+        bands.group_by("cell", maintain_order=True)
+        .agg(follows=_follows(), open=(pl.col("max_age") == _OPEN).sum())
         .filter(pl.col("follows") & (pl.col("open") == 1))
     )
     return bands.join(whole.select("cell"), on="cell", how="semi")
 
 
-def _with_unknown(bands: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
-    unknown = parts.filter(pl.col("code") == "_U").join(bands.select("cell"), on="cell", how="semi")
-    return pl.concat([bands.select(_FIGURE), unknown])
+def _with_unknown(axis: _Axis, parts: pl.DataFrame, *bands: pl.DataFrame) -> pl.DataFrame:
+    """Bands, and in their cells those of unknown age."""
+    columns = ("cell", *KEY, "value")
+    every = pl.concat([band.select(columns) for band in bands])
+    unknown = axis.of_codes(parts, ["_U"])
+    if not unknown.height:
+        return every
+    return pl.concat([every, unknown.join(every.select("cell"), on="cell", how="semi").select(columns)])
 
 
-def _of_axis(axis: _Axis, now: pl.DataFrame, was: pl.DataFrame) -> Iterator[Finding]:
-    totals, parts = axis.figures(now)
-    totals_was, parts_was = axis.figures(was)
-    before = [_added_up(axis, totals_was, made_of) for made_of in axis.partitions(parts_was)]
+def _of_axis(axis: _Axis) -> Iterator[Finding]:
+    compared = axis.compared
+    totals, parts = axis.figures(axis.with_cells(compared.now))
+    ways = [(made_of, _added_up(axis, totals, summed)) for made_of, summed in axis.ways(parts)]
+    parts_was, before = parts.clear(), list[pl.DataFrame]()
+    if compared.was.height:
+        # What was accepted counts where something is wrong now, or has changed.
+        moved = axis.with_cells(compared.moved).select("cell")
+        wrong = [sums.filter(_is_off(axis)).select("cell") for _, sums in ways]
+        needed = pl.concat([moved, *wrong]).drop_nulls().unique()
+        totals_was, parts_was = axis.figures(axis.with_cells(compared.was).join(needed, on="cell", how="semi"))
+        before = [_added_up(axis, totals_was, summed) for _, summed in axis.ways(parts_was)]
     judged = []
-    for number, made_of in enumerate(axis.partitions(parts)):
+    for number, (made_of, sums) in enumerate(ways):
         # What were the finest bands before may be others now: a sum is compared with the one of the same way.
         held = before[number] if number < len(before) else None
-        judged.append((made_of, _judged(axis, _added_up(axis, totals, made_of), held)))
+        judged.append((made_of, _judged(axis, sums, held)))
     for made_of, sums in judged:
         yield from _told(axis, sums, made_of)
     first = judged[0][1] if judged else None
     yield from _conserved(axis, totals, parts, parts_was, first)
 
 
-def _added_up(axis: _Axis, totals: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
-    """A row per total: cell, series_id, period, value, total (of its parts), parts, unknown, off, allowed."""
-    sums = parts.group_by("cell").agg(
-        total=pl.col("value").sum(), parts=pl.len(), unknown=pl.col("value").is_null().sum()
-    )
+def _added_up(axis: _Axis, totals: pl.DataFrame, sums: pl.DataFrame) -> pl.DataFrame:
+    """A row per total: cell, series, period, value, total (of its parts), parts, unknown, off, allowed."""
     allowed = pl.max_horizontal(
         axis.rules.rounding.limit * (pl.col("parts") + 1), axis.rules.rounding_share.limit * pl.col("value").abs()
     )
     return totals.join(sums, on="cell", how="inner").with_columns(
         off=pl.col("total") - pl.col("value"), allowed=allowed
     )
+
+
+def _is_off(axis: _Axis) -> pl.Expr:
+    """Whether parts are not their total (of a whole axis) or more than it. Where a part is missing nobody can say."""
+    off = pl.col("off").abs() if axis.whole else pl.col("off")
+    return (pl.col("unknown") == 0) & (off > pl.col("allowed"))
 
 
 def _judged(axis: _Axis, sums: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
@@ -183,10 +231,10 @@ def _judged(axis: _Axis, sums: pl.DataFrame, before: pl.DataFrame | None) -> pl.
     bound = pl.max_horizontal("allowed", "was_allowed", axis.rules.residual_share.limit * pl.col("value").abs())
     if axis.whole:
         # A part that is missing or suppressed cannot be added: the total is not judged.
-        wrong = known & (pl.col("off").abs() > pl.col("allowed"))
+        wrong = _is_off(axis)
         newly = wrong & was_known & (pl.col("was_off").abs() <= pl.col("was_allowed"))
     else:
-        over = known & (pl.col("off") > pl.col("allowed"))
+        over = _is_off(axis)
         better = (pl.col("parts") > pl.col("was_parts")) & (moved > 0) & (pl.col("off") <= pl.col("allowed"))
         covered = pl.col("was") + pl.col("was_off") >= axis.rules.covered_share.limit * pl.col("was")
         other = was_known & known & covered & (moved.abs() > bound) & ~better
@@ -233,7 +281,7 @@ def _told(axis: _Axis, sums: pl.DataFrame, parts: pl.DataFrame) -> Iterator[Find
             f"parts are off by {persons:,.10g} together",
             size=persons,
         )
-    worst = _described(axis, wrong).sort("newly", "size", "place", "time_period", descending=[True, True, False, False])
+    worst = axis.compared.named(wrong).sort("newly", "size", "place", "period", descending=[True, True, False, False])
     for row in worst.head(_TOLD).iter_rows(named=True):
         before = "" if row["was_off"] is None else f" (they were off by {row['was_off']:,.10g} when they were accepted)"
         yield Finding(
@@ -243,7 +291,7 @@ def _told(axis: _Axis, sums: pl.DataFrame, parts: pl.DataFrame) -> Iterator[Find
             f"{row['total']:,.10g}",
             f"{row['value']:,.10g}",
             f"{row['place']} of {row['time_period']} is {row['value']:,.10g}, its {row['parts']} parts by {axis.name} "
-            f"are {row['total']:,.10g}{before}: {_children(parts, row['cell'])}",
+            f"are {row['total']:,.10g}{before}: {_children(axis, parts, row['cell'])}",
             row["place"],
             row["time_period"],
             row["value"],
@@ -252,18 +300,11 @@ def _told(axis: _Axis, sums: pl.DataFrame, parts: pl.DataFrame) -> Iterator[Find
         )
 
 
-def _described(axis: _Axis, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows with the place and the period of their total."""
-    places = axis.series.join(rows, on="series_id", how="semi").select("series_id", place=place())
-    return rows.join(places, on="series_id", how="left").join(axis.periods, on="period", how="left")
-
-
-def _children(parts: pl.DataFrame, cell: int) -> str:
+def _children(axis: _Axis, parts: pl.DataFrame, cell: int) -> str:
     """The parts of a total in words, the largest first."""
-    own = parts.filter(pl.col("cell") == cell).sort("value", "code", descending=[True, False], nulls_last=True)
-    said = [
-        f"{code} {'none' if value is None else f'{value:,.10g}'}" for _, code, value in own.head(_NAMED).iter_rows()
-    ]
+    own = axis.with_codes(parts.filter(pl.col("cell") == cell))
+    own = own.sort("value", "code", descending=[True, False], nulls_last=True).select("code", "value")
+    said = [f"{code} {'none' if value is None else f'{value:,.10g}'}" for code, value in own.head(_NAMED).iter_rows()]
     more = own.height - len(said)
     return ", ".join(said) + (f" and {more} more" if more else "")
 
@@ -275,12 +316,10 @@ def _conserved(
 
     Where other parts grew by as much, they were only told apart better: a notice.
     """
-    held = parts_was.filter(pl.col("code").is_in(axis.residual) & (pl.col("value") != 0))
-    lost = (
-        held.join(parts.select("cell", "code", now="value"), on=["cell", "code"], how="left")
-        .filter(pl.col("now").fill_null(0) == 0)
-        .join(totals.select("cell", "series_id", "period", of="value"), on="cell", how="inner")
-    )
+    held = axis.with_codes(axis.of_codes(parts_was, axis.residual).filter(pl.col("value") != 0))
+    now = axis.of_codes(parts, axis.residual).select(*KEY, now="value")
+    lost = held.join(now, on=KEY, how="left").filter(pl.col("now").fill_null(0) == 0).drop("series")
+    lost = lost.join(totals.select("cell", "series", of="value"), on="cell", how="inner")
     if not lost.height:
         return
     schema = {"cell": pl.Int64, "grown": pl.Boolean}
@@ -288,8 +327,8 @@ def _conserved(
     lost = lost.join(judged, on="cell", how="left").with_columns(
         breach=(pl.col("grown").fill_null(value=True)) & (pl.col("value").abs() > 2 * axis.rules.rounding.limit)
     )
-    told = _described(axis, lost).sort(
-        "breach", pl.col("value").abs(), "place", "code", "time_period", descending=[True, True, False, False, False]
+    told = axis.compared.named(lost).sort(
+        "breach", pl.col("value").abs(), "place", "code", "period", descending=[True, True, False, False, False]
     )
     most = int(axis.rules.most_findings.limit)
     yield from the_rest("conservation", told["breach"][most:])

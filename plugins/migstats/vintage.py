@@ -14,9 +14,10 @@ import psycopg
 import pyarrow as pa
 
 from migstats import lake, warehouse
+from migstats.comparison import Figures
 from migstats.errors import DriftError, PermanentError, SupersededError
 from migstats.faultpoint import reach
-from migstats.observation import SERIES_DIMENSIONS, period_of
+from migstats.observation import SERIES_DIMENSIONS
 from migstats.warehouse import Connection
 
 _KEY = ["series_id", "time_id"]
@@ -210,40 +211,35 @@ def _between(states: Sequence[State], at: dt.datetime) -> Moment:
     return Moment("new", at, next((s["released_at"] for s in states if s["released_at"] > at), None), before)
 
 
-def figures(read: Read) -> pl.DataFrame:
-    """The figures of a slice with their dimensions: series_id, SERIES_DIMENSIONS, time_period, value, obs_status."""
+def figures(read: Read) -> Figures:
+    """What a slice says."""
     folder = lake.absolute(read.folder)
-    facts = _plain(lake.read_table(folder / "facts.parquet", read.facts_sha256))
-    return _described(facts, _frame(lake.read_table(folder / "series.parquet")))
+    facts = lake.read_table(folder / "facts.parquet", read.facts_sha256)
+    return Figures(_compared(_frame(facts)), _frame(lake.read_table(folder / "series.parquet")))
 
 
-def accepted_figures(connection: Connection, read: Read) -> pl.DataFrame:
-    """As `figures`, of what was accepted of the slice and would be continued or replaced by this reading."""
+def accepted_figures(connection: Connection, read: Read, known: pl.DataFrame) -> Figures:
+    """What was accepted of the slice and would be continued or replaced by this reading.
+
+    Series that are in `known` (the reading's own) are not described again.
+    """
     states = _states(connection, read.source, [read]).get(read.slice, ())
-    moment = place_in_time(read, states)
-    facts = _accepted(connection, read, moment)
-    ids = facts["series_id"].unique().to_list()
+    facts = _compared(_accepted(connection, read, place_in_time(read, states)))
+    ids = facts.select("series_id").join(known, on="series_id", how="anti")["series_id"].unique().to_list()
     found = warehouse.rows(connection, "load/series_of", {"source": read.source, "ids": ids}) if ids else []
-    schema = {"series_id": pl.Int64, **dict.fromkeys(SERIES_DIMENSIONS, pl.String)}
-    return _described(facts, pl.DataFrame(found, schema=schema))
+    return Figures(
+        facts, pl.DataFrame(found, schema={"series_id": pl.Int64, **dict.fromkeys(SERIES_DIMENSIONS, pl.String)})
+    )
+
+
+def _compared(facts: pl.DataFrame) -> pl.DataFrame:
+    return facts.select("series_id", "time_id", "value")
 
 
 def differs(connection: Connection, reads: Sequence[Read]) -> bool:
     """Whether one of these slices says something else than what was accepted of it."""
     states = _states(connection, reads[0].source, reads)
     return any(place_in_time(read, states.get(read.slice, ())).fate != "same" for read in reads)
-
-
-def _described(facts: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
-    codes = facts["time_id"].unique()
-    periods = pl.DataFrame({"time_id": codes, "time_period": [period_of(code) for code in codes]})
-    texts = series.select("series_id", *(pl.col(d).cast(pl.String) for d in SERIES_DIMENSIONS))
-    return (
-        facts.select("series_id", "time_id", "value", "obs_status")
-        .join(texts, on="series_id", how="left")
-        .join(periods.cast({"time_id": pl.Int32, "time_period": pl.String}), on="time_id", how="left")
-        .select("series_id", *SERIES_DIMENSIONS, "time_period", "value", "obs_status")
-    )
 
 
 def accept(
@@ -413,8 +409,8 @@ def _write(connection: Connection, load: _Load, reads: Sequence[Read], moments: 
         if moment.fate == "same":
             changed_per: dict[str, int] = {}
         else:
-            changed_per = _stage(connection, read, moment, ids, totals, alone=first)
-            seen = _stage_series(connection, read, seen, alone=first)
+            changed_per, fresh = _stage(connection, read, moment, ids, totals, alone=first)
+            seen = _stage_series(connection, read, seen, fresh, alone=first)
         told = _frame(lake.read_table(folder / "explained.parquet"))
         held = _frame(lake.read_table(folder / "quarantine.parquet"))
         explained += [
@@ -482,10 +478,10 @@ def _stage(
     totals: dict[str, int],
     *,
     alone: bool,
-) -> dict[str, int]:
+) -> tuple[dict[str, int], pl.DataFrame]:
     """Stage what changed in one slice (straight into the table that stands alone on a first load).
 
-    The answer is how many facts of each snapshot are new or changed.
+    The answer is how many facts of each snapshot are new or changed, and the series_id of those that are new.
     """
     folder = lake.absolute(read.folder)
     facts = _plain(lake.read_table(folder / "facts.parquet", read.facts_sha256))
@@ -533,7 +529,8 @@ def _stage(
     else:
         rows = rows.with_columns(known_to=until)
     warehouse.copy(connection, target, rows)
-    return dict(written.group_by("snapshot").len().iter_rows())
+    fresh = facts.filter(fate == "new").select("series_id").unique()
+    return dict(written.group_by("snapshot").len().iter_rows()), fresh
 
 
 def _stage_overrides(connection: Connection, read: Read, written: pl.DataFrame) -> None:
@@ -550,11 +547,15 @@ def _stamp(moment: dt.datetime | None) -> pl.Expr:
     return pl.lit(None if moment is None else moment.isoformat(), pl.String)
 
 
-def _stage_series(connection: Connection, read: Read, seen: pl.DataFrame, *, alone: bool) -> pl.DataFrame:
-    """Stage the series of a slice that no slice before it had; the answer is all that were seen so far."""
-    series = _frame(lake.read_table(lake.absolute(read.folder) / "series.parquet")).join(
-        seen, on="series_id", how="anti"
-    )
+def _stage_series(
+    connection: Connection, read: Read, seen: pl.DataFrame, fresh: pl.DataFrame, *, alone: bool
+) -> pl.DataFrame:
+    """Stage the series of new facts that no slice before had; the answer is all that were seen so far.
+
+    The series of a fact that was accepted before is there since then.
+    """
+    series = _frame(lake.read_table(lake.absolute(read.folder) / "series.parquet"))
+    series = series.join(fresh, on="series_id", how="semi").join(seen, on="series_id", how="anti")
     warehouse.copy(connection, ("core", f"series_{read.source}") if alone else ("stage_series",), series)
     return pl.concat([seen, series.select("series_id")])
 
@@ -719,6 +720,9 @@ def _cause(reads: Sequence[Read], moments: Sequence[Moment]) -> str:
 def _merge(connection: Connection, source: str, vintage_id: int, *, late: bool) -> None:
     """End what is staged as ended, and add the staged facts; `late` where some hold only until a later release."""
     named = {"vintage": vintage_id, "source": source}
+    # Without it a join takes by loops what it ought to take by hashing, or the other way round.
+    connection.execute("ANALYZE pg_temp.stage_ended")
+    connection.execute("ANALYZE pg_temp.stage_facts")
     warehouse.execute(connection, "load/add_series")
     ended = connection.execute("SELECT count(*) AS n FROM pg_temp.stage_ended").fetchall()[0]["n"]
     closed = warehouse.execute(connection, "load/close_facts", named)

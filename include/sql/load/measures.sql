@@ -1,27 +1,76 @@
--- What the suite `warehouse` judges, for one source.
-WITH facts AS (
+-- What the suite `warehouse` judges, for one source. The facts are counted as they are read, once by where they come from
+-- and since when they are known, once by series; key by key only where there may be more than one of a key.
+WITH counted AS MATERIALIZED (
     SELECT
-        o.*,
-        s.indicator,
-        s.ref_area,
-        s.counterpart_area,
-        s.series_id IS NULL AS no_series,
-        p.snapshot_id
-    FROM core.observation AS o
-    LEFT JOIN core.series AS s ON o.source = s.source AND o.series_id = s.series_id
-    LEFT JOIN core.place AS p ON o.place_id = p.place_id
-    WHERE o.source = %(source)s
+        place_id,
+        attribute_id,
+        known_from,
+        known_to,
+        vintage_to IS NULL AS is_current,
+        obs_status,
+        value IS NULL AS is_missing,
+        value IN ('NaN', 'Infinity', '-Infinity') AS is_endless,
+        count(*) AS figures
+    FROM core.observation
+    WHERE source = %(source)s
+    GROUP BY
+        place_id, attribute_id, known_from, known_to, (vintage_to IS NULL), obs_status, (value IS NULL),
+        (value IN ('NaN', 'Infinity', '-Infinity'))
 ),
 
-current_facts AS (
-    SELECT * FROM facts
-    WHERE vintage_to IS NULL
+facts AS MATERIALIZED (
+    SELECT
+        c.*,
+        p.snapshot_id,
+        n.slice,
+        n.snapshot_id IS NULL AS no_snapshot
+    FROM counted AS c
+    LEFT JOIN core.place AS p ON c.place_id = p.place_id
+    LEFT JOIN raw.snapshot AS n ON p.snapshot_id = n.snapshot_id
+),
+
+per_series AS MATERIALIZED (
+    SELECT
+        o.figures,
+        s.series_id IS NULL AS no_series,
+        s.ref_area,
+        s.counterpart_area,
+        s.indicator
+    FROM (
+        SELECT
+            series_id,
+            count(*) AS figures
+        FROM core.observation
+        WHERE source = %(source)s
+        GROUP BY series_id
+    ) AS o
+    LEFT JOIN core.series AS s ON s.source = %(source)s AND o.series_id = s.series_id
+),
+
+-- while the index stands that holds one current fact for each key, there are no two
+unique_index AS (
+    SELECT 1 FROM pg_catalog.pg_index
+    WHERE
+        indrelid = to_regclass('core.observation_' || %(source)s) AND indisunique AND indisvalid
+        AND pg_get_indexdef(indexrelid) LIKE '%%(series_id, time_id, source) WHERE (known_to IS NULL)'
 ),
 
 repeated AS (
-    SELECT 1 FROM current_facts
+    SELECT 1 FROM core.observation
+    WHERE source = %(source)s AND known_to IS NULL
     GROUP BY series_id, time_id
     HAVING count(*) > 1
+),
+
+-- a key has more than one range only where one of them has ended
+ended AS MATERIALIZED (
+    SELECT
+        series_id,
+        time_id,
+        known_from,
+        known_to
+    FROM core.observation
+    WHERE source = %(source)s AND known_to IS NOT NULL
 ),
 
 ranges AS (
@@ -29,8 +78,26 @@ ranges AS (
         known_from,
         known_to,
         lead(known_from) OVER (PARTITION BY series_id, time_id ORDER BY known_from, known_to) AS next_from
-    FROM facts
-    WHERE known_to IS NULL OR known_to > known_from
+    FROM (
+        SELECT * FROM ended
+        WHERE known_to > known_from
+        UNION ALL
+        SELECT
+            o.series_id,
+            o.time_id,
+            o.known_from,
+            o.known_to
+        FROM core.observation AS o
+        INNER JOIN (
+            SELECT
+                series_id,
+                time_id
+            FROM ended
+            GROUP BY series_id, time_id
+        ) AS e
+            ON o.series_id = e.series_id AND o.time_id = e.time_id
+        WHERE o.source = %(source)s AND o.known_to IS NULL
+    ) AS every
 ),
 
 last_load AS (
@@ -55,21 +122,19 @@ last_slices AS (
 -- how many figures begin and end to be known, slice by slice: their running sum is what is known at a moment
 turns AS (
     SELECT
-        n.slice,
-        f.known_from AS at,
-        count(*) AS figures
-    FROM facts AS f
-    INNER JOIN raw.snapshot AS n ON f.snapshot_id = n.snapshot_id
-    GROUP BY n.slice, f.known_from
+        slice,
+        known_from AS at,
+        sum(figures) AS figures
+    FROM facts
+    GROUP BY slice, known_from
     UNION ALL
     SELECT
-        n.slice,
-        f.known_to,
-        -count(*)
-    FROM facts AS f
-    INNER JOIN raw.snapshot AS n ON f.snapshot_id = n.snapshot_id
-    WHERE f.known_to IS NOT NULL
-    GROUP BY n.slice, f.known_to
+        slice,
+        known_to,
+        -sum(figures)
+    FROM facts
+    WHERE known_to IS NOT NULL
+    GROUP BY slice, known_to
 ),
 
 states AS (
@@ -87,59 +152,43 @@ states AS (
 measured (measure, value) AS (
     SELECT
         'facts_current',
-        count(*)::float8
-    FROM current_facts
+        coalesce(sum(figures), 0)::float8
+    FROM facts
+    WHERE is_current
     UNION ALL
     SELECT
         'orphan_series',
-        count(*)::float8
-    FROM facts
+        coalesce(sum(figures), 0)::float8
+    FROM per_series
     WHERE no_series
     UNION ALL
     SELECT
         'orphan_area',
-        count(*)::float8
-    FROM facts AS f
-    WHERE
-        NOT f.no_series AND NOT EXISTS (
-            SELECT 1 FROM ref.area AS a
-            WHERE f.ref_area = a.code
-        )
+        coalesce(sum(figures), 0)::float8
+    FROM per_series
+    WHERE NOT no_series AND ref_area NOT IN (SELECT a.code FROM ref.area AS a)
     UNION ALL
     SELECT
         'orphan_counterpart_area',
-        count(*)::float8
-    FROM facts AS f
-    WHERE
-        NOT f.no_series AND NOT EXISTS (
-            SELECT 1 FROM ref.area AS a
-            WHERE f.counterpart_area = a.code
-        )
+        coalesce(sum(figures), 0)::float8
+    FROM per_series
+    WHERE NOT no_series AND counterpart_area NOT IN (SELECT a.code FROM ref.area AS a)
     UNION ALL
     SELECT
         'orphan_indicator',
-        count(*)::float8
-    FROM facts AS f
-    WHERE
-        NOT f.no_series AND NOT EXISTS (
-            SELECT 1 FROM ref.indicator AS i
-            WHERE f.indicator = i.code
-        )
+        coalesce(sum(figures), 0)::float8
+    FROM per_series
+    WHERE NOT no_series AND indicator NOT IN (SELECT i.code FROM ref.indicator AS i)
     UNION ALL
     SELECT
         'orphan_attributes',
-        count(*)::float8
-    FROM facts AS f
-    WHERE
-        NOT EXISTS (
-            SELECT 1 FROM core.attributes AS a
-            WHERE f.attribute_id = a.attribute_id
-        )
+        coalesce(sum(figures), 0)::float8
+    FROM facts
+    WHERE attribute_id NOT IN (SELECT a.attribute_id FROM core.attributes AS a)
     UNION ALL
     SELECT
         'duplicate_current_keys',
-        count(*)::float8
-    FROM repeated
+        CASE WHEN EXISTS (SELECT 1 FROM unique_index) THEN 0 ELSE (SELECT count(*) FROM repeated) END::float8
     UNION ALL
     SELECT
         'known_ranges_overlap',
@@ -150,35 +199,31 @@ measured (measure, value) AS (
     SELECT
         'known_ranges_reversed',
         count(*)::float8
-    FROM ranges
+    FROM ended
     WHERE known_to < known_from
     UNION ALL
     SELECT
         'null_status_mismatch',
-        count(*)::float8
+        coalesce(sum(f.figures), 0)::float8
     FROM facts AS f
     INNER JOIN ref.obs_status AS s ON f.obs_status = s.code
-    WHERE (f.value IS NULL AND s.has_value = 'yes') OR (f.value IS NOT NULL AND s.has_value = 'no')
+    WHERE (f.is_missing AND s.has_value = 'yes') OR (NOT f.is_missing AND s.has_value = 'no')
     UNION ALL
     SELECT
         'nonfinite_values',
-        count(*)::float8
+        coalesce(sum(figures), 0)::float8
     FROM facts
-    WHERE value IN ('NaN', 'Infinity', '-Infinity')
+    WHERE is_endless
     UNION ALL
     SELECT
         'facts_without_snapshot',
-        count(*)::float8
-    FROM facts AS f
-    WHERE
-        NOT EXISTS (
-            SELECT 1 FROM raw.snapshot AS s
-            WHERE f.snapshot_id = s.snapshot_id
-        )
+        coalesce(sum(figures), 0)::float8
+    FROM facts
+    WHERE no_snapshot
     UNION ALL
     SELECT
         'facts_without_place',
-        count(*)::float8
+        coalesce(sum(figures), 0)::float8
     FROM facts
     WHERE snapshot_id IS NULL
     UNION ALL
@@ -196,9 +241,8 @@ measured (measure, value) AS (
                 INNER JOIN last_load AS l ON b.load_id = l.load_id
             ), 0)
             - (
-                SELECT count(*) FROM facts AS f
-                INNER JOIN raw.snapshot AS n ON f.snapshot_id = n.snapshot_id
-                INNER JOIN last_slices AS k ON n.slice = k.slice
+                SELECT coalesce(sum(f.figures), 0) FROM facts AS f
+                INNER JOIN last_slices AS k ON f.slice = k.slice
                 WHERE f.known_from <= k.released_at AND (f.known_to IS NULL OR f.known_to > k.released_at)
             )
         )::float8
@@ -210,14 +254,16 @@ measured (measure, value) AS (
     UNION ALL
     SELECT
         'published_minus_current',
-        count(*)::float8
-    FROM bi.fact_observation AS f
-    WHERE
-        f.source = %(source)s
-        AND NOT EXISTS (
-            SELECT 1 FROM ops.vintage AS v
-            WHERE f.vintage = v.vintage_id
-        )
+        coalesce(sum(f.figures), 0)::float8
+    FROM (
+        SELECT
+            vintage,
+            count(*) AS figures
+        FROM bi.fact_observation
+        WHERE source = %(source)s
+        GROUP BY vintage
+    ) AS f
+    WHERE f.vintage NOT IN (SELECT v.vintage_id FROM ops.vintage AS v)
 )
 
 SELECT
