@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -230,8 +230,11 @@ def _tokens(text: str, column: Column) -> list[str]:
 # -- keys -------------------------------------------------------------------------------------------------------
 
 
-def _combine(columns: Sequence[Coded]) -> tuple[Ints, list[tuple[str | None, ...]]]:
-    """Number the distinct combinations of some columns: (number of each row, the combinations)."""
+def _combine(columns: Sequence[Coded], empty: str | None) -> tuple[Ints, list[tuple[Any, ...]]]:
+    """Number the distinct combinations of some columns: (number of each row, the combinations).
+
+    `empty` stands for a cell in which there is nothing.
+    """
     n = len(columns[0].codes)
     key = np.zeros(n, dtype=np.int64)
     size = 1
@@ -245,10 +248,8 @@ def _combine(columns: Sequence[Coded]) -> tuple[Ints, list[tuple[str | None, ...
     numbers, distinct = _dense(key)
     first = np.empty(len(distinct), dtype=np.int64)
     first[numbers[::-1]] = np.arange(n - 1, -1, -1)
-    combinations = zip(
-        *([column.values[c] if c >= 0 else None for c in column.codes[first]] for column in columns), strict=True
-    )
-    return numbers, list(combinations)
+    texts = [np.asarray([*column.values, empty], dtype=object)[column.codes[first]].tolist() for column in columns]
+    return numbers, list(zip(*texts, strict=True))
 
 
 def _dense(key: Ints) -> tuple[Ints, Ints]:
@@ -355,13 +356,13 @@ def harmonise(
         mapped.setdefault(attribute, Coded(np.full(n, -1, dtype=np.int64), []))
 
     _bounds(mapped["indicator"], figures.value, problems, concepts)
-    numbers, keys = _combine([mapped[d] for d in SERIES_DIMENSIONS])
-    attributes, combinations = _combine([mapped[a] for a in SHARED_ATTRIBUTES])
+    numbers, keys = _combine([mapped[d] for d in SERIES_DIMENSIONS], "")
+    attributes, combinations = _combine([mapped[a] for a in SHARED_ATTRIBUTES], None)
     period = mapped["time_period"]
     _duplicates(table, dataset, numbers, period, figures, attributes, problems)
 
     fine = problems.fine
-    series_ids = np.asarray([series_id(tuple(v or "" for v in key)) for key in keys], dtype=np.int64)
+    series_ids = np.asarray([series_id(key) for key in keys], dtype=np.int64)
     attribute_ids = np.asarray([attribute_id(c) for c in combinations], dtype=np.int64)
     facts = pa.table(
         {

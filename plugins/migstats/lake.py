@@ -18,8 +18,8 @@ from migstats.errors import PermanentError, TryAgainError
 from migstats.faultpoint import reach
 
 
-def _write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
-    """Write a file beside its place, bring it to disk, then rename it: a reader never sees half a file."""
+def _write(path: Path, fill: Callable[[BinaryIO], object], *, lasting: bool = True) -> None:
+    """Write a file beside its place, bring it to disk if it has to last, then rename it: nobody sees half a file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
@@ -27,7 +27,8 @@ def _write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
             with os.fdopen(descriptor, "wb") as file:
                 fill(file)
                 file.flush()
-                os.fsync(file.fileno())
+                if lasting:
+                    os.fsync(file.fileno())
             reach("lake.written")
             os.replace(name, path)
             reach("lake.in_place")
@@ -77,11 +78,16 @@ def state_of(sha: str) -> Literal["whole", "damaged", "missing"]:
 
 
 def write_table(table: pa.Table, path: Path) -> str:
-    """Write a table as Parquet; the answer is the sha256 of the file."""
+    """Write a table as Parquet; the answer is the sha256 of the file.
+
+    A table between steps is made again where its file is not what the hash says: it need not outlast the machine.
+    """
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", compression_level=1)
+    coded = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
+    options = {"compression_level": 1, "use_dictionary": coded, "write_statistics": False}
+    pq.write_table(table, sink, compression="zstd", **options)
     buffer = sink.getvalue()
-    _write(path, lambda file: file.write(buffer))
+    _write(path, lambda file: file.write(buffer), lasting=False)
     return sha256(buffer).hexdigest()
 
 
