@@ -12,6 +12,7 @@ import pytest
 import toy
 from typer.testing import CliRunner
 
+from migstats import warehouse
 from migstats.checks import source_schema
 from migstats.cli import app
 from migstats.observation import COLUMNS
@@ -324,3 +325,93 @@ def test_without_a_warehouse_the_remedy_is_said(tmp_path: Path, monkeypatch: pyt
 
 def test_the_published_schema_is_the_models() -> None:
     assert (home() / "docs/source.schema.json").read_text("utf-8") == source_schema()
+
+
+# -- what is kept in the ledger
+
+
+@pytest.fixture
+def installed(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A warehouse that commands find, with two sources that were loaded and not published."""
+    sources = toy.declare(tmp_path, monkeypatch, "toy", "zoo")
+    toy.open_gate(tmp_path, "toy", "zoo")
+    monkeypatch.setenv("MIGSTATS_WAREHOUSE", warehouse_url)
+    monkeypatch.setenv("MIGSTATS_DATA_DOCS", str(tmp_path / "docs"))
+    for source in sources:
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, toy.SLICES[0], [{}, {"REF_AREA": "SRB"}]))
+    return warehouse_url
+
+
+def ask(url: str, query: str) -> list[tuple[object, ...]]:
+    with warehouse.connect(url) as connection:
+        return [tuple(row.values()) for row in connection.execute(query).fetchall()]
+
+
+SHOWN = "SELECT source, count(*) AS figures FROM bi.fact_observation GROUP BY source ORDER BY source"
+RUNS = "SELECT dag, kind, parameters, outcomes, failures, unfinished FROM ops.run_state ORDER BY began_at"
+OUTCOMES = """
+    SELECT o.source, o.step, o.slice, o.status, o.error_class FROM ops.outcome AS o
+    INNER JOIN ops.attempt AS a ON o.attempt_id = a.attempt_id ORDER BY o.outcome_id
+"""
+
+
+@pytest.mark.database
+def test_publish_brings_to_bi_what_waits_and_then_there_is_nothing(installed: str) -> None:
+    code, said, err = run("publish")
+    assert (code, said, err) == (0, "bi shows toy at vintage 1, zoo at vintage 2: 4 rows added, 0 removed\n", "")
+    assert ask(installed, SHOWN) == [("toy", 2), ("zoo", 2)]
+    assert run("publish") == (0, "nothing was published\n", "")
+    assert ask(installed, OUTCOMES) == [
+        ("toy", "check_warehouse", None, "done", None),
+        ("zoo", "check_warehouse", None, "done", None),
+        ("*", "publish", None, "done", None),
+        ("*", "publish", None, "skip", None),
+    ]
+    assert ask(installed, RUNS) == [
+        ("migstats publish", "command", {}, 3, 0, 0),
+        ("migstats publish", "command", {}, 1, 0, 0),
+    ]
+    assert len(ask(installed, "SELECT 1 FROM ops.validation_result WHERE suite = 'warehouse'")) > 10
+
+
+@pytest.mark.database
+def test_a_source_that_fails_the_suite_stays_and_the_others_are_published(installed: str) -> None:
+    assert ask(installed, "DELETE FROM core.observation WHERE source = 'zoo' RETURNING value") == [(1,), (1,)]
+    code, said, err = run("publish", "--json")
+    assert code == 1
+    assert err.startswith("migstats: zoo stays at its published vintage: source zoo: ")
+    assert err.count("source zoo: ") == 1
+    told = json.loads(said)
+    assert (told["vintages"], told["added"], list(told["failed"])) == ({"toy": 1}, 2, ["zoo"])
+    assert ask(installed, SHOWN) == [("toy", 2)]
+    assert ask(installed, OUTCOMES) == [
+        ("toy", "check_warehouse", None, "done", None),
+        ("zoo", "check_warehouse", None, "failed", "ValidationFailedError"),
+        ("*", "publish", None, "failed", "ValidationFailedError"),
+    ]
+    assert run("publish")[0] == 1, "it waits still"
+
+
+@pytest.mark.database
+def test_a_replay_is_a_run_of_the_ledger_with_its_steps(installed: str) -> None:
+    code, said, err = run("replay", "toy")
+    assert code == 0, err
+    assert said.endswith("`migstats publish` brings it to bi\n")
+    assert ask(installed, RUNS) == [("migstats replay", "command", {"source": "toy"}, 3, 0, 0)]
+    assert ask(installed, OUTCOMES) == [
+        ("toy", "read", toy.SLICES[0], "done", None),
+        ("toy", "check", None, "done", None),
+        ("toy", "load", None, "skip", None),
+    ]
+
+
+@pytest.mark.database
+def test_a_replay_that_fails_is_one_line_and_its_step_is_in_the_ledger(installed: str, tmp_path: Path) -> None:
+    declared = tmp_path / "sources" / "toy" / "source.yaml"
+    declared.write_text(declared.read_text().replace("column: SEX", "column: GENDER"))
+    code, _, err = run("replay", "toy")
+    assert code == 1
+    assert err.startswith("migstats: ")
+    assert "GENDER" in err
+    assert err.count("\n") == 1
+    assert ask(installed, OUTCOMES) == [("toy", "read", toy.SLICES[0], "failed", "DriftError")]

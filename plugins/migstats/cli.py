@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -430,17 +430,48 @@ def replay(source: str, as_json: Json = False) -> None:
 
     folder = folder_of(source)
     now = dt.datetime.now(dt.UTC)
-    run_id = f"replay/{now:%Y-%m-%dT%H:%M:%S}"
     counts = pipeline.replay(
-        read_source(folder / "source.yaml"), folder, run_id=run_id, url=settings.warehouse_url(), today=now.date()
+        read_source(folder / "source.yaml"),
+        folder,
+        run_id=_run_id("replay", now),
+        url=settings.warehouse_url(),
+        today=now.date(),
     )
     if as_json:
         _print_json(asdict(counts))
         return
     print(
         f"{source}: {counts.outcome}, vintage {counts.vintage_id}: {counts.loaded:,} figures loaded, "
-        f"{counts.unchanged:,} unchanged, {counts.quarantined:,} quarantined; `publish` brings it to bi"
+        f"{counts.unchanged:,} unchanged, {counts.quarantined:,} quarantined; `migstats publish` brings it to bi"
     )
+
+
+def _run_id(command: str, now: dt.datetime) -> str:
+    """A command as the ledgers name it: otherwise than any DAG, so that it is not taken for a run of Airflow."""
+    return f"migstats {command}/{now:%Y-%m-%dT%H:%M:%S.%f}"
+
+
+@app.command()
+@_plainly
+def publish(as_json: Json = False) -> None:
+    """Check the sources that wait and bring `bi` to those that passed; 1 where one did not."""
+    from migstats import ledger, pipeline
+
+    url, now = settings.warehouse_url(), dt.datetime.now(dt.UTC)
+    run_id = _run_id("publish", now)
+    run = ledger.Run(run_id, "migstats publish", "command", pipeline.code_version())
+    attempt = partial(ledger.attempt, url, run, logged=False)
+    checked = pipeline.check_waiting(attempt, run_id=run_id, url=url, today=now.date())
+    with attempt("*", "publish") as tally:
+        done = pipeline.publish(checked, run_id=run_id, url=url, attempt_id=tally.attempt_id)
+        if as_json:
+            _print_json({**asdict(done), "failed": checked.failed})
+        elif done.vintages:
+            shown = ", ".join(f"{source} at vintage {vintage}" for source, vintage in done.vintages.items())
+            print(f"bi shows {shown}: {done.added:,} rows added, {done.removed:,} removed")
+        else:
+            print("nothing was published")
+        checked.demand()
 
 
 @app.command()
@@ -516,7 +547,7 @@ def verify(
     from migstats import house
 
     now = dt.datetime.now(dt.UTC)
-    done = house.verify(settings.warehouse_url(), most=most, run_id=f"verify/{now:%Y-%m-%dT%H:%M:%S}", now=now)
+    done = house.verify(settings.warehouse_url(), most=most, run_id=_run_id("verify", now), now=now)
     for message in done.wrong.values():
         print(message, file=sys.stderr)
     if done.wrong:
