@@ -23,7 +23,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from migstats import candidate as candidates
-from migstats import frames, lake, ledger, question, settings, validate, vintage, warehouse, web
+from migstats import frames, lake, ledger, overrides, question, settings, validate, vintage, warehouse, web
 from migstats import publish as publishing
 from migstats.candidate import Candidate, generations_of
 from migstats.corrections import correct, read_corrections, require_unexpired
@@ -584,10 +584,22 @@ def load(
         if judged.waits:
             _require_answer(judged, reads, source, run_id=run_id, url=url, gated=gated)
         try:
-            return candidates.accept(url, source.id, generations, judged, **versions, attempt_id=attempt_id)
+            counts = candidates.accept(url, source.id, generations, judged, **versions, attempt_id=attempt_id)
         except SupersededError as error:
             superseded = error  # another load came between: judge against what that one left
+        else:
+            _tell_idle_corrections(source, folder, url)
+            return counts
     raise superseded
+
+
+def _tell_idle_corrections(source: Source, folder: Path, url: str) -> None:
+    """Warn of corrections that change nothing, although all that could hold their figure was read."""
+    with warehouse.connect(url) as connection:
+        for record in overrides.idle(connection, source, folder):
+            log.warning(
+                "correction %s of %s changes nothing (%s): %s", record.id, source.id, record.figure, overrides.REMEDY
+            )
 
 
 def _require_answer(
