@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from psycopg import sql
 
-from migstats import lake, overrides, pools, postgres, settings, warehouse
+from migstats import lake, overrides, pools, postgres, releases, settings, warehouse
 from migstats.errors import ConfigurationError, DeclarationError, MigstatsError
 from migstats.source import declared, folder_of
 from migstats.warehouse import Connection
@@ -45,6 +45,7 @@ def findings(url: str, *, admin: str) -> Iterator[Finding]:
         yield from contradictions(connection)
         yield from _lake(connection)
         yield from idle_corrections(connection)
+        yield from moved_releases(connection)
     yield from _drift(admin)
     yield from _declarations()
 
@@ -95,6 +96,13 @@ def idle_corrections(connection: Connection) -> Iterator[Finding]:
                 yield Finding("a correction that no figure carries", place, overrides.REMEDY)
         except DeclarationError as error:
             yield Finding("a declaration cannot be read", str(folder), str(error))
+
+
+def moved_releases(connection: Connection) -> Iterator[Finding]:
+    """Releases whose date in source.yaml was mended after they had been accepted with another one."""
+    for source in declared()[0].values():
+        for moved in releases.moved(connection, source):
+            yield Finding("history has another date than the one that is declared", moved.place, moved.remedy)
 
 
 # -- the ledgers ------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from migstats import candidate as candidates
-from migstats import frames, lake, ledger, overrides, question, settings, validate, vintage, warehouse, web
+from migstats import frames, lake, ledger, overrides, question, releases, settings, validate, vintage, warehouse, web
 from migstats import publish as publishing
 from migstats.candidate import Candidate, generations_of
 from migstats.corrections import correct, read_corrections, require_unexpired
@@ -588,18 +588,21 @@ def load(
         except SupersededError as error:
             superseded = error  # another load came between: judge against what that one left
         else:
-            _tell_idle_corrections(source, folder, url)
+            _warn(reads, source, folder, url)
             return counts
     raise superseded
 
 
-def _tell_idle_corrections(source: Source, folder: Path, url: str) -> None:
-    """Warn of corrections that change nothing, although all that could hold their figure was read."""
+def _warn(reads: Sequence[Read], source: Source, folder: Path, url: str) -> None:
+    """Say what of our facts did nothing to this load: corrections that no figure carries, dates that moved nothing."""
+    loaded = {read.release for read in reads}
     with warehouse.connect(url) as connection:
         for record in overrides.idle(connection, source, folder):
-            log.warning(
-                "correction %s of %s changes nothing (%s): %s", record.id, source.id, record.figure, overrides.REMEDY
-            )
+            what = f"correction {record.id} of {source.id} changes nothing ({record.figure})"
+            log.warning("%s: %s", what, overrides.REMEDY)
+        for moved in releases.moved(connection, source):
+            if moved.release in loaded:
+                log.warning("%s: %s", moved.place, moved.remedy)
 
 
 def _require_answer(
