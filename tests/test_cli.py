@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import json
 import re
 from collections.abc import Mapping
@@ -12,11 +13,14 @@ import pytest
 import toy
 from typer.testing import CliRunner
 
-from migstats import warehouse
+from migstats import pipeline, services, warehouse
 from migstats.checks import source_schema
 from migstats.cli import app
+from migstats.errors import PermanentError
 from migstats.observation import COLUMNS
+from migstats.postgres import Server
 from migstats.settings import home
+from migstats.source import folder_of, read_source
 
 SAMPLE = home() / "include/samples/worldbank_wdi/SM.POP.NETM.json"
 
@@ -323,6 +327,38 @@ def test_without_a_warehouse_the_remedy_is_said(tmp_path: Path, monkeypatch: pyt
     assert "make demo" in err
 
 
+# -- the address of the warehouse
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state folder of a demo that was set up and stopped."""
+    monkeypatch.setenv("MIGSTATS_STATE", str(tmp_path))
+    monkeypatch.delenv("MIGSTATS_WAREHOUSE", raising=False)
+    services.write_record(tmp_path, services.Record(ports=services.Ports(1, 2, 3)))
+    (tmp_path / "warehouse.url").write_text("postgresql+psycopg://etl:password@127.0.0.1:2/warehouse\n")
+    return tmp_path
+
+
+def test_the_address_of_a_stopped_demo_is_refused_with_the_remedy(demo: Path) -> None:
+    code, said, err = run("url")
+    assert (code, said) == (1, "")
+    assert err == f"migstats: the warehouse of the demo in {demo} does not run; start it with `make demo`\n"
+
+
+@pytest.mark.database
+def test_the_address_of_a_running_demo_is_a_plain_uri(demo: Path, postgres: Server) -> None:
+    (demo / "postgres").symlink_to(postgres.data)
+    assert run("url") == (0, "postgresql://etl:password@127.0.0.1:2/warehouse\n", "")
+
+
+def test_the_address_of_another_warehouse_is_printed_whether_it_runs_or_not(
+    demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIGSTATS_WAREHOUSE", "postgresql://etl:password@db.example.org/warehouse")
+    assert run("url") == (0, "postgresql://etl:password@db.example.org/warehouse\n", "")
+
+
 def test_the_published_schema_is_the_models() -> None:
     assert (home() / "docs/source.schema.json").read_text("utf-8") == source_schema()
 
@@ -415,3 +451,25 @@ def test_a_replay_that_fails_is_one_line_and_its_step_is_in_the_ledger(installed
     assert "GENDER" in err
     assert err.count("\n") == 1
     assert ask(installed, OUTCOMES) == [("toy", "read", toy.SLICES[0], "failed", "DriftError")]
+
+
+# -- listings
+
+
+@pytest.mark.database
+def test_a_listing_has_a_name_for_each_column_and_all_fields_as_json(installed: str) -> None:
+    folder = folder_of("toy")
+    (folder / "gate.yaml").unlink()
+    source = read_source(folder / "source.yaml")
+    read = toy.read(installed, source, toy.SLICES[0], [{"OBS_VALUE": "900"}], at=toy.DAY + dt.timedelta(days=1))
+    with pytest.raises(PermanentError, match="breached the gate"):
+        pipeline.load([read], source, folder, run_id="a run", url=installed)
+    [waiting] = json.loads(run("decisions", "--json")[1])
+    for command, holds in (("decisions", waiting["candidate_id"]), ("status", "toy"), ("alerts", "")):
+        code, said, err = run(command)
+        assert (code, err) == (0, "")
+        assert holds in said
+        head, *rows = [re.split(r"[│┃]", line)[1:-1] for line in said.splitlines() if line[0] in "│┃"]
+        assert all(name.strip() for name in head), command
+        assert all(len(row) == len(head) for row in rows)
+    assert {"source", "breaches", "in_airflow"} <= set(waiting)

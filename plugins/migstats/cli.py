@@ -76,6 +76,18 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     console.print(table)
 
 
+def _list(statement: str, columns: Sequence[str], *, as_json: bool) -> None:
+    """Print the rows of a query in `include/sql/`: all that it gives as JSON, these columns as a table."""
+    from migstats import warehouse
+
+    with warehouse.connect(settings.warehouse_url()) as connection:
+        found = warehouse.rows(connection, statement)
+    if as_json:
+        _print_json(found)
+    else:
+        _print_table(columns, ([row[column] for column in columns] for row in found))
+
+
 @app.command()
 @_plainly
 def sources(as_json: Json = False, further: Sources = None) -> None:
@@ -211,33 +223,27 @@ def trace(
 @_plainly
 def status(as_json: Json = False) -> None:
     """Show what the warehouse holds: the last load of each source."""
-    from migstats import warehouse
-
-    with warehouse.connect(settings.warehouse_url()) as connection:
-        loads = warehouse.rows(connection, "report/load_summary")
-    if as_json:
-        _print_json(loads)
-        return
-    columns = (
-        "source",
-        "outcome",
-        "snapshots",
-        "landed",
-        "loaded",
-        "unchanged",
-        "quarantined",
-        "vintage",
-        "release",
-        "at",
-    )
-    _print_table(columns, ([load[c] for c in columns] for load in loads))
+    counts = ("snapshots", "landed", "loaded", "unchanged", "quarantined")
+    _list("report/load_summary", ("source", "outcome", *counts, "vintage", "release", "at"), as_json=as_json)
 
 
 @app.command()
 @_plainly
 def url(role: Annotated[str | None, typer.Option(help="bi_reader for BI tools")] = None) -> None:
-    """Print the connection URL of the running warehouse, as psql and BI tools take it."""
-    print(role_url(settings.warehouse_url(), role))
+    """Print the connection URL of the running warehouse, as psql and BI tools take it; 1 where the demo is stopped."""
+    address = role_url(settings.warehouse_url(), role)
+    _require_running()
+    print(address)
+
+
+def _require_running() -> None:
+    """ConfigurationError where the warehouse is that of a demo which was stopped; of another one nothing is known."""
+    from migstats import postgres, services
+
+    state = settings.state()
+    ours = not os.environ.get("MIGSTATS_WAREHOUSE") and services.read_record(state) is not None
+    if ours and not postgres.is_running(state / "postgres"):
+        raise ConfigurationError(f"the warehouse of the demo in {state} does not run; start it with `make demo`")
 
 
 def role_url(base: str, role: str | None) -> str:
@@ -327,16 +333,8 @@ def fingerprint(as_json: Json = False) -> None:
 @_plainly
 def decisions(as_json: Json = False) -> None:
     """List the candidates that breach the gate and wait for a person."""
-    from migstats import warehouse
-
-    with warehouse.connect(settings.warehouse_url()) as connection:
-        waiting = warehouse.rows(connection, "report/open_decisions")
-    if as_json:
-        _print_json(waiting)
-        return
-    _print_table(
-        ("candidate_id", "source", "release", "breaches", "judged_at"), (list(row.values()) for row in waiting)
-    )
+    columns = ("candidate_id", "source", "release", "breaches", "judged_at", "expires_at", "run_id")
+    _list("report/open_decisions", columns, as_json=as_json)
 
 
 @app.command()
@@ -387,15 +385,7 @@ def waive(
 @_plainly
 def alerts(as_json: Json = False) -> None:
     """List what stands against the sources, and until when a silence holds it back."""
-    from migstats import warehouse
-
-    with warehouse.connect(settings.warehouse_url()) as connection:
-        standing = warehouse.rows(connection, "alerts/standing")
-    if as_json:
-        _print_json(standing)
-        return
-    columns = ("source", "kind", "since", "silent_until", "message")
-    _print_table(columns, ([row[c] for c in columns] for row in standing))
+    _list("alerts/standing", ("source", "kind", "since", "silent_until", "message"), as_json=as_json)
 
 
 @app.command()
