@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import json
 import re
 from collections.abc import Mapping
@@ -12,10 +13,14 @@ import pytest
 import toy
 from typer.testing import CliRunner
 
+from migstats import pipeline, services, warehouse
 from migstats.checks import source_schema
 from migstats.cli import app
+from migstats.errors import PermanentError
 from migstats.observation import COLUMNS
+from migstats.postgres import Server
 from migstats.settings import home
+from migstats.source import folder_of, read_source
 
 SAMPLE = home() / "include/samples/worldbank_wdi/SM.POP.NETM.json"
 
@@ -322,5 +327,149 @@ def test_without_a_warehouse_the_remedy_is_said(tmp_path: Path, monkeypatch: pyt
     assert "make demo" in err
 
 
+# -- the address of the warehouse
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state folder of a demo that was set up and stopped."""
+    monkeypatch.setenv("MIGSTATS_STATE", str(tmp_path))
+    monkeypatch.delenv("MIGSTATS_WAREHOUSE", raising=False)
+    services.write_record(tmp_path, services.Record(ports=services.Ports(1, 2, 3)))
+    (tmp_path / "warehouse.url").write_text("postgresql+psycopg://etl:password@127.0.0.1:2/warehouse\n")
+    return tmp_path
+
+
+def test_the_address_of_a_stopped_demo_is_refused_with_the_remedy(demo: Path) -> None:
+    code, said, err = run("url")
+    assert (code, said) == (1, "")
+    assert err == f"migstats: the warehouse of the demo in {demo} does not run; start it with `make demo`\n"
+
+
+@pytest.mark.database
+def test_the_address_of_a_running_demo_is_a_plain_uri(demo: Path, postgres: Server) -> None:
+    (demo / "postgres").symlink_to(postgres.data)
+    assert run("url") == (0, "postgresql://etl:password@127.0.0.1:2/warehouse\n", "")
+
+
+def test_the_address_of_another_warehouse_is_printed_whether_it_runs_or_not(
+    demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIGSTATS_WAREHOUSE", "postgresql://etl:password@db.example.org/warehouse")
+    assert run("url") == (0, "postgresql://etl:password@db.example.org/warehouse\n", "")
+
+
 def test_the_published_schema_is_the_models() -> None:
     assert (home() / "docs/source.schema.json").read_text("utf-8") == source_schema()
+
+
+# -- what is kept in the ledger
+
+
+@pytest.fixture
+def installed(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A warehouse that commands find, with two sources that were loaded and not published."""
+    sources = toy.declare(tmp_path, monkeypatch, "toy", "zoo")
+    toy.open_gate(tmp_path, "toy", "zoo")
+    monkeypatch.setenv("MIGSTATS_WAREHOUSE", warehouse_url)
+    monkeypatch.setenv("MIGSTATS_DATA_DOCS", str(tmp_path / "docs"))
+    for source in sources:
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, toy.SLICES[0], [{}, {"REF_AREA": "SRB"}]))
+    return warehouse_url
+
+
+def ask(url: str, query: str) -> list[tuple[object, ...]]:
+    with warehouse.connect(url) as connection:
+        return [tuple(row.values()) for row in connection.execute(query).fetchall()]
+
+
+SHOWN = "SELECT source, count(*) AS figures FROM bi.fact_observation GROUP BY source ORDER BY source"
+RUNS = "SELECT dag, kind, parameters, outcomes, failures, unfinished FROM ops.run_state ORDER BY began_at"
+OUTCOMES = """
+    SELECT o.source, o.step, o.slice, o.status, o.error_class FROM ops.outcome AS o
+    INNER JOIN ops.attempt AS a ON o.attempt_id = a.attempt_id ORDER BY o.outcome_id
+"""
+
+
+@pytest.mark.database
+def test_publish_brings_to_bi_what_waits_and_then_there_is_nothing(installed: str) -> None:
+    code, said, err = run("publish")
+    assert (code, said, err) == (0, "bi shows toy at vintage 1, zoo at vintage 2: 4 rows added, 0 removed\n", "")
+    assert ask(installed, SHOWN) == [("toy", 2), ("zoo", 2)]
+    assert run("publish") == (0, "nothing was published\n", "")
+    assert ask(installed, OUTCOMES) == [
+        ("toy", "check_warehouse", None, "done", None),
+        ("zoo", "check_warehouse", None, "done", None),
+        ("*", "publish", None, "done", None),
+        ("*", "publish", None, "skip", None),
+    ]
+    assert ask(installed, RUNS) == [
+        ("migstats publish", "command", {}, 3, 0, 0),
+        ("migstats publish", "command", {}, 1, 0, 0),
+    ]
+    assert len(ask(installed, "SELECT 1 FROM ops.validation_result WHERE suite = 'warehouse'")) > 10
+
+
+@pytest.mark.database
+def test_a_source_that_fails_the_suite_stays_and_the_others_are_published(installed: str) -> None:
+    assert ask(installed, "DELETE FROM core.observation WHERE source = 'zoo' RETURNING value") == [(1,), (1,)]
+    code, said, err = run("publish", "--json")
+    assert code == 1
+    assert err.startswith("migstats: zoo stays at its published vintage: source zoo: ")
+    assert err.count("source zoo: ") == 1
+    told = json.loads(said)
+    assert (told["vintages"], told["added"], list(told["failed"])) == ({"toy": 1}, 2, ["zoo"])
+    assert ask(installed, SHOWN) == [("toy", 2)]
+    assert ask(installed, OUTCOMES) == [
+        ("toy", "check_warehouse", None, "done", None),
+        ("zoo", "check_warehouse", None, "failed", "ValidationFailedError"),
+        ("*", "publish", None, "failed", "ValidationFailedError"),
+    ]
+    assert run("publish")[0] == 1, "it waits still"
+
+
+@pytest.mark.database
+def test_a_replay_is_a_run_of_the_ledger_with_its_steps(installed: str) -> None:
+    code, said, err = run("replay", "toy")
+    assert code == 0, err
+    assert said.endswith("`migstats publish` brings it to bi\n")
+    assert ask(installed, RUNS) == [("migstats replay", "command", {"source": "toy"}, 3, 0, 0)]
+    assert ask(installed, OUTCOMES) == [
+        ("toy", "read", toy.SLICES[0], "done", None),
+        ("toy", "check", None, "done", None),
+        ("toy", "load", None, "skip", None),
+    ]
+
+
+@pytest.mark.database
+def test_a_replay_that_fails_is_one_line_and_its_step_is_in_the_ledger(installed: str, tmp_path: Path) -> None:
+    declared = tmp_path / "sources" / "toy" / "source.yaml"
+    declared.write_text(declared.read_text().replace("column: SEX", "column: GENDER"))
+    code, _, err = run("replay", "toy")
+    assert code == 1
+    assert err.startswith("migstats: ")
+    assert "GENDER" in err
+    assert err.count("\n") == 1
+    assert ask(installed, OUTCOMES) == [("toy", "read", toy.SLICES[0], "failed", "DriftError")]
+
+
+# -- listings
+
+
+@pytest.mark.database
+def test_a_listing_has_a_name_for_each_column_and_all_fields_as_json(installed: str) -> None:
+    folder = folder_of("toy")
+    (folder / "gate.yaml").unlink()
+    source = read_source(folder / "source.yaml")
+    read = toy.read(installed, source, toy.SLICES[0], [{"OBS_VALUE": "900"}], at=toy.DAY + dt.timedelta(days=1))
+    with pytest.raises(PermanentError, match="breached the gate"):
+        pipeline.load([read], source, folder, run_id="a run", url=installed)
+    [waiting] = json.loads(run("decisions", "--json")[1])
+    for command, holds in (("decisions", waiting["candidate_id"]), ("status", "toy"), ("alerts", "")):
+        code, said, err = run(command)
+        assert (code, err) == (0, "")
+        assert holds in said
+        head, *rows = [re.split(r"[│┃]", line)[1:-1] for line in said.splitlines() if line[0] in "│┃"]
+        assert all(name.strip() for name in head), command
+        assert all(len(row) == len(head) for row in rows)
+    assert {"source", "breaches", "in_airflow"} <= set(waiting)

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 import toy
 
-from migstats import pipeline, publish, settings, warehouse
+from migstats import checks, doctor, overrides, pipeline, publish, settings, warehouse
 from migstats.corrections import REQUIRED, Correction, correct, read_corrections, require_unexpired
 from migstats.errors import DeclarationError
 from migstats.harmonise import Harmonised, harmonise, read_codes, wide
 from migstats.observation import SERIES_DIMENSIONS
 from migstats.readers import PLACE, ROW, VALUE, TextTable
-from migstats.source import Dataset, folder_of
+from migstats.source import Dataset, Source, folder_of
 
 CONCEPTS = settings.include() / "codelists"
 DATASET = {
@@ -354,3 +354,108 @@ def test_bi_with_and_without_corrections_differs_by_exactly_those_rows(
         assert connection.execute(differing).fetchall() == []
         figures = connection.execute("SELECT published_value AS v FROM bi.fact_observation ORDER BY 1").fetchall()
     assert [f["v"] for f in figures] == [5, 40, 100]
+
+
+# -- a record that changes nothing --------------------------------------------------------------------------------
+
+A, B, C = toy.SLICES
+MOROCCO = {**RECORD, "published": "100", "corrected": "1000"}
+MISTYPED = {**MOROCCO, "id": "mistyped", "ref_area": "MRT"}
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    [declared] = toy.declare(tmp_path, monkeypatch, "toy")
+    toy.open_gate(tmp_path, "toy")
+    return declared
+
+
+def load(url: str, source: Source, *slices: str, day: int = 0, release: str = "", **row: str) -> None:
+    """Load slices; the first one holds the figure of Morocco (or what `row` makes of it)."""
+    rows = dict(zip((A, B, C), ({"OBS_VALUE": "100", **row}, {"REF_AREA": "SRB"}, {"REF_AREA": "NPL"}), strict=True))
+    at = toy.DAY + dt.timedelta(days=day)
+    reads = [toy.read(url, source, name, [rows[name]], at=at, release=release) for name in slices]
+    pipeline.load(reads, source, folder_of(source.id), run_id="r", url=url)
+
+
+def told(url: str) -> list[str]:
+    """What the doctor says of corrections."""
+    with warehouse.connect(url) as connection:
+        return [str(finding) for finding in doctor.idle_corrections(connection)]
+
+
+def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
+    lines = [r.getMessage() for r in caplog.records if r.levelname == "WARNING" and r.name == "migstats"]
+    caplog.clear()
+    return lines
+
+
+@pytest.mark.database
+def test_a_record_with_a_mistyped_key_is_told_and_one_that_applies_is_not(
+    warehouse_url: str, source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = folder_of("toy")
+    write(folder, MOROCCO, MISTYPED)
+    load(warehouse_url, source, A, B, C)
+    figure = "figures: indicator MIG_STOCK, ref_area MRT, 2020"
+    assert warned(caplog) == [f"correction mistyped of toy changes nothing ({figure}): {overrides.REMEDY}"]
+    assert told(warehouse_url) == [
+        f"a correction that no figure carries: {folder}/corrections.csv, mistyped, {figure}; {overrides.REMEDY}"
+    ]
+
+
+@pytest.mark.database
+def test_a_slice_that_never_landed_proves_nothing(
+    warehouse_url: str, source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(folder_of("toy"), MOROCCO, MISTYPED)
+    load(warehouse_url, source, B, C)
+    assert warned(caplog) == told(warehouse_url) == []
+    load(warehouse_url, source, A, day=1)
+    assert [line.split()[1] for line in warned(caplog)] == ["mistyped"]
+
+
+@pytest.mark.database
+def test_a_slice_that_was_read_before_the_record_was_there_proves_nothing(warehouse_url: str, source: Source) -> None:
+    load(warehouse_url, source, A, B, C)
+    write(folder_of("toy"), MISTYPED)
+    assert told(warehouse_url) == []
+    pipeline.replay(source, folder_of("toy"), run_id="r", url=warehouse_url, today=dt.date(2024, 7, 1))
+    assert len(told(warehouse_url)) == 1
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(("rows", "says"), [({}, []), ({"OBS_VALUE": "100", "SEX": "F"}, ["mar-2020"])])
+def test_a_figure_that_the_publisher_withdrew_is_told(
+    warehouse_url: str, source: Source, rows: dict[str, str], says: list[str]
+) -> None:
+    write(folder_of("toy"), MOROCCO)
+    load(warehouse_url, source, A, B, C)
+    load(warehouse_url, source, A, day=1, **rows)
+    assert [line.split(", ")[1] for line in told(warehouse_url)] == says
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("releases", "says"), [(("2020", "2022", "2024"), ["of-2024"]), (("",), [])], ids=["each its own", "whichever"]
+)
+def test_a_record_of_an_edition_is_looked_for_in_that_one(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, releases: tuple[str, ...], says: list[str]
+) -> None:
+    """Edition 2020 has the figure, 2022 was not read, 2024 has another one instead."""
+    [source] = toy.declare(tmp_path, monkeypatch, "toy", releases=True)
+    toy.open_gate(tmp_path, "toy")
+    write(folder_of("toy"), *({**MOROCCO, "id": f"of-{release}", "release": release} for release in releases))
+    load(warehouse_url, source, A, B, C, release="2024", SEX="F")
+    load(warehouse_url, source, A, B, C, release="2020", day=1)
+    assert [line.split(", ")[1] for line in told(warehouse_url)] == says
+
+
+@pytest.mark.parametrize(("release", "found"), [("2020", []), ("", []), ("2021", ["2021"])])
+def test_a_release_that_is_not_declared_is_found_by_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: str, found: list[str]
+) -> None:
+    toy.declare(tmp_path, monkeypatch, "toy", releases=True)
+    write(folder_of("toy"), {**RECORD, "release": release})
+    lines, _ = checks.findings(today=dt.date(2024, 7, 1))
+    assert [line.partition("release '")[2][:4] for line in lines] == found

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from migstats.codelists import read_codelist
 from migstats.errors import DeclarationError
 from migstats.source import read_source
 
@@ -159,7 +160,27 @@ def broad_except(tree: ast.AST) -> Iterator[Finding]:
             yield call.lineno, f"{name}(Exception)"
 
 
+#: ISO 3166 alpha-3 codes of countries, territories and those that are no more, as the codelist has them.
+COUNTRIES = frozenset(read_codelist(ROOT / "include" / "codelists", "area").column("iso3").values())
+#: What looks like a country and is none, with what it is.
+NO_COUNTRY = {"GEO": "the column of areas in SDMX files"}
+
+
+def country_codes(tree: ast.AST) -> Iterator[Finding]:
+    """A fact about one country is a line of a CSV or YAML that a statistician reviews, never a line of code."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value in COUNTRIES - NO_COUNTRY.keys():
+            yield node.lineno, str(node.value)
+
+
+def country_codes_in_sql(text: str) -> Iterator[Finding]:
+    """As `country_codes`: text between quotes that is one code, and nothing else."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        yield from ((number, code) for code in re.findall(r"'([A-Z]{3})'", line) if code in COUNTRIES)
+
+
 RULES: dict[Rule, list[Path]] = {
+    country_codes: SHIPPED,
     unverified_tls: PYTHON,
     unsafe_yaml: PYTHON,
     code_from_data: SHIPPED,
@@ -206,6 +227,9 @@ def test_the_code_keeps_the_rule(rule: Rule) -> None:
         (broad_except, "try: f()\nexcept BaseException: g()"),
         (broad_except, "try: f()\nexcept BaseException:\n    raise ValueError from None"),
         (broad_except, "with suppress(Exception): f()"),
+        (country_codes, "facts = facts.filter(ref_area != 'MAR')"),
+        (country_codes, "PROGRAMME = {'BGD', 'ECU'}"),
+        (country_codes, "f'{a}' if area == \"SUN\" else b"),
     ],
 )
 def test_a_breach_of_the_rule_is_found(rule: Rule, code: str) -> None:
@@ -222,10 +246,30 @@ def test_a_breach_of_the_rule_is_found(rule: Rule, code: str) -> None:
         (sql_from_strings, "c.execute(sql.SQL('CREATE ROLE {}').format(sql.Identifier(x)))"),
         (broad_except, "try: f()\nexcept OSError: g()"),
         (broad_except, "try: f()\nexcept BaseException:\n    g()\n    raise"),
+        (country_codes, "DIMENSIONS = {'GEO', 'SEX', 'CAN do', 'mar'}"),
     ],
 )
 def test_code_that_keeps_the_rule_is_let_through(rule: Rule, code: str) -> None:
     assert list(rule(ast.parse(code))) == []
+
+
+def test_no_statement_names_a_country() -> None:
+    assert len(COUNTRIES) > 250
+    statements = [path for path in FILES if path.suffix == ".sql"]
+    assert len(statements) > 100
+    found = [(path.name, *finding) for path in statements for finding in country_codes_in_sql(text_of(path))]
+    assert found == []
+
+
+def test_a_country_in_a_statement_is_found_and_a_word_of_sql_is_not() -> None:
+    """AND, CAN, NOR and PER are countries, too."""
+    assert list(country_codes_in_sql("SELECT 1\nWHERE ref_area = 'MAR' AND sex IN ('F', 'PER')")) == [
+        (2, "MAR"),
+        (2, "PER"),
+    ]
+    assert (
+        list(country_codes_in_sql("SELECT CAN FROM x WHERE NOT a AND b = 'NET_MIG' AND c = 'PS' AND d = 'and'")) == []
+    )
 
 
 # --- declarations ----------------------------------------------------------------------------------------------------

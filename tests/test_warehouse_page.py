@@ -397,6 +397,7 @@ def test_a_declaration_that_cannot_be_read_is_told() -> None:
         ("ingest_toy/manual__1", "../../dags/ingest_toy/runs/manual__1"),
         ("publish/a b?c#d", "../../dags/publish/runs/a%20b%3Fc%23d"),
         ("by hand", None),
+        ("migstats publish/2026-11-24T08:30:00", None),
         ("javascript:alert(1)/x", None),
         ("ingest_toy/", None),
         (None, None),

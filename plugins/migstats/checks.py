@@ -189,6 +189,9 @@ def _of_correction(correction: Correction, source: Source, concepts: Folders, to
         yield f"expired on {correction.expires}; look at the figure again, then give it a later date or remove it"
     if correction.dataset not in [d.id for d in source.datasets]:
         yield f"dataset {correction.dataset!r} is not declared in source.yaml; mend the name"
+    releases = [release.id for release in source.releases]
+    if correction.release and correction.release not in releases:
+        yield f"release {correction.release!r} is not declared in source.yaml, there are {releases}; mend the release"
     for concept, code in correction.key:
         codelist = codelist_of(concepts, concept)
         if codelist is not None and code not in codelist:

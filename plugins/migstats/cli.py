@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -74,6 +74,18 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     if not console.is_terminal:
         console = Console(width=200)
     console.print(table)
+
+
+def _list(statement: str, columns: Sequence[str], *, as_json: bool) -> None:
+    """Print the rows of a query in `include/sql/`: all that it gives as JSON, these columns as a table."""
+    from migstats import warehouse
+
+    with warehouse.connect(settings.warehouse_url()) as connection:
+        found = warehouse.rows(connection, statement)
+    if as_json:
+        _print_json(found)
+    else:
+        _print_table(columns, ([row[column] for column in columns] for row in found))
 
 
 @app.command()
@@ -211,33 +223,27 @@ def trace(
 @_plainly
 def status(as_json: Json = False) -> None:
     """Show what the warehouse holds: the last load of each source."""
-    from migstats import warehouse
-
-    with warehouse.connect(settings.warehouse_url()) as connection:
-        loads = warehouse.rows(connection, "report/load_summary")
-    if as_json:
-        _print_json(loads)
-        return
-    columns = (
-        "source",
-        "outcome",
-        "snapshots",
-        "landed",
-        "loaded",
-        "unchanged",
-        "quarantined",
-        "vintage",
-        "release",
-        "at",
-    )
-    _print_table(columns, ([load[c] for c in columns] for load in loads))
+    counts = ("snapshots", "landed", "loaded", "unchanged", "quarantined")
+    _list("report/load_summary", ("source", "outcome", *counts, "vintage", "release", "at"), as_json=as_json)
 
 
 @app.command()
 @_plainly
 def url(role: Annotated[str | None, typer.Option(help="bi_reader for BI tools")] = None) -> None:
-    """Print the connection URL of the running warehouse, as psql and BI tools take it."""
-    print(role_url(settings.warehouse_url(), role))
+    """Print the connection URL of the running warehouse, as psql and BI tools take it; 1 where the demo is stopped."""
+    address = role_url(settings.warehouse_url(), role)
+    _require_running()
+    print(address)
+
+
+def _require_running() -> None:
+    """ConfigurationError where the warehouse is that of a demo which was stopped; of another one nothing is known."""
+    from migstats import postgres, services
+
+    state = settings.state()
+    ours = not os.environ.get("MIGSTATS_WAREHOUSE") and services.read_record(state) is not None
+    if ours and not postgres.is_running(state / "postgres"):
+        raise ConfigurationError(f"the warehouse of the demo in {state} does not run; start it with `make demo`")
 
 
 def role_url(base: str, role: str | None) -> str:
@@ -327,16 +333,8 @@ def fingerprint(as_json: Json = False) -> None:
 @_plainly
 def decisions(as_json: Json = False) -> None:
     """List the candidates that breach the gate and wait for a person."""
-    from migstats import warehouse
-
-    with warehouse.connect(settings.warehouse_url()) as connection:
-        waiting = warehouse.rows(connection, "report/open_decisions")
-    if as_json:
-        _print_json(waiting)
-        return
-    _print_table(
-        ("candidate_id", "source", "release", "breaches", "judged_at"), (list(row.values()) for row in waiting)
-    )
+    columns = ("candidate_id", "source", "release", "breaches", "judged_at", "expires_at", "run_id")
+    _list("report/open_decisions", columns, as_json=as_json)
 
 
 @app.command()
@@ -387,15 +385,7 @@ def waive(
 @_plainly
 def alerts(as_json: Json = False) -> None:
     """List what stands against the sources, and until when a silence holds it back."""
-    from migstats import warehouse
-
-    with warehouse.connect(settings.warehouse_url()) as connection:
-        standing = warehouse.rows(connection, "alerts/standing")
-    if as_json:
-        _print_json(standing)
-        return
-    columns = ("source", "kind", "since", "silent_until", "message")
-    _print_table(columns, ([row[c] for c in columns] for row in standing))
+    _list("alerts/standing", ("source", "kind", "since", "silent_until", "message"), as_json=as_json)
 
 
 @app.command()
@@ -430,17 +420,48 @@ def replay(source: str, as_json: Json = False) -> None:
 
     folder = folder_of(source)
     now = dt.datetime.now(dt.UTC)
-    run_id = f"replay/{now:%Y-%m-%dT%H:%M:%S}"
     counts = pipeline.replay(
-        read_source(folder / "source.yaml"), folder, run_id=run_id, url=settings.warehouse_url(), today=now.date()
+        read_source(folder / "source.yaml"),
+        folder,
+        run_id=_run_id("replay", now),
+        url=settings.warehouse_url(),
+        today=now.date(),
     )
     if as_json:
         _print_json(asdict(counts))
         return
     print(
         f"{source}: {counts.outcome}, vintage {counts.vintage_id}: {counts.loaded:,} figures loaded, "
-        f"{counts.unchanged:,} unchanged, {counts.quarantined:,} quarantined; `publish` brings it to bi"
+        f"{counts.unchanged:,} unchanged, {counts.quarantined:,} quarantined; `migstats publish` brings it to bi"
     )
+
+
+def _run_id(command: str, now: dt.datetime) -> str:
+    """A command as the ledgers name it: otherwise than any DAG, so that it is not taken for a run of Airflow."""
+    return f"migstats {command}/{now:%Y-%m-%dT%H:%M:%S.%f}"
+
+
+@app.command()
+@_plainly
+def publish(as_json: Json = False) -> None:
+    """Check the sources that wait and bring `bi` to those that passed; 1 where one did not."""
+    from migstats import ledger, pipeline
+
+    url, now = settings.warehouse_url(), dt.datetime.now(dt.UTC)
+    run_id = _run_id("publish", now)
+    run = ledger.Run(run_id, "migstats publish", "command", pipeline.code_version())
+    attempt = partial(ledger.attempt, url, run, logged=False)
+    checked = pipeline.check_waiting(attempt, run_id=run_id, url=url, today=now.date())
+    with attempt("*", "publish") as tally:
+        done = pipeline.publish(checked, run_id=run_id, url=url, attempt_id=tally.attempt_id)
+        if as_json:
+            _print_json({**asdict(done), "failed": checked.failed})
+        elif done.vintages:
+            shown = ", ".join(f"{source} at vintage {vintage}" for source, vintage in done.vintages.items())
+            print(f"bi shows {shown}: {done.added:,} rows added, {done.removed:,} removed")
+        else:
+            print("nothing was published")
+        checked.demand()
 
 
 @app.command()
@@ -516,7 +537,7 @@ def verify(
     from migstats import house
 
     now = dt.datetime.now(dt.UTC)
-    done = house.verify(settings.warehouse_url(), most=most, run_id=f"verify/{now:%Y-%m-%dT%H:%M:%S}", now=now)
+    done = house.verify(settings.warehouse_url(), most=most, run_id=_run_id("verify", now), now=now)
     for message in done.wrong.values():
         print(message, file=sys.stderr)
     if done.wrong:

@@ -40,6 +40,13 @@ class Correction:
     author: str
     expires: dt.date
 
+    @property
+    def figure(self) -> str:
+        """The figure that it is about, as a person reads it: the dimensions that it names, and the period."""
+        edition = f" of release {self.release}" if self.release else ""
+        named = ", ".join(f"{dimension} {code}" for dimension, code in self.key)
+        return f"{self.dataset}{edition}: {named}, {self.time_period}"
+
 
 def read_corrections(folder: Path) -> tuple[Correction, ...]:
     """Read `corrections.csv` of a source folder; none where there is no such file.

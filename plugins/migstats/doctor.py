@@ -11,9 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from psycopg import sql
 
-from migstats import lake, pools, postgres, settings, warehouse
-from migstats.errors import ConfigurationError, MigstatsError
-from migstats.source import declared
+from migstats import lake, overrides, pools, postgres, releases, settings, warehouse
+from migstats.errors import ConfigurationError, DeclarationError, MigstatsError
+from migstats.source import declared, folder_of
 from migstats.warehouse import Connection
 
 #: The major version of PostgreSQL that all tests run on.
@@ -44,6 +44,8 @@ def findings(url: str, *, admin: str) -> Iterator[Finding]:
             return  # an older schema: what it lacks was said, and the questions below would fail
         yield from contradictions(connection)
         yield from _lake(connection)
+        yield from idle_corrections(connection)
+        yield from moved_releases(connection)
     yield from _drift(admin)
     yield from _declarations()
 
@@ -82,6 +84,25 @@ def _versions(connection: Connection) -> Iterator[Finding]:
 def _declarations() -> Iterator[Finding]:
     for folder, what in declared()[1].items():
         yield Finding("a declaration cannot be read", str(folder), what)
+
+
+def idle_corrections(connection: Connection) -> Iterator[Finding]:
+    """Records of corrections.csv that change nothing, although all that could hold their figure was read."""
+    for source in declared()[0].values():
+        folder = folder_of(source.id)
+        try:
+            for record in overrides.idle(connection, source, folder):
+                place = f"{folder}/corrections.csv, {record.id}, {record.figure}"
+                yield Finding("a correction that no figure carries", place, overrides.REMEDY)
+        except DeclarationError as error:
+            yield Finding("a declaration cannot be read", str(folder), str(error))
+
+
+def moved_releases(connection: Connection) -> Iterator[Finding]:
+    """Releases whose date in source.yaml was mended after they had been accepted with another one."""
+    for source in declared()[0].values():
+        for moved in releases.moved(connection, source):
+            yield Finding("history has another date than the one that is declared", moved.place, moved.remedy)
 
 
 # -- the ledgers ------------------------------------------------------------------------------------------------

@@ -53,12 +53,20 @@ class Tally:
 
 @contextmanager
 def attempt(
-    url: str | None, run: Run, source: str, step: str, slice_id: str | None = None, *, number: int = 1
+    url: str | None,
+    run: Run,
+    source: str,
+    step: str,
+    slice_id: str | None = None,
+    *,
+    number: int = 1,
+    logged: bool = True,
 ) -> Iterator[Tally]:
     """One attempt of a step, with one outcome: done, skip, refused or failed, whatever ends it.
 
-    A failure is logged in one line of level ERROR that says which slice and why, and is raised again. An attempt of
-    the same step that was killed gets its outcome now. Without `url` nothing is kept.
+    A failure is logged in one line of level ERROR that says which slice and why (unless not `logged`: a command says it
+    itself), and is raised again. An attempt of the same step that was killed gets its outcome now. Without `url`
+    nothing is kept.
     """
     began = time.monotonic()
     tally = Tally()
@@ -71,7 +79,8 @@ def attempt(
         _end(url, run, source, step, slice_id, tally, status, began, error)
         raise
     except BaseException as error:
-        log.error("%s failed: %s: %s", step, slice_id or source, _said(error))
+        if logged:
+            log.error("%s failed: %s: %s", step, slice_id or source, _said(error))
         _end(url, run, source, step, slice_id, tally, "failed", began, error)
         raise
     _end(url, run, source, step, slice_id, tally, tally.status, began)

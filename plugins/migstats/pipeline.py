@@ -8,10 +8,11 @@ import logging
 import multiprocessing
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from migstats import candidate as candidates
-from migstats import frames, lake, question, settings, validate, vintage, warehouse, web
+from migstats import frames, lake, ledger, overrides, question, releases, settings, validate, vintage, warehouse, web
 from migstats import publish as publishing
 from migstats.candidate import Candidate, generations_of
 from migstats.corrections import correct, read_corrections, require_unexpired
@@ -34,6 +35,7 @@ from migstats.errors import (
     SupersededError,
     TooBigError,
     TryAgainError,
+    ValidationFailedError,
 )
 from migstats.faultpoint import reach
 from migstats.harmonise import Harmonised, harmonise, last_plausible_year, read_codes
@@ -44,6 +46,9 @@ from migstats.vintage import Counts, Read
 from migstats.warehouse import Snapshot
 
 log = logging.getLogger("migstats")
+
+#: Begins an attempt at a step of a source in the ledger of a run, and ends it with what came of it.
+Attempt = Callable[[str, str], AbstractContextManager[ledger.Tally]]
 
 #: Tables of a slice that was read, one Parquet file each; fields of Harmonised.
 TABLES = ("series", "attributes", "quarantine", "explained", "overrides", "facts")
@@ -399,6 +404,17 @@ def _made(summary: Path) -> dict[str, Any] | None:
     return dict(kept["read"]) if whole else None
 
 
+def counts_of(result: Read, landed: Landed) -> dict[str, int]:
+    """What reading a landing came to, as the ledger of outcomes counts it."""
+    return {
+        "snapshots": len(result.snapshots),
+        "landed": sum(result.landed.values()),
+        "quarantined": result.quarantined,
+        "explained": result.explained,
+        "bytes": sum(page.bytes for page in landed.pages),
+    }
+
+
 def read_from(facts: Mapping[str, object]) -> Read:
     """A Read from the JSON that travelled between tasks."""
     snapshots = facts["snapshots"]
@@ -568,10 +584,25 @@ def load(
         if judged.waits:
             _require_answer(judged, reads, source, run_id=run_id, url=url, gated=gated)
         try:
-            return candidates.accept(url, source.id, generations, judged, **versions, attempt_id=attempt_id)
+            counts = candidates.accept(url, source.id, generations, judged, **versions, attempt_id=attempt_id)
         except SupersededError as error:
             superseded = error  # another load came between: judge against what that one left
+        else:
+            _warn(reads, source, folder, url)
+            return counts
     raise superseded
+
+
+def _warn(reads: Sequence[Read], source: Source, folder: Path, url: str) -> None:
+    """Say what of our facts did nothing to this load: corrections that no figure carries, dates that moved nothing."""
+    loaded = {read.release for read in reads}
+    with warehouse.connect(url) as connection:
+        for record in overrides.idle(connection, source, folder):
+            what = f"correction {record.id} of {source.id} changes nothing ({record.figure})"
+            log.warning("%s: %s", what, overrides.REMEDY)
+        for moved in releases.moved(connection, source):
+            if moved.release in loaded:
+                log.warning("%s: %s", moved.place, moved.remedy)
 
 
 def _require_answer(
@@ -622,6 +653,41 @@ def check_warehouse(source_id: str, *, run_id: str, url: str, today: dt.date) ->
     return report
 
 
+@dataclass(frozen=True)
+class Checked:
+    """The sources that wait to be published: those that passed, and why each of the others failed."""
+
+    passed: Sequence[str]
+    failed: Mapping[str, str]
+
+    def demand(self) -> None:
+        """ValidationFailedError where a source failed."""
+        if self.failed:
+            raise ValidationFailedError(
+                "; ".join(f"{source} stays at its published vintage: {why}" for source, why in self.failed.items())
+            )
+
+
+def check_waiting(attempt: Attempt, *, run_id: str, url: str, today: dt.date) -> Checked:
+    """Judge the warehouse for each source that waits to be published; one that fails holds up no other."""
+    passed: list[str] = []
+    failed: dict[str, str] = {}
+    for source_id in publishing.waiting(url):
+        try:
+            with attempt(source_id, "check_warehouse"):
+                check_warehouse(source_id, run_id=run_id, url=url, today=today)
+            passed.append(source_id)
+        except ValidationFailedError as error:
+            failed[source_id] = str(error)
+    return Checked(passed, failed)
+
+
+def publish(checked: Checked, *, run_id: str, url: str, attempt_id: int | None) -> publishing.Publication:
+    """Publish the sources that passed. Where one did not, the attempt has that as its outcome (`Checked.demand`)."""
+    of_the_attempt = None if checked.failed else attempt_id
+    return publishing.publish(url, run_id=run_id, only=checked.passed, attempt_id=of_the_attempt)
+
+
 # -- again, from the snapshots ----------------------------------------------------------------------------------
 
 
@@ -635,15 +701,25 @@ def landed_slices(source: Source, *, url: str) -> list[Landed]:
 def replay(source: Source, folder: Path, *, run_id: str, url: str, today: dt.date) -> Counts:
     """Read the last landing of every slice and release again with the facts of today, check, gate, load; no download.
 
-    What a new line of codes.csv maps leaves quarantine with a vintage whose cause is `crosswalk`. PermanentError
-    where nothing ever landed, or as `check` and `load` raise it.
+    What a new line of codes.csv maps leaves quarantine with a vintage whose cause is `crosswalk`. The ledger keeps its
+    steps as it keeps those of a DAG. PermanentError where nothing ever landed, or as `check` and `load` raise it.
     """
-    reads = [read(landed, source, folder) for landed in landed_slices(source, url=url)]
-    if not reads:
+    there = landed_slices(source, url=url)
+    if not there:
         raise PermanentError(f"nothing of {source.id} ever landed; run its DAG first")
-    for generation in generations_of(reads):
-        check(generation, source, run_id=run_id, url=url, today=today)
-    return load(reads, source, folder, run_id=run_id, url=url)
+    run = ledger.Run(run_id, "migstats replay", "command", code_version(), parameters={"source": source.id})
+    attempt = partial(ledger.attempt, url, run, source.id, logged=False)
+    reads = []
+    for landed in there:
+        with attempt("read", landed.slice.slice) as tally:
+            reads.append(read(landed, source, folder))
+            tally.add(**counts_of(reads[-1], landed))
+    with attempt("check") as tally:
+        reports = [check(each, source, run_id=run_id, url=url, today=today) for each in generations_of(reads)]
+        judged, warned = (sum(len(getattr(r, name)) for r in reports) for name in ("judgements", "warned"))
+        tally.add(message=f"{judged} expectations, {warned} warnings")
+    with attempt("load") as tally:
+        return load(reads, source, folder, run_id=run_id, url=url, attempt_id=tally.attempt_id)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from migstats import publish as publishing
 from migstats.candidate import generations_of
 from migstats.errors import ConfigurationError, PermanentError, RefusedError, SupersededError, ValidationFailedError
 from migstats.ledger import Run, Tally, attempt, close_lost
-from migstats.pipeline import Landed
+from migstats.pipeline import Checked, Landed
 from migstats.question import Scope
 from migstats.redaction import redact
 from migstats.source import Slice, Source, folder_of, read_source
@@ -184,13 +185,7 @@ def read(landed: Json, context: Context) -> list[Json]:
                     raise
                 log.warning("the landing of %s stays unread: %s", waiting.landed_at, error)
         last = results[-1]
-        tally.add(
-            snapshots=len(last.snapshots),
-            landed=sum(last.landed.values()),
-            quarantined=last.quarantined,
-            explained=last.explained,
-            bytes=sum(page.bytes for page in there.pages),
-        )
+        tally.add(**pipeline.counts_of(last, there))
     log.info(
         "%s: %s observations, %s quarantined, %s explained; landings: %s",
         there.slice.slice,
@@ -313,33 +308,18 @@ def complete(source_id: str, planned: Sequence[Json] | None, reads: Reads) -> No
 
 def check_waiting(context: Context) -> Json:
     """Judge the warehouse for each source that waits to be published: who passed, and who failed why."""
-    url = warehouse_url()
-    passed: list[str] = []
-    failed: dict[str, str] = {}
-    for source_id in publishing.waiting(url):
-        try:
-            with attempt_of(context, source_id, "check_warehouse"):
-                pipeline.check_warehouse(source_id, run_id=run_of(context), url=url, today=_run_date(context).date())
-            passed.append(source_id)
-        except ValidationFailedError as error:
-            failed[source_id] = str(error)
-    return {"passed": passed, "failed": failed}
+    at = partial(attempt_of, context)
+    today = _run_date(context).date()
+    return asdict(pipeline.check_waiting(at, run_id=run_of(context), url=warehouse_url(), today=today))
 
 
 def publish(checked: Json, context: Context) -> Json:
     """Publish the sources that passed; then fail if one did not, so that it is seen."""
-    url = warehouse_url()
+    judged = Checked(**checked)
     with attempt_of(context, "*", "publish") as tally:
-        # Where a source stays behind, what came of the attempt is that, and not what was published.
-        attempt_id = None if checked["failed"] else tally.attempt_id
-        publication = publishing.publish(url, run_id=run_of(context), only=checked["passed"], attempt_id=attempt_id)
+        publication = pipeline.publish(judged, run_id=run_of(context), url=warehouse_url(), attempt_id=tally.attempt_id)
         log.info("%s", publication)
-        if checked["failed"]:
-            raise ValidationFailedError(
-                "; ".join(
-                    f"{source} stays at its published vintage: {why}" for source, why in checked["failed"].items()
-                )
-            )
+        judged.demand()
     return asdict(publication)
 
 
