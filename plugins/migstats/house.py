@@ -25,11 +25,12 @@ LEFT_BEHIND: Final = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Verified:
-    """What a verification came to: snapshots and bytes that were read, and what is wrong with those not whole."""
+    """What a verification came to: how many snapshots and bytes, what is wrong with those not whole; all by sha256."""
 
     snapshots: int
     bytes: int
     wrong: dict[str, str]
+    read: tuple[str, ...]
 
 
 def verify(url: str, *, most: int | None, run_id: str, now: dt.datetime) -> Verified:
@@ -55,7 +56,8 @@ def verify(url: str, *, most: int | None, run_id: str, now: dt.datetime) -> Veri
             if row["found"] in (None, "whole"):
                 outcome = Outcome(run_id, row["source"], "verify", "failed", row["slice"], "PermanentError", message)
                 warehouse.add_outcome(connection, outcome)
-    return Verified(len(asked), sum(row["bytes"] for row in asked), wrong)
+    read = tuple(row["sha256"] for row in asked)
+    return Verified(len(read), sum(row["bytes"] for row in asked), wrong, read)
 
 
 # -- what nobody needs any more ---------------------------------------------------------------------------------
