@@ -20,8 +20,8 @@ files that are damaged or missing: restore them from a backup; until then it sta
 warehouse is away: it is tried again by itself |
 | `tell` | each notifier of `MIGSTATS_NOTIFIERS` tells what it has not told yet | a notifier is down: it tells the \
 next time, once. A setting is wrong: the message says which |
-| `tidy` | removes old tables between steps, files that killed processes left behind, old logs and pages; never a \
-snapshot | the message names what could not be removed |
+| `tidy` | removes old tables between steps, files that killed processes left behind, old logs, pages and files of \
+lineage events; never a snapshot | the message names what could not be removed |
 """
 
 with DAG(

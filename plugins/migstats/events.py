@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,6 +190,18 @@ def warehouse_of(url: str, columns: Iterable[Mapping[str, str | None]]) -> Wareh
         )
         fields.setdefault(row["table_name"] or "", []).append(field)
     return Warehouse(f"postgres://{server}{port}", parts.path.strip("/"), fields)
+
+
+def appended_files(transport: str) -> list[Path]:
+    """The files of this machine to which an OpenLineage transport (Airflow's setting, JSON) adds events."""
+    try:
+        configured = json.loads(transport or "{}")
+    except ValueError:
+        return []  # Airflow's provider says what is wrong with it
+    found = configured.get("transports", {})
+    each = [configured, *(found.values() if isinstance(found, Mapping) else found)]
+    paths = [str(one["log_file_path"]) for one in each if one.get("type") == "file" and one.get("append")]
+    return [Path(path.removeprefix("file://")) for path in paths if "://" not in path.removeprefix("file://")]
 
 
 # -- columns ----------------------------------------------------------------------------------------------------
