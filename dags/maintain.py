@@ -4,7 +4,7 @@ import datetime as dt
 
 from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
 
-from migstats.retry import Politely
+from migstats.retry import defaults
 
 DOC = """
 ### Maintain
@@ -33,14 +33,7 @@ with DAG(
     max_active_runs=1,
     tags=["maintain"],
     doc_md=DOC,
-    default_args={
-        "owner": "migstats",
-        "retries": 2,
-        "retry_delay": dt.timedelta(seconds=30),
-        "retry_exponential_backoff": True,
-        "retry_policy": Politely(),
-        "execution_timeout": dt.timedelta(minutes=30),
-    },
+    default_args=defaults(retries=2, minutes=30),
 ):
 
     @task
