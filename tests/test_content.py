@@ -371,3 +371,42 @@ def test_an_interface_that_was_retired_is_asked_once_and_the_publisher_quoted(
     if how != "200 with a message":
         assert "then mend the URL (docs/operations.md)" in said
     assert not [file for file in lake.rglob("*") if file.is_file()]
+
+
+# -- a stamp that moves alone
+
+
+def restamped(document: Any) -> Any:
+    """The publisher's stamp of a day later, and not a figure changed."""
+    if isinstance(document, list):
+        day = dt.date.fromisoformat(document[0]["lastupdated"])
+        document[0]["lastupdated"] = (day + dt.timedelta(days=1)).isoformat()
+    else:
+        moment = dt.datetime.fromisoformat(document["updated"])
+        document["updated"] = (moment + dt.timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S%z")
+    return document
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("source_id", "dataset"),
+    [("worldbank_wdi", "flows"), ("worldbank_wdi", "shares"), ("eurostat_migr", "citizenship")],
+)
+def test_a_stamp_that_moves_alone_is_no_vintage(
+    warehouse_url: str, lake: Path, monkeypatch: pytest.MonkeyPatch, source_id: str, dataset: str
+) -> None:
+    counts, first = load(warehouse_url, monkeypatch, source_id, dataset, same)
+    assert counts.outcome == "accepted"
+    publish.publish(warehouse_url, run_id="test")
+    before = toy.fingerprint(warehouse_url)
+    counts, second = load(warehouse_url, monkeypatch, source_id, dataset, restamped)
+    assert second.released_at > first.released_at, "the stamp was not moved"
+    assert second.pages[0].sha256 != first.pages[0].sha256
+    assert (counts.outcome, counts.loaded) == ("unchanged", 0)
+    assert vintages(warehouse_url) == 1
+    with warehouse.connect(warehouse_url) as connection:
+        kept = connection.execute("SELECT status FROM ops.outcome WHERE step = 'load' ORDER BY outcome_id").fetchall()
+    assert [row["status"] for row in kept] == ["done", "skip"]
+    assert not publish.waiting(warehouse_url)
+    after = toy.fingerprint(warehouse_url)
+    assert {table for table in before if before[table] != after[table]} <= {"ops.balance"}
