@@ -326,22 +326,35 @@ def test_a_structure_in_the_place_of_data_is_refused(lake: Path, monkeypatch: py
 
 
 @pytest.mark.database
-def test_of_two_sources_that_disagree_both_are_kept_and_one_counts(
+def test_of_two_sources_that_disagree_both_are_kept_one_counts_and_the_difference_is_listed(
     warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """C30: the order of the declarations and of the loads does not matter, the declared preference does."""
+    """C30: where they agree, where one has no figure, and where only one has the cell, there is nothing to list."""
     sources = toy.declare(tmp_path, monkeypatch, "ark", "zoo")
     with warehouse.connect(warehouse_url) as connection:
         connection.execute("UPDATE ref.source_preference SET sources = 'zoo|ark' WHERE code = 'MIG_STOCK'")
-    for source, value in zip(sources, ("100", "150"), strict=True):
-        read_ = toy.read(warehouse_url, source, toy.SLICES[0], [{"OBS_VALUE": value}])
-        toy.load(warehouse_url, source, read_)
+    of = {
+        "ark": [{"OBS_VALUE": "100"}, {"REF_AREA": "SRB", "OBS_VALUE": "7"}, {"REF_AREA": "TUN", "OBS_VALUE": "5"}],
+        "zoo": [
+            {"OBS_VALUE": "150"},
+            {"REF_AREA": "SRB", "OBS_VALUE": "7.0"},
+            {"REF_AREA": "TUN", "OBS_VALUE": ":", "OBS_STATUS": ""},
+            {"REF_AREA": "NPL", "SEX": "F", "OBS_VALUE": "3"},
+        ],
+    }
+    for source in sources:
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, toy.SLICES[0], of[source.id]))
     publish.publish(warehouse_url, run_id="test")
     with warehouse.connect(warehouse_url) as connection:
-        found = connection.execute(
-            "SELECT source, value, published_value FROM bi.fact_observation ORDER BY source"
+        kept = connection.execute(
+            "SELECT source, value, published_value FROM bi.fact_observation WHERE ref_area = 'MAR' ORDER BY source"
         ).fetchall()
-    assert [tuple(row.values()) for row in found] == [("ark", None, 100), ("zoo", 150, 150)]
+        listed = connection.execute(
+            "SELECT ref_area, source, published_value, other_source, other_value, difference, relative_difference "
+            "FROM bi.discrepancies"
+        ).fetchall()
+    assert [tuple(row.values()) for row in kept] == [("ark", None, 100), ("zoo", 150, 150)]
+    assert [tuple(row.values()) for row in listed] == [("MAR", "zoo", 150, "ark", 100, 50, pytest.approx(1 / 3))]
 
 
 # -- C31: a version of the interface that is gone
