@@ -17,7 +17,7 @@ from airflow.sdk import (
 
 from migstats.decision import DecisionOperator
 from migstats.links import ReportLink
-from migstats.retry import Politely
+from migstats.retry import defaults
 from migstats.source import Source
 from migstats.source import declared as declarations
 
@@ -54,8 +54,6 @@ again, which empties the quarantine after a new line in `codes.csv`; *dry run* s
 **Backfill** takes the slices of the year of each run's logical date. A run never touches slices that it did not land.
 A run of more than {run_hours:g} hours raises the alert `slow`, unless a decision waits.
 """
-
-OWNER = "migstats"
 
 #: Goes on with what came through; upstream_failed where nothing did, skipped where the run has nothing to do.
 SOME = "all_done_min_one_success"
@@ -132,15 +130,7 @@ def ingest(source: Source) -> DAG:
             hosts=", ".join(source.hosts),
             run_hours=source.run_hours,
         ),
-        default_args={
-            "owner": OWNER,
-            "retries": 3,
-            "retry_delay": dt.timedelta(seconds=30),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": dt.timedelta(minutes=15),
-            "retry_policy": Politely(),
-            "execution_timeout": dt.timedelta(minutes=30),
-        },
+        default_args=defaults(retries=3, minutes=30),
     ) as dag:
 
         @task(retries=0)

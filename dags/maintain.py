@@ -4,7 +4,7 @@ import datetime as dt
 
 from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
 
-from migstats.retry import Politely
+from migstats.retry import defaults
 
 DOC = """
 ### Maintain
@@ -20,8 +20,8 @@ files that are damaged or missing: restore them from a backup; until then it sta
 warehouse is away: it is tried again by itself |
 | `tell` | each notifier of `MIGSTATS_NOTIFIERS` tells what it has not told yet | a notifier is down: it tells the \
 next time, once. A setting is wrong: the message says which |
-| `tidy` | removes old tables between steps, files that killed processes left behind, old logs and pages; never a \
-snapshot | the message names what could not be removed |
+| `tidy` | removes old tables between steps, files that killed processes left behind, old logs, pages and files of \
+lineage events; never a snapshot | the message names what could not be removed |
 """
 
 with DAG(
@@ -33,14 +33,7 @@ with DAG(
     max_active_runs=1,
     tags=["maintain"],
     doc_md=DOC,
-    default_args={
-        "owner": "migstats",
-        "retries": 2,
-        "retry_delay": dt.timedelta(seconds=30),
-        "retry_exponential_backoff": True,
-        "retry_policy": Politely(),
-        "execution_timeout": dt.timedelta(minutes=30),
-    },
+    default_args=defaults(retries=2, minutes=30),
 ):
 
     @task

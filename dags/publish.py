@@ -1,11 +1,9 @@
 """When a source has a new accepted vintage: check the warehouse, then bring what BI reads to it, atomically."""
 
-import datetime as dt
-
 from airflow.sdk import DAG, Asset, AssetAny, get_current_context, task
 
 from migstats.links import ReportLink
-from migstats.retry import Politely
+from migstats.retry import defaults
 from migstats.source import declared
 
 DOC = """
@@ -30,14 +28,7 @@ with DAG(
     max_active_runs=1,
     tags=["publish"],
     doc_md=DOC,
-    default_args={
-        "owner": "migstats",
-        "retries": 3,
-        "retry_delay": dt.timedelta(seconds=30),
-        "retry_exponential_backoff": True,
-        "retry_policy": Politely(),
-        "execution_timeout": dt.timedelta(minutes=60),
-    },
+    default_args=defaults(retries=3, minutes=60),
 ):
 
     @task

@@ -36,6 +36,7 @@ heavy &= set(sys.modules) - before
 facts = {
     d.dag_id: {"owner": d.owner, "tags": sorted(d.tags), "doc": bool(d.doc_md), "params": sorted(d.params.keys()),
                "retries": [t.retries for t in d.tasks], "policy": all(t.retry_policy is not None for t in d.tasks),
+               "longest": sorted({t.max_retry_delay.total_seconds() if t.max_retry_delay else 0 for t in d.tasks}),
                "timeouts": all(t.execution_timeout for t in d.tasks),
                "deadline": [[a.interval.total_seconds(), a.callback.path] for a in d.deadline or ()],
                "size": len(json.dumps(DagSerialization.to_dict(d)))}
@@ -73,6 +74,7 @@ def test_every_dag_says_what_an_engineer_needs(look) -> None:
         assert facts["tags"], name
         assert facts["doc"], name
         assert facts["policy"], name
+        assert facts["longest"] == [15 * 60], name
         assert facts["timeouts"], name
         if name.startswith("ingest_"):
             assert {"datasets", "years", "slices", "dry_run"} <= set(facts["params"]), name

@@ -162,7 +162,7 @@ def test_no_half_file_is_left_and_the_web_server_may_read_all(tmp_path: Path) ->
     render(tmp_path, judgement())
 
     files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
-    assert not [f for f in files if f.endswith(".part")]
+    assert not [f for f in files if f.endswith((".part", ".lock"))]
     for page in tmp_path.rglob("*.html"):
         assert stat.S_IMODE(page.stat().st_mode) == 0o644
 
@@ -187,6 +187,7 @@ def test_runs_that_end_together_are_all_on_the_index(tmp_path: Path) -> None:
 
     index = text_of(tmp_path / "index.html")
     assert all(f"source_{n} passed" in index for n in range(8))
+    assert not (tmp_path / ".lock").exists()
 
 
 def test_only_the_newest_runs_of_a_source_keep_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -191,6 +192,35 @@ def test_every_column_of_the_warehouse_has_its_origin(database: str) -> None:
         assert {(one.name, one.field) for one in field.inputFields} <= known, name
     assert made_of(fact)["ref_area"] == {"ref_area"}
     assert made_of(fact)["published_value"] == {"value"}
+    for step, tables in events.WRITTEN_BY.items():
+        for output in events.kept_house(step, at).outputs:
+            columns_of_it = set(columns(output))
+            assert set(made_of(output)) == set(tables[output.name.partition(".")[2]]) <= columns_of_it, step
+        known = {(one.name, column) for one in events.kept_house(step, at).inputs for column in columns(one)}
+        for output in events.kept_house(step, at).outputs:
+            for name, field in output.facets["columnLineage"].fields.items():  # type: ignore[index, attr-defined]
+                assert {(one.name, one.field) for one in field.inputFields} <= known, (step, name)
+
+
+#: Step of `maintain` → the statements that it runs.
+STATEMENTS = {
+    "verify": ("house/to_verify", "house/set_verified"),
+    "freshness": (
+        *(f"alerts/{name}" for name in ("standing", "over", "loads", "snapshots", "add", "add_freshness")),
+        "report/failing",
+        "report/open_decisions",
+    ),
+    "tell": ("alerts/to_tell", "alerts/add_told"),
+    "tidy": ("house/facts_in_use", "load/unfinished_attempts", "load/add_outcome"),
+}
+
+
+@pytest.mark.parametrize("step", STATEMENTS)
+def test_a_step_of_maintain_names_the_tables_that_are_in_its_statements(step: str) -> None:
+    text = "\n".join(warehouse.statement(name).decode() for name in STATEMENTS[step])
+    table = r"((?:raw|core|ops|bi)\.\w+)"
+    assert set(re.findall(rf"\b(?:FROM|JOIN) {table}", text)) == set(events.READ_BY[step])
+    assert set(re.findall(rf"\bINSERT INTO {table}", text)) == set(events.WRITTEN_BY[step])
 
 
 # -- a real run ---------------------------------------------------------------------------------------------------
@@ -224,7 +254,7 @@ class Ran:
 
 @pytest.fixture(scope="module")
 def ran(database: str, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """The DAGs of a source and of publish, with the settings of the demo and a server that refuses its events."""
+    """All kinds of DAGs, with the settings of the demo and a server that refuses its events."""
     root = tmp_path_factory.mktemp("events")
     replaying = serve(0, SAMPLES)
     refusing = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
@@ -247,12 +277,13 @@ def ran(database: str, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     first = airflow.run("ingest_worldbank_wdi", {"datasets": ["flows", "shares"]})
     second = airflow.run("publish", {})
     third = airflow.run("ingest_worldbank_wdi", {"datasets": ["remittances"], "dry_run": True})
+    fourth = airflow.run("maintain", {})
     for one in (replaying, refusing):
         one.shutdown()
         one.server_close()
     lines = services.events_file(root / "state").read_text(encoding="utf-8").splitlines()
     sent = refusing.got  # type: ignore[attr-defined]
-    states, said = [one.state for one in (first, second, third)], first.said + third.said
+    states, said = [one.state for one in (first, second, third, fourth)], first.said + third.said + fourth.said
     return Ran(states, [json.loads(line) for line in lines], sent, root / "state", said)
 
 
@@ -260,7 +291,7 @@ def ran(database: str, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 @pytest.mark.database
 class TestRun:
     def test_a_server_that_refuses_events_fails_no_task_and_the_file_has_them_all(self, ran: Ran) -> None:
-        assert ran.states == ["success"] * 3
+        assert ran.states == ["success"] * 4
         assert {path for path, _ in ran.sent} == {"/api/v1/lineage"}
         key = [(one["run"]["runId"], one["eventType"]) for one in ran.events]
         assert sorted(key) == sorted((one["run"]["runId"], one["eventType"]) for _, one in ran.sent)
@@ -268,6 +299,7 @@ class TestRun:
     def test_every_task_says_when_it_began_and_ended(self, ran: Ran) -> None:
         ingest = ["plan", "slices.land", "slices.read", "check", "gate", "decide", "load", "complete"]
         jobs = [*(f"ingest_worldbank_wdi.{task}" for task in ingest), "publish.check", "publish.publish"]
+        jobs += [f"maintain.{task}" for task in ("verify", "freshness", "tell", "tidy")]
         for job in jobs:
             began, ended = ran.of(job, "START"), ran.of(job)
             assert {one["run"]["runId"] for one in began} == {one["run"]["runId"] for one in ended}, job
@@ -325,8 +357,27 @@ class TestRun:
             assert Path(one["name"]).stat().st_size == one["outputFacets"]["outputStatistics"]["size"]
             assert Path(one["name"]).is_relative_to(ran.state / "lake")
 
+    def test_every_step_of_maintain_names_what_it_looked_at_and_what_it_kept(self, ran: Ran, database: str) -> None:
+        written = {"verify": "verification", "freshness": "freshness alert", "tell": "alert_told", "tidy": "outcome"}
+        for task, tables in written.items():
+            [event] = ran.of(f"maintain.{task}")
+            at = database.rpartition("/")[2]
+            assert [one["name"] for one in event["outputs"]] == [f"{at}.ops.{table}" for table in tables.split()]
+            assert event["inputs"]
+            tables_of_it = [one for one in (*event["inputs"], *event["outputs"]) if one["namespace"] != "file"]
+            assert all(one["facets"]["schema"]["fields"] for one in tables_of_it), task
+        [event] = ran.of("maintain.verify")
+        landed = {one["name"] for land in ran.of("ingest_worldbank_wdi.slices.land") for one in land["outputs"]}
+        assert {one["name"] for one in event["inputs"] if one["namespace"] == "file"} == landed
+
     def test_no_password_of_the_warehouse_is_told(self, ran: Ran) -> None:
         assert "test-only" not in json.dumps(ran.events)
+
+
+def test_what_tidy_removed_is_named_where_something_went() -> None:
+    at = events.warehouse_of("postgresql://db/warehouse", [])
+    kept, gone = (events.tidied(tables, LAKE, at).outputs for tables in (0, 2))
+    assert [one.name for one in gone] == [*(one.name for one in kept), "/lake/observations"]
 
 
 def test_a_task_that_failed_names_what_it_was_given() -> None:

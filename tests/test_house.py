@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
+import uuid
 from pathlib import Path
 
 import pytest
 import toy
+from openlineage.client.event_v2 import Job, Run, RunEvent
+from openlineage.client.transport.file import FileConfig, FileTransport
 from sandbox import Sandbox
 from typer.testing import CliRunner
 
-from migstats import alerts, datadocs, house, lake, pipeline, settings, warehouse
+from migstats import alerts, datadocs, house, lake, pipeline, services, settings, warehouse
 from migstats.cli import app
 from migstats.errors import ConfigurationError
+from migstats.events import appended_files
 from migstats.house import Keep, Tidied
 from migstats.source import Source, folder_of
 from migstats.validate import Judgement, Report
@@ -147,7 +152,7 @@ def test_tables_that_a_slice_does_not_refer_to_go_and_all_else_of_the_lake_stays
     assert not lake.absolute(unused.folder).exists()
     assert len(list((settings.lake() / "observations").glob("*/*/*/facts.parquet"))) == 3
     assert all(file.is_file() for file in kept)
-    assert house.tidy(warehouse_url, KEEP, now=NOW) == Tidied(0, 0, 0, 0, 0)
+    assert house.tidy(warehouse_url, KEEP, now=NOW) == Tidied(0, 0, 0, 0, 0, 0)
     pipeline.rebuild(url=warehouse_url, admin=warehouse_url)
     assert toy.fingerprint(warehouse_url) == before
 
@@ -185,6 +190,77 @@ def test_old_logs_of_tasks_go_by_run(warehouse_url: str, source: Source, tmp_pat
     age(other, 900)
     assert house.tidy(warehouse_url, KEEP, now=NOW, logs=logs).logs == 2
     assert [file.exists() for file in (old, parsed, young, other)] == [False, False, True, True]
+
+
+def event(days: float) -> str:
+    return json.dumps({"eventTime": (NOW - dt.timedelta(days=days)).isoformat(), "eventType": "START"}) + "\n"
+
+
+def set_aside(file: Path) -> list[Path]:
+    return sorted(path for path in file.parent.iterdir() if path != file)
+
+
+@pytest.mark.database
+def test_a_file_of_events_is_set_aside_after_a_day_and_one_that_is_being_written_loses_none(
+    warehouse_url: str, source: Source, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "openlineage" / "events.jsonl", event(0.9))
+    house.tidy(warehouse_url, KEEP, now=NOW, events=[file])
+    assert set_aside(file) == [], "it is of today"
+    file.write_text(event(1.1) + event(0.5))
+    house.tidy(warehouse_url, KEEP, now=NOW, events=[file], dry_run=True)
+    assert set_aside(file) == [], "a dry run moves nothing"
+    with file.open("a") as writer:  # what another process does with an event
+        writer.write(event(0.1)[:20])
+        writer.flush()
+        house.tidy(warehouse_url, KEEP, now=NOW, events=[file])
+        writer.write(event(0.1)[20:])
+    told = RunEvent(eventTime=NOW.isoformat(), run=Run(str(uuid.uuid4())), job=Job("migstats", "next"))
+    FileTransport(FileConfig(str(file), append=True)).emit(told)
+    [aside] = set_aside(file)
+    assert aside.read_text() == event(1.1) + event(0.5) + event(0.1)
+    assert [json.loads(line)["job"]["name"] for line in file.read_text().splitlines()] == ["next"]
+    house.tidy(warehouse_url, KEEP, now=NOW, events=[file])
+    assert set_aside(file) == [aside], "the new one is young"
+
+
+@pytest.mark.database
+def test_files_of_events_that_were_set_aside_go_when_nobody_wrote_to_them_for_long(
+    warehouse_url: str, source: Source, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.jsonl"
+    old, young = (write(tmp_path / f"events.jsonl.2026-01-0{day}T010203", event(100)) for day in (1, 2))
+    others = [write(tmp_path / name) for name in ("events.jsonl.bak", "other.jsonl.2026-01-01T010203")]
+    for path in (old, *others):
+        age(path, 91)
+    age(young, 89)
+    tidied = house.tidy(warehouse_url, KEEP, now=NOW, events=[file])
+    assert (tidied.events, tidied.bytes) == (1, len(event(100)))
+    assert [path.exists() for path in (old, young, *others)] == [False, True, True, True]
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("first", ["no event\n", '{"eventType": "START"}\n', "[]\n", "\n"])
+def test_a_file_of_events_whose_first_line_tells_no_time_is_set_aside_and_kept(
+    warehouse_url: str, source: Source, tmp_path: Path, first: str
+) -> None:
+    file = write(tmp_path / "openlineage" / "events.jsonl", first + event(0.1))
+    house.tidy(warehouse_url, KEEP, now=NOW, events=[file])
+    assert [path.read_text() for path in set_aside(file)] == [first + event(0.1)]
+
+
+def test_the_files_of_events_are_found_in_the_setting_of_airflow() -> None:
+    demo = json.dumps(services.transport(Path("/state/events.jsonl")))
+    assert appended_files(demo) == [Path("/state/events.jsonl")]
+    assert appended_files('{"type": "file", "log_file_path": "file:///e.jsonl", "append": true}') == [Path("/e.jsonl")]
+    for nothing in (
+        "",
+        "{",
+        '{"type": "http", "url": "https://example.org"}',
+        '{"type": "file", "log_file_path": "s3://bucket/e.jsonl", "append": true}',
+        '{"type": "file", "log_file_path": "/a/file/per/event"}',
+    ):
+        assert appended_files(nothing) == []
 
 
 def report(source: str) -> Report:
@@ -232,7 +308,10 @@ def test_maintain_is_red_while_a_snapshot_is_damaged_and_tells_it_and_airflow_s_
     warehouse_url: str, source: Source, airflow: Sandbox, tmp_path: Path
 ) -> None:
     load(warehouse_url, source, A, "1")
+    file = write(tmp_path / "openlineage" / "events.jsonl", event(2))
     here = {
+        "AIRFLOW__OPENLINEAGE__DISABLED": "True",
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(services.transport(file)),
         "AIRFLOW_CONN_WAREHOUSE": warehouse_url,
         "MIGSTATS_WAREHOUSE": warehouse_url,
         "MIGSTATS_LAKE": str(settings.lake()),
@@ -243,6 +322,7 @@ def test_maintain_is_red_while_a_snapshot_is_damaged_and_tells_it_and_airflow_s_
     assert {task: states[0][0] for task, states in ran.tasks.items()} == dict.fromkeys(
         ("verify", "freshness", "tell", "tidy"), "success"
     )
+    assert [path.read_text() for path in set_aside(file)] == [event(2)]
 
     lake.snapshot_path(snapshots(warehouse_url)[0]).unlink()
     first = airflow.run("maintain", {}, **here)

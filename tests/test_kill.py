@@ -6,19 +6,23 @@ import datetime as dt
 import http.server
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
 import toy
 
-from migstats import ledger, pipeline, publish, warehouse
+from migstats import house, ledger, pipeline, publish, warehouse
 from migstats import postgres as server
 from migstats.errors import MigstatsError
 from migstats.source import folder_of, plan, read_source
@@ -150,6 +154,15 @@ def told(url: str) -> tuple[set[int], dict[int, int]]:
     return attempts, {row["attempt_id"]: row["n"] for row in found}
 
 
+def outcomes_of(url: str, step: str) -> list[tuple[str, str]]:
+    """Status and message of each outcome of a step, as they were kept."""
+    with warehouse.connect(url) as connection:
+        found = connection.execute(
+            "SELECT status, message FROM ops.outcome WHERE step = %s ORDER BY outcome_id", (step,)
+        ).fetchall()
+    return [(row["status"], row["message"] or "") for row in found]
+
+
 def leftovers(home: Path) -> list[str]:
     """Files that were begun and never brought to their place."""
     return [str(path) for path in home.rglob(".writing-*")]
@@ -208,19 +221,24 @@ def test_the_points_that_are_named_are_those_that_a_run_reaches(
     assert dump(warehouse_url) == undisturbed
 
 
+def ended_by(number: signal.Signals) -> int:
+    """The exit code of a process that a signal ended; Ctrl-C is an exception, and ends it as one."""
+    return 1 if number == signal.SIGINT else -number
+
+
 @pytest.mark.parametrize(
     ("number", "point"),
     [
         *((signal.SIGKILL, point) for point in POINTS),
         # with a handler of our own in the way, once in each step
-        *((signal.SIGTERM, point) for point in ONCE_A_STEP),
+        *((number, point) for number in (signal.SIGTERM, signal.SIGINT) for point in ONCE_A_STEP),
     ],
     ids=lambda value: getattr(value, "name", value),
 )
 def test_a_run_that_is_killed_and_runs_again_gives_the_same(
     warehouse_url: str, home: Path, undisturbed: dict[str, list[str]], point: str, number: signal.Signals
 ) -> None:
-    assert attempt(warehouse_url, f"{point}={number.name}") == -number
+    assert attempt(warehouse_url, f"{point}={number.name}") == ended_by(number)
     assert attempt(warehouse_url) == 0
     assert dump(warehouse_url) == undisturbed
     attempts, outcomes = told(warehouse_url)
@@ -229,6 +247,40 @@ def test_a_run_that_is_killed_and_runs_again_gives_the_same(
     if number == signal.SIGKILL and point.startswith("load."):
         assert attempt(warehouse_url) == 0, "and once more changes nothing"
         assert dump(warehouse_url) == undisturbed
+
+
+@pytest.mark.parametrize(
+    ("number", "left"), [(signal.SIGKILL, 1), (signal.SIGTERM, 1), (signal.SIGINT, 0)], ids=["KILL", "TERM", "INT"]
+)
+def test_a_file_that_a_killed_run_was_writing_is_not_taken_for_whole_and_goes_with_tidy(
+    warehouse_url: str, home: Path, undisturbed: dict[str, list[str]], number: signal.Signals, left: int
+) -> None:
+    assert attempt(warehouse_url, f"lake.written={number.name}") == ended_by(number)
+    assert len(leftovers(home)) == left
+    assert attempt(warehouse_url) == 0
+    now = dt.datetime.now(dt.UTC)
+    assert house.tidy(warehouse_url, house.kept(), now=now).leftovers == 0, "it may be being written at this moment"
+    assert house.tidy(warehouse_url, house.kept(), now=now + dt.timedelta(days=1, minutes=1)).leftovers == left
+    assert leftovers(home) == []
+    assert dump(warehouse_url) == undisturbed
+
+
+#: Every third file of the lake is enough, where the two points do not begin with the same.
+@pytest.mark.parametrize(("point", "first"), [("lake.written", 2), ("lake.in_place", 3)])
+def test_a_run_that_is_killed_again_and_again_each_time_a_few_files_later_gives_the_same(
+    warehouse_url: str, home: Path, undisturbed: dict[str, list[str]], point: str, first: int
+) -> None:
+    """Snapshots, facts of ours, tables between steps: whichever file it is that a run does not get to."""
+    killed = 0
+    for number in range(first, 100, 3):
+        code = attempt(warehouse_url, f"{point}@{number}=SIGKILL")
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+        killed += 1
+    assert code == 0, "it never gets to its end"
+    assert killed >= 5
+    assert dump(warehouse_url) == undisturbed
 
 
 def program(home: Path, text: str) -> Path:
@@ -262,16 +314,21 @@ def test_a_backend_that_is_terminated_leaves_nothing(
     assert dump(warehouse_url) == undisturbed
 
 
+def let_in(home: Path) -> None:
+    """PostgreSQL may run as another user, who has to get there."""
+    shared = Path(tempfile.gettempdir()).resolve()
+    for folder in (home, *home.parents):
+        if folder.is_relative_to(shared) and folder != shared:
+            folder.chmod(0o755)
+
+
 def test_a_server_that_is_stopped_at_once_and_started_again_loses_nothing_committed(
     postgres: object, warehouse_url: str, home: Path, undisturbed: dict[str, list[str]]
 ) -> None:
     """Durable as in production: a server of its own, since the tests' one trades safety for speed."""
     from migstats.process import free_port
 
-    shared = Path(tempfile.gettempdir()).resolve()
-    for folder in (home, *home.parents):  # PostgreSQL may run as another user, who has to get there
-        if folder.is_relative_to(shared) and folder != shared:
-            folder.chmod(0o755)
+    let_in(home)
     data = home / "server"
     own = server.start(data, free_port(), "test-only")
     try:
@@ -290,32 +347,68 @@ def test_a_server_that_is_stopped_at_once_and_started_again_loses_nothing_commit
         server.stop(data)
 
 
-@pytest.mark.parametrize("point", ["land.fetched", "read.harmonised"])
-def test_a_full_disk_is_said_and_nothing_is_lost_when_space_returns(
-    warehouse_url: str, home: Path, undisturbed: dict[str, list[str]], point: str
-) -> None:
+@contextmanager
+def small_disk(home: Path, megabytes: int) -> Iterator[Path]:
+    """A file system of a few megabytes."""
     small = home / "small"
     small.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(small)], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip("a file system of a few megabytes cannot be mounted: not root")
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(small)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("NOT ROOT: without the right to mount a small file system, no disk can be filled")
     try:
-        os.environ["MIGSTATS_LAKE"] = str(small)
-        fault = program(home, f"dd if=/dev/zero of={small}/full bs=64k 2>/dev/null; true")
-        assert attempt(warehouse_url, f"{point}={fault}") == 1
+        yield small
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def filled(home: Path, disk: Path) -> Path:
+    """A fault that leaves no byte free on a disk."""
+    return program(home, f"cat /dev/zero > {disk}/full 2>/dev/null; true")
+
+
+@pytest.mark.parametrize("point", ["land.fetched", "read.harmonised"])
+def test_a_full_disk_is_said_and_nothing_is_lost_when_space_returns(
+    warehouse_url: str, home: Path, undisturbed: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    with small_disk(home, 4) as small:
+        monkeypatch.setenv("MIGSTATS_LAKE", str(small))
+        assert attempt(warehouse_url, f"{point}={filled(home, small)}") == 1
         assert "the disk is full" in (home / "error.txt").read_text("utf-8")
         assert leftovers(small) == []
         (small / "full").unlink()
         assert attempt(warehouse_url) == 0
         assert dump(warehouse_url) == undisturbed
-    finally:
-        os.environ["MIGSTATS_LAKE"] = str(home / "lake")
-        subprocess.run(["umount", "-l", str(small)], check=True)
 
 
-def test_two_runs_at_once_write_the_facts_once(
+@pytest.fixture
+def on_small_disk(postgres: server.Server, _template: str, home: Path) -> Iterator[tuple[str, Path]]:
+    """A warehouse whose tables lie on a disk of their own, and that disk."""
+    with small_disk(home, 100) as small:
+        let_in(small)
+        owner = postgres.data.stat()
+        os.chown(small, owner.st_uid, owner.st_gid)
+        with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE TABLESPACE small LOCATION '{small}'")
+            connection.execute(f"CREATE DATABASE on_small TEMPLATE {_template} TABLESPACE small")
+            yield postgres.url("on_small"), small
+            connection.execute("DROP DATABASE on_small WITH (FORCE)")
+            connection.execute("DROP TABLESPACE small")
+
+
+@pytest.mark.parametrize("point", ["gate.begun", "load.staged", "publish.staged"])
+def test_a_full_disk_of_the_warehouse_is_said_and_nothing_is_lost_when_space_returns(
+    on_small_disk: tuple[str, Path], home: Path, undisturbed: dict[str, list[str]], point: str
+) -> None:
+    url, disk = on_small_disk
+    assert attempt(url, f"{point}={filled(home, disk)}") == 1
+    assert "No space left on device" in (home / "error.txt").read_text("utf-8")
+    assert dump(url)["bi"] == [], "readers see what they saw before"
+    (disk / "full").unlink()
+    assert attempt(url) == 0
+    assert dump(url) == undisturbed
+
+
+def test_two_runs_at_once_write_the_facts_once_and_the_other_says_that_nothing_changed(
     warehouse_url: str, home: Path, undisturbed: dict[str, list[str]]
 ) -> None:
     environment = {k: v for k, v in os.environ.items() if k.startswith("MIGSTATS_")}
@@ -324,5 +417,41 @@ def test_two_runs_at_once_write_the_facts_once(
         one.start()
     for one in both:
         one.join(60)
-    assert 0 in {one.exitcode for one in both}, "one of them wins"
+    assert [one.exitcode for one in both] == [0, 0]
     assert dump(warehouse_url) == undisturbed
+    nothing = ("skip", "nothing changed since the last accepted vintage")
+    first, *others = outcomes_of(warehouse_url, "load")
+    assert (first, set(others)) == (("done", ""), {nothing})
+
+
+@pytest.mark.parametrize(("point", "step"), [("check.kept", "gate"), ("gate.kept", "load")])
+def test_of_two_runs_the_one_that_asked_the_publisher_first_and_comes_last_says_superseded(
+    warehouse_url: str, home: Path, monkeypatch: pytest.MonkeyPatch, point: str, step: str
+) -> None:
+    """It waits between two steps while the other one lands what is newer, and loads it."""
+    toy.open_gate(home, "toy")
+    here, go_on = home / "here", home / "go_on"
+    fault = program(home, f"touch {here}; while [ ! -e {go_on} ]; do sleep 0.05; done")
+    environment = {k: v for k, v in os.environ.items() if k.startswith("MIGSTATS_")}
+    slow = FORKS.Process(target=work, args=(warehouse_url, {**environment, "MIGSTATS_FAULT": f"{point}={fault}"}))
+    slow.start()
+    try:
+        began = time.monotonic()
+        while not here.exists():
+            assert time.monotonic() < began + 60, f"{point} is not reached"
+            time.sleep(0.05)
+        rows = [{"OBS_VALUE": "101"}, {"SEX": "M", "OBS_VALUE": "61"}, {"SEX": "F", "OBS_VALUE": "40"}]
+        monkeypatch.setitem(BODY, "a", toy.payload(rows))
+        assert attempt(warehouse_url) == 0
+        after, loads = dump(warehouse_url), outcomes_of(warehouse_url, "load")
+    finally:
+        go_on.touch()
+        slow.join(60)
+    assert slow.exitcode == 1
+    status, message = outcomes_of(warehouse_url, step)[-1]
+    assert status == "skip"
+    assert re.fullmatch(
+        rf"slice {toy.SLICES[0]} landed on .*, before what stands, .*; it is superseded: run again, .*", message
+    )
+    assert dump(warehouse_url) == after
+    assert [one for one in outcomes_of(warehouse_url, "load") if one[0] == "done"] == loads

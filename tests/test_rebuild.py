@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -181,6 +182,67 @@ def test_a_rebuild_is_the_same_in_another_place(
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     assert toy.fingerprint(warehouse_url) == before
+
+
+def offline(log: Path) -> dict[str, str]:
+    """An environment in which Python, and each Python that it starts, reaches nobody; `log` tells who tried."""
+    path = [str(Path(__file__).parent / "offline"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "OFFLINE_LOG": str(log)}
+
+
+def told(log: Path) -> tuple[int, list[str]]:
+    """How many processes were guarded, and what was refused."""
+    lines = [line.partition(" ")[2] for line in log.read_text(encoding="utf-8").splitlines()]
+    return lines.count("guarded"), [line for line in lines if line != "guarded"]
+
+
+def test_a_rebuild_asks_nobody_over_a_network(warehouse_url: str, source: Source, tmp_path: Path) -> None:
+    history(warehouse_url, source, tmp_path)
+    before = toy.fingerprint(warehouse_url)
+    command = [str(Path(sys.executable).parent / "migstats"), "rebuild", "--workers", "2"]
+    environment = {**offline(tmp_path / "log"), "MIGSTATS_WAREHOUSE": warehouse_url}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    processes, refused = told(tmp_path / "log")
+    assert refused == []
+    assert processes >= 3, "the rebuild and its two workers"
+    assert toy.fingerprint(warehouse_url) == before
+
+
+#: Connects to a port in a worker, as the workers of a rebuild are started, and passes over what comes of it.
+TRY = """
+import contextlib, multiprocessing, socket, sys
+from concurrent.futures import ProcessPoolExecutor
+from urllib.request import urlopen
+def ask(port):
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    with contextlib.suppress(OSError), socket.socket() as raw:
+        raw.connect(("127.0.0.1", port))
+    with contextlib.suppress(OSError):
+        urlopen(f"http://localhost:{port}/", timeout=5)
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pool.submit(ask, int(sys.argv[1])).result()
+"""
+
+
+def test_the_guard_of_the_network_sees_what_a_worker_passes_over(tmp_path: Path) -> None:
+    script = tmp_path / "try.py"
+    script.write_text(TRY, encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.2)
+        port = listening.getsockname()[1]
+        subprocess.run([sys.executable, script, str(port)], env=offline(tmp_path / "log"), check=True)
+        with pytest.raises(TimeoutError):
+            listening.accept()
+    processes, refused = told(tmp_path / "log")
+    assert processes >= 2
+    assert refused == [
+        "refused socket.getaddrinfo 127.0.0.1",
+        f"refused socket.connect ('127.0.0.1', {port})",
+        "refused socket.getaddrinfo localhost",
+    ]
 
 
 def test_a_rebuild_does_not_use_what_reading_gave_before(warehouse_url: str, source: Source, tmp_path: Path) -> None:

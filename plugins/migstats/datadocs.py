@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
 import hashlib
 import json
 import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from migstats import settings
+from migstats import process, settings
 from migstats.validate import SEVERITIES, Judgement, Report
 
 if TYPE_CHECKING:
@@ -124,7 +122,7 @@ def render(report: Report, *, run_id: str, target: Path, at: dt.datetime | None 
         sources.setdefault(judgement.source, []).append(judgement)
     target.mkdir(parents=True, exist_ok=True)
     page = target / "index.html"
-    with _lock(target):
+    with process.alone(target / ".lock"):
         for source, judgements in sources.items():
             run = Run(source, run_id, judged_at, tuple(judgements))
             run = run.joined(_read(target / run.record))
@@ -138,7 +136,7 @@ def prune(target: Path, *, before: dt.datetime, dry_run: bool = False) -> int:
     """Drop the pages of runs that were judged before a moment, but never a source's last one; how many that were."""
     if not target.is_dir():
         return 0
-    with _lock(target):
+    with process.alone(target / ".lock"):
         runs = sorted(
             (run for path in target.glob("records/*/*.json") if (run := _read(path))),
             key=lambda run: (run.source, run.judged_at),
@@ -221,10 +219,3 @@ def _write(path: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-@contextmanager
-def _lock(target: Path) -> Iterator[None]:
-    with (target / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

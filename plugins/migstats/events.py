@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,15 +79,75 @@ _PUBLISHED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "vintage": (("core.observation", "vintage_from"),),
 }
 
-#: Every table of the warehouse that a step names.
-TABLES: Final = (
-    *_CORE,
-    "ref.period",
-    "ops.candidate",
-    "ops.quarantine",
-    "ops.validation_result",
-    "ops.vintage",
-    "bi.fact_observation",
+#: Step of `maintain` → the tables and views that its statements read.
+READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "verify": ("raw.snapshot", "ops.verification"),
+    "freshness": (
+        "ops.load_summary",
+        "ops.load_snapshot",
+        "ops.validation_result",
+        "ops.outcome",
+        "ops.open_decision",
+        "ops.verification",
+        "ops.standing_alert",
+        "raw.snapshot",
+    ),
+    "tell": ("ops.alert", "ops.alert_told", "ops.silence"),
+    "tidy": ("ops.slice_state", "ops.unfinished"),
+}
+
+#: Step of `maintain` → table that it writes → its column → the tables and columns that it is made of.
+#: A column that is missing here comes from the declarations, the settings or the clock.
+WRITTEN_BY: Final[Mapping[str, Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]]]] = {
+    "verify": {
+        "ops.verification": {
+            "sha256": (("raw.snapshot", "sha256"),),
+            "found": (("raw.snapshot", "sha256"),),
+        },
+    },
+    "freshness": {
+        "ops.freshness": {
+            "state": (("ops.load_summary", "at"), ("ops.outcome", "status"), ("ops.outcome", "at")),
+            "overdue": (("ops.load_summary", "at"),),
+            "loaded_at": (("ops.load_summary", "at"),),
+            "details": (("ops.load_summary", "at"), ("ops.outcome", "at")),
+        },
+        "ops.alert": {
+            "message": (
+                *(("ops.load_summary", name) for name in ("at", "loaded", "unchanged", "quarantined")),
+                *(("ops.outcome", name) for name in ("step", "slice", "error_class", "message")),
+                *(("ops.open_decision", name) for name in ("candidate_id", "breaches", "judged_at")),
+                *(("ops.verification", name) for name in ("sha256", "found")),
+                ("ops.validation_result", "failing"),
+                ("ops.standing_alert", "message"),
+                ("raw.snapshot", "slice"),
+            ),
+        },
+    },
+    "tell": {"ops.alert_told": {"alert_id": (("ops.alert", "alert_id"),)}},
+    "tidy": {
+        "ops.outcome": {
+            **{name: (("ops.unfinished", name),) for name in ("run_id", "source", "step", "slice", "attempt_id")},
+            "message": (("ops.unfinished", "number"), ("ops.unfinished", "host")),
+        },
+    },
+}
+
+#: Every table and view of the warehouse that a step names.
+TABLES: Final = tuple(
+    dict.fromkeys(
+        (
+            *_CORE,
+            "ref.period",
+            "ops.candidate",
+            "ops.quarantine",
+            "ops.validation_result",
+            "ops.vintage",
+            "bi.fact_observation",
+            *(table for tables in READ_BY.values() for table in tables),
+            *(table for tables in WRITTEN_BY.values() for table in tables),
+        )
+    )
 )
 
 Fields = Sequence[schema_dataset.SchemaDatasetFacetFields]
@@ -129,6 +190,18 @@ def warehouse_of(url: str, columns: Iterable[Mapping[str, str | None]]) -> Wareh
         )
         fields.setdefault(row["table_name"] or "", []).append(field)
     return Warehouse(f"postgres://{server}{port}", parts.path.strip("/"), fields)
+
+
+def appended_files(transport: str) -> list[Path]:
+    """The files of this machine to which an OpenLineage transport (Airflow's setting, JSON) adds events."""
+    try:
+        configured = json.loads(transport or "{}")
+    except ValueError:
+        return []  # Airflow's provider says what is wrong with it
+    found = configured.get("transports", {})
+    each = [configured, *(found.values() if isinstance(found, Mapping) else found)]
+    paths = [str(one["log_file_path"]) for one in each if one.get("type") == "file" and one.get("append")]
+    return [Path(path.removeprefix("file://")) for path in paths if "://" not in path.removeprefix("file://")]
 
 
 # -- columns ----------------------------------------------------------------------------------------------------
@@ -404,6 +477,33 @@ def published(publication: Publication, warehouse: Warehouse) -> Lineage:
         _written(publication.added),
     )
     return Lineage(tuple(inputs.values()), (fact,))
+
+
+def kept_house(step: str, warehouse: Warehouse) -> Lineage:
+    """What a step of `maintain` looked at in the warehouse, and where it is kept what came of it."""
+    inputs = {table: _table(warehouse, table) for table in READ_BY[step]}
+    outputs = []
+    for table, made_of in WRITTEN_BY[step].items():
+        fields = {
+            name: [_field(inputs[at], column, same=of == ((at, name),)) for at, column in of]
+            for name, of in made_of.items()
+        }
+        outputs.append(_as_output(_table(warehouse, table), _column_lineage(fields)))
+    return Lineage(tuple(inputs.values()), tuple(outputs))
+
+
+def verified(snapshots: Iterable[str], lake: Lake, warehouse: Warehouse) -> Lineage:
+    """What `verify` held against their hashes, by sha256: as bytes, whatever columns are in them."""
+    kept = kept_house("verify", warehouse)
+    files = (InputDataset("file", lake.snapshot(sha).as_posix(), facets=_version(sha)) for sha in snapshots)
+    return Lineage((*kept.inputs, *files), kept.outputs)
+
+
+def tidied(tables: int, lake: Lake, warehouse: Warehouse) -> Lineage:
+    """What `tidy` looked at; the tables between steps are among what it changed, where some of them went."""
+    kept = kept_house("tidy", warehouse)
+    gone = [OutputDataset("file", lake.folder("observations").as_posix())] if tables else []
+    return Lineage(kept.inputs, (*kept.outputs, *gone))
 
 
 def _origin(column: str) -> Sequence[tuple[str, str]]:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from migstats.source import Source
 
 #: Steps that tell what they did, in our DAGs.
-TELLING = frozenset({"land", "read", "check", "gate", "load", "publish"})
+TELLING = frozenset(
+    {"land", "read", "check", "gate", "load", "publish"}  # of ingest and publish
+    | {"verify", "freshness", "tell", "tidy"}  # of maintain
+)
 
 
 class StepExtractor(BaseExtractor):  # type: ignore[misc]  # Airflow is untyped here
@@ -50,7 +53,7 @@ class StepExtractor(BaseExtractor):  # type: ignore[misc]  # Airflow is untyped 
 
 
 def _step(task: Any) -> str:
-    ours = task.dag_id == "publish" or task.dag_id.startswith("ingest_")
+    ours = task.dag_id in ("publish", "maintain") or task.dag_id.startswith("ingest_")
     return str(task.task_id).rpartition(".")[2] if ours else ""
 
 
@@ -60,7 +63,12 @@ def lineage_of(dag_id: str, step: str, given: Mapping[str, Any], result: Any) ->
         return _before(dag_id, step, given)
     if dag_id.startswith("ingest_"):
         return _after_ingest(dag_id.removeprefix("ingest_"), step, given, result)
-    return _after_publish(step, result) if dag_id == "publish" else None
+    match dag_id:
+        case "publish":
+            return _after_publish(step, result)
+        case "maintain":
+            return _after_maintain(step, result)
+    return None
 
 
 def _before(dag_id: str, step: str, given: Mapping[str, Any]) -> Lineage | None:
@@ -109,6 +117,19 @@ def _after_publish(step: str, result: Any) -> Lineage | None:
             return events.checked_warehouse(_warehouse())
         case "publish":
             return events.published(Publication(**result), _warehouse())
+    return None
+
+
+def _after_maintain(step: str, result: Any) -> Lineage | None:
+    from migstats import events
+
+    match step:
+        case "verify":
+            return events.verified(result["read"], _lake(), _warehouse())
+        case "freshness" | "tell":
+            return events.kept_house(step, _warehouse())
+        case "tidy":
+            return events.tidied(result["tables"], _lake(), _warehouse())
     return None
 
 

@@ -7,7 +7,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-#: `<name>=SIGKILL`, `<name>=SIGTERM`, or `<name>=<a program to run>`, at the first time that the point is reached.
+#: `<name>=SIGKILL`, SIGTERM or SIGINT, or `<name>=<a program to run>`, at the first time that the point is reached;
+#: `<name>@3=...` at the third time.
 _FAULT = "MIGSTATS_FAULT"
 #: A file to which the name of every point that is reached is added.
 _TRACE = "MIGSTATS_FAULT_TRACE"
@@ -19,14 +20,19 @@ def reach(name: str) -> None:
     if trace:
         with Path(trace).open("a", encoding="utf-8") as file:
             file.write(f"{name}\n")
-    fault = os.environ.get(_FAULT)
-    if fault and fault.partition("=")[0] == name:
-        del os.environ[_FAULT]
-        _do(fault.partition("=")[2])
+    where, _, what = os.environ.get(_FAULT, "").partition("=")
+    point, _, times = where.partition("@")
+    if point != name:
+        return
+    if int(times or 1) > 1:
+        os.environ[_FAULT] = f"{point}@{int(times) - 1}={what}"
+        return
+    del os.environ[_FAULT]
+    _do(what)
 
 
 def _do(what: str) -> None:
-    if what in ("SIGKILL", "SIGTERM"):
+    if what in ("SIGKILL", "SIGTERM", "SIGINT"):
         os.kill(os.getpid(), signal.Signals[what])
         signal.pause()
     subprocess.run([what], check=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import glob
+import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,17 +21,21 @@ from migstats.warehouse import Outcome
 #: No file is being written for so long.
 LEFT_BEHIND: Final = dt.timedelta(days=1)
 
+#: A file of lineage events whose first one is so old is set aside, and new events begin a new file.
+A_FILE_OF_EVENTS: Final = dt.timedelta(days=1)
+
 
 # -- snapshots --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What a verification came to: snapshots and bytes that were read, and what is wrong with those not whole."""
+    """What a verification came to: how many snapshots and bytes, what is wrong with those not whole; all by sha256."""
 
     snapshots: int
     bytes: int
     wrong: dict[str, str]
+    read: tuple[str, ...]
 
 
 def verify(url: str, *, most: int | None, run_id: str, now: dt.datetime) -> Verified:
@@ -55,7 +61,8 @@ def verify(url: str, *, most: int | None, run_id: str, now: dt.datetime) -> Veri
             if row["found"] in (None, "whole"):
                 outcome = Outcome(run_id, row["source"], "verify", "failed", row["slice"], "PermanentError", message)
                 warehouse.add_outcome(connection, outcome)
-    return Verified(len(asked), sum(row["bytes"] for row in asked), wrong)
+    read = tuple(row["sha256"] for row in asked)
+    return Verified(len(read), sum(row["bytes"] for row in asked), wrong, read)
 
 
 # -- what nobody needs any more ---------------------------------------------------------------------------------
@@ -79,19 +86,29 @@ def kept() -> Keep:
 
 @dataclass(frozen=True)
 class Tidied:
-    """What went, or would go: folders of tables, files left behind, folders of logs, pages, and their bytes."""
+    """What went, or would go: folders of tables, files left behind, folders of logs, pages, files of events; bytes."""
 
     tables: int
     leftovers: int
     logs: int
     pages: int
+    events: int
     bytes: int
 
 
-def tidy(url: str, keep: Keep, *, now: dt.datetime, logs: Path | None = None, dry_run: bool = False) -> Tidied:
+def tidy(
+    url: str,
+    keep: Keep,
+    *,
+    now: dt.datetime,
+    logs: Path | None = None,
+    events: Sequence[Path] = (),
+    dry_run: bool = False,
+) -> Tidied:
     """Remove what is older than `keep` says; snapshots and the facts that loads were made with are never touched.
 
-    Of the tables between steps those stay that the state of a slice refers to. `logs` is Airflow's folder of logs.
+    Of the tables between steps those stay that the state of a slice refers to. `logs` is Airflow's folder of logs;
+    `events` are the files to which lineage events are added: set aside daily, they go as logs do.
     """
     with warehouse.connect(url) as connection:
         in_use = {lake.absolute(row["facts_path"]).parent for row in warehouse.rows(connection, "house/facts_in_use")}
@@ -99,13 +116,16 @@ def tidy(url: str, keep: Keep, *, now: dt.datetime, logs: Path | None = None, dr
     tables = [folder for folder in made if _last_used(folder) < now - keep.tables]
     leftovers = [file for file in _leftovers() if _last_used(file) < now - LEFT_BEHIND]
     old_logs = [folder for folder in _log_folders(logs) if _last_used(folder) < now - keep.logs]
-    going = [*tables, *leftovers, *old_logs]
+    old_events = [file for at in events for file in _events_aside(at) if _last_used(file) < now - keep.logs]
+    going = [*tables, *leftovers, *old_logs, *old_events]
     freed = sum(_bytes(path) for path in going)
     if not dry_run:
         for path in going:
             _remove(path)
+        for file in events:
+            _set_aside(file, now)
     pages = datadocs.prune(settings.data_docs(), before=now - keep.pages, dry_run=dry_run)
-    return Tidied(len(tables), len(leftovers), len(old_logs), pages, freed)
+    return Tidied(len(tables), len(leftovers), len(old_logs), pages, len(old_events), freed)
 
 
 def _made_folders() -> Iterator[Path]:
@@ -124,6 +144,38 @@ def _log_folders(logs: Path | None) -> Iterator[Path]:
     if logs is not None:
         yield from logs.glob("dag_id=*/run_id=*/")
         yield from logs.glob("dag_processor/????-??-??/")
+
+
+def _events_aside(file: Path) -> Iterator[Path]:
+    """What was set aside of a file of events."""
+    return file.parent.glob(f"{glob.escape(file.name)}.????-??-??T??????")
+
+
+def _set_aside(file: Path, now: dt.datetime) -> None:
+    """Rename a file of events that began long ago. A process that has it open writes its event into the renamed one."""
+    began = _began(file)
+    aside = file.with_name(f"{file.name}.{now:%Y-%m-%dT%H%M%S}")
+    if began is None or began >= now - A_FILE_OF_EVENTS or aside.exists():
+        return
+    try:
+        file.rename(aside)
+    except FileNotFoundError:
+        return  # somebody else has just moved it away
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be renamed ({error.strerror}); let this user write there") from error
+
+
+def _began(file: Path) -> dt.datetime | None:
+    """When the first event of a file was; None where there is none, and long ago where its first line tells no time."""
+    try:
+        with file.open("rb") as lines:
+            first = lines.readline()
+    except FileNotFoundError:
+        return None
+    try:
+        return dt.datetime.fromisoformat(json.loads(first)["eventTime"]).astimezone(dt.UTC) if first else None
+    except (ValueError, KeyError, TypeError):
+        return dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def _last_used(path: Path) -> dt.datetime:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -205,3 +208,27 @@ def chosen_port(environment: Mapping[str, str], variable: str, default: int) -> 
     if not text.isascii() or not text.isdigit() or not 1024 <= int(text) <= 65535:
         raise ConfigurationError(f"{variable}={text!r} is no port; give a number from 1024 to 65535")
     return int(text)
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """One process (or thread) at a time, held by a lock on a file; the file is not left where nobody holds it."""
+    while True:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if is_still(file, descriptor):
+            break
+        os.close(descriptor)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def is_still(file: Path, descriptor: int) -> bool:
+    """Whether an open file is still the one of this name; a lock on one that was removed meanwhile is on nothing."""
+    try:
+        return os.path.samestat(file.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

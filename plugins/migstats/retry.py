@@ -38,3 +38,16 @@ class Politely(ExceptionRetryPolicy):  # type: ignore[misc]  # Airflow is untype
             delay = min(dt.timedelta(seconds=exception.retry_after), LONGEST)
             return RetryDecision.retry(delay, f"the publisher asked to wait {exception.retry_after:.0f} s")
         return super().evaluate(exception, try_number, max_tries, context)
+
+
+def defaults(*, retries: int, minutes: int) -> dict[str, Any]:
+    """What a DAG's tasks have where they do not say otherwise: `retries`, ever further apart, of `minutes` at most."""
+    return {
+        "owner": "migstats",
+        "retries": retries,
+        "retry_delay": dt.timedelta(seconds=30),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": dt.timedelta(minutes=15),
+        "retry_policy": Politely(),
+        "execution_timeout": dt.timedelta(minutes=minutes),
+    }

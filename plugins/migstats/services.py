@@ -178,7 +178,7 @@ def exclusive(state: Path, *, take_over: bool = False) -> Iterator[None]:
                 process.send([int(holder)], signal.SIGTERM)
             time.sleep(0.5)
             continue
-        if _is_still(file, descriptor):
+        if process.is_still(file, descriptor):
             break
         os.close(descriptor)  # its former holder has just removed it: this lock would be on nothing
     try:
@@ -197,13 +197,6 @@ def _holder(descriptor: int) -> str:
             return found
         time.sleep(0.05)
     return ""
-
-
-def _is_still(file: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(file.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
 
 
 # --- settings --------------------------------------------------------------------------------------------------

@@ -365,16 +365,17 @@ def verify(context: Context) -> Json:
 
 
 def tidy(context: Context) -> Json:
-    """Remove what nobody needs any more: tables between steps, leftovers, logs of tasks, pages of the Data Docs.
+    """Remove what nobody needs any more: tables between steps, leftovers, logs of tasks, pages, lineage events.
 
     Attempts that were killed, and that no later one missed, get their outcome too.
     """
     from airflow.sdk.configuration import conf
 
-    from migstats import house
+    from migstats import events, house
 
     logs = Path(conf.get("logging", "base_log_folder"))
+    files = events.appended_files(conf.get("openlineage", "transport", fallback=""))
     with attempt_of(context, "*", "tidy"):
-        done = house.tidy(warehouse_url(), house.kept(), now=dt.datetime.now(dt.UTC), logs=logs)
+        done = house.tidy(warehouse_url(), house.kept(), now=dt.datetime.now(dt.UTC), logs=logs, events=files)
         log.info("%s; attempts that were killed: %s", done, close_lost(warehouse_url()))
     return asdict(done)

@@ -845,7 +845,9 @@ class Client:
         if status in (200, 203, 204, 205):
             raise PublisherError(f"{found} with an empty body; nothing is not the same as no figures, look at the URL")
         if status in (404, 410):
-            raise PublisherError(f"{found}; dataset withdrawn? Look at the publisher's catalogue, then mend the URL")
+            raise PublisherError(
+                f"{found}; dataset withdrawn? Look at the publisher's catalogue, then mend the URL (docs/operations.md)"
+            )
         if status in (401, 403):
             raise PublisherError(
                 f"{found}; access is refused: renew the key or token, or declare the `user_agent` that is let in"

@@ -1,0 +1,425 @@
+"""Faults of what a publisher serves: pages, fields, labels, code lists, stamps, and two sources that disagree."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import toy
+from faults.server import Action, Asked, FaultServer, answer, in_turn
+
+from migstats import lake as lakes
+from migstats import pipeline, publish, settings, warehouse, web
+from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.replay import answer as answer_of_sample
+from migstats.source import folder_of, plan, read_sources
+
+SAMPLES = settings.include() / "samples"
+TODAY = dt.date(2024, 1, 1)
+Change = Callable[[Any], Any]
+
+
+def same(document: Any) -> Any:
+    """What the publisher serves, unchanged."""
+    return document
+
+
+def served(change: Change = same) -> Callable[[Asked], Action]:
+    """The samples as the replay server gives them, each JSON changed; CSV is changed as text."""
+
+    def script(asked: Asked) -> Action:
+        found = answer_of_sample(SAMPLES, asked.target, {})
+        if found.status != 200:
+            return answer(found.status, found.body, Content_Type=found.content_type)
+        if "csv" in found.content_type:
+            body = change(found.body.decode()).encode()
+        else:
+            body = json.dumps(change(json.loads(found.body))).encode()
+        return answer(200, body, Content_Type=found.content_type)
+
+    return script
+
+
+def land(
+    monkeypatch: pytest.MonkeyPatch, server: FaultServer, source_id: str, dataset: str, url: str | None = None
+) -> pipeline.Landed:
+    monkeypatch.setenv("MIGSTATS_REPLAY", server.url)
+    monkeypatch.setattr(web, "back_off", lambda attempt: 0.0)
+    declared = read_sources()[source_id]
+    return pipeline.land(plan(declared, today=TODAY, datasets=[dataset])[-1], declared, url=url)
+
+
+def read(landed: pipeline.Landed) -> pipeline.Read:
+    source_id = landed.slice.source
+    return pipeline.read(landed, read_sources()[source_id], folder_of(source_id))
+
+
+def facts_of(monkeypatch: pytest.MonkeyPatch, source_id: str, dataset: str, change: Change = same) -> tuple[str, int]:
+    """Hash and number of the observations that are read of what a publisher serves."""
+    with FaultServer(served(change)) as server:
+        done = read(land(monkeypatch, server, source_id, dataset))
+    assert done.observations > 10
+    return done.content_sha256, done.observations
+
+
+def load(
+    url: str, monkeypatch: pytest.MonkeyPatch, source_id: str, dataset: str, change: Change
+) -> tuple[pipeline.Counts, pipeline.Landed]:
+    """Land, read and load what a publisher serves, as the tasks of a run do it."""
+    source, folder = read_sources()[source_id], folder_of(source_id)
+    with FaultServer(served(change)) as server:
+        landed = land(monkeypatch, server, source_id, dataset, url)
+    reads = [pipeline.read(one, source, folder) for one in pipeline.waiting(landed, url=url)]
+    return pipeline.load(reads, source, folder, run_id="test", url=url), landed
+
+
+def vintages(url: str) -> int:
+    return toy.counts(url, "ops.vintage")["ops.vintage"]
+
+
+def snapshots(url: str) -> int:
+    return toy.counts(url, "raw.snapshot")["raw.snapshot"]
+
+
+# -- C01, C03: pages
+
+
+def world_bank(page: int, rows: list[Any], total: int) -> Any:
+    return [{"page": page, "pages": 2, "per_page": len(rows), "total": total, "lastupdated": "2024-06-28"}, rows]
+
+
+def unhcr(page: int, rows: list[Any], total: int) -> Any:
+    return {"page": page, "short-url": "x", "maxPages": 2, "total": [], "items": rows}
+
+
+#: Source, dataset → how its rows are found, and how a page of them looks.
+PAGED: Mapping[tuple[str, str], tuple[Callable[[Any], list[Any]], Callable[[int, list[Any], int], Any]]] = {
+    ("worldbank_wdi", "flows"): (lambda document: document[1], world_bank),
+    ("unhcr_population", "pairs"): (lambda document: document["items"], unhcr),
+}
+
+
+def in_pages(
+    source_id: str, dataset: str, second: Callable[[list[Any], list[Any]], list[Any]]
+) -> Callable[[Asked], Action]:
+    """A script that serves a sample in two pages; what is on page 2 is chosen from the rows of both."""
+    rows_of, page_of = PAGED[source_id, dataset]
+
+    def script(asked: Asked) -> Action:
+        number = int(parse_qs(urlsplit(asked.target).query).get("page", ["1"])[0])
+        found = answer_of_sample(SAMPLES, asked.target.replace("page=2", "page=1"), {})
+        rows = rows_of(json.loads(found.body))
+        first, last = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+        there = first if number == 1 else second(first, last)
+        return answer(200, json.dumps(page_of(number, there, len(rows))).encode(), Content_Type=found.content_type)
+
+    return script
+
+
+EACH_PAGED = pytest.mark.parametrize(("source_id", "dataset"), PAGED)
+
+
+@EACH_PAGED
+def test_two_pages_are_the_same_facts_as_one(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, source_id: str, dataset: str
+) -> None:
+    with FaultServer(in_pages(source_id, dataset, lambda first, last: last)) as server:
+        landed = land(monkeypatch, server, source_id, dataset)
+    assert len(landed.pages) == 2
+    done = read(landed)
+    assert done.observations == facts_of(monkeypatch, source_id, dataset)[1]
+
+
+@EACH_PAGED
+def test_a_page_that_comes_twice_is_not_taken_for_two(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, source_id: str, dataset: str
+) -> None:
+    """C01: its header says that it is page 2, and its rows are those of page 1."""
+    with FaultServer(in_pages(source_id, dataset, lambda first, last: first)) as server:
+        landed = land(monkeypatch, server, source_id, dataset)
+    with pytest.raises(PublisherError, match=r"pages repeat each other's rows|a page is missing or repeats another"):
+        read(landed)
+
+
+@EACH_PAGED
+def test_a_server_that_does_not_turn_the_page_is_told_by_its_number(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, source_id: str, dataset: str
+) -> None:
+    """C01: the very same answer, whichever page is asked for."""
+    script = in_pages(source_id, dataset, lambda first, last: last)
+
+    def first_page(asked: Asked) -> Action:
+        return script(Asked(**{**vars(asked), "target": asked.target.replace("page=2", "page=1")}))
+
+    with (
+        FaultServer(first_page) as server,
+        pytest.raises(PublisherError, match="page 2 was asked for, page 1 came; nothing was loaded"),
+    ):
+        land(monkeypatch, server, source_id, dataset)
+
+
+@EACH_PAGED
+def test_a_last_page_without_rows_is_not_the_end(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, source_id: str, dataset: str
+) -> None:
+    """C03"""
+    with (
+        FaultServer(in_pages(source_id, dataset, lambda first, last: [])) as server,
+        pytest.raises(PublisherError, match=r"answers with no (rows|items) \(page 2 of 2"),
+    ):
+        land(monkeypatch, server, source_id, dataset)
+
+
+def test_fewer_rows_than_the_publisher_counts_are_refused(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C03: the World Bank counts 420 rows, and 419 come."""
+    with FaultServer(in_pages("worldbank_wdi", "flows", lambda first, last: last[:-1])) as server:
+        landed = land(monkeypatch, server, "worldbank_wdi", "flows")
+    with pytest.raises(PublisherError, match=r"the publisher counts \[420\] rows, 419 came; a page is missing"):
+        read(landed)
+
+
+# -- C05, C14: what a publisher may change without changing a figure
+
+
+def with_field(document: Any, said: str = "revised") -> Any:
+    rows = document[1] if isinstance(document, list) else document["items"]
+    for row in rows:
+        row["revision_note"] = said
+    return document
+
+
+def with_column(text: str) -> str:
+    header, *lines = text.splitlines()
+    return "\n".join([f"{header},OBS_COMMENT", *(f"{line},revised" for line in lines)]) + "\n"
+
+
+def with_member(cube: Any) -> Any:
+    return {**cube, "note": ["Revised"], "extension": {**cube.get("extension", {}), "revision": {"of": "2026"}}}
+
+
+@pytest.mark.parametrize(
+    ("source_id", "dataset", "change"),
+    [
+        ("worldbank_wdi", "flows", with_field),
+        ("unhcr_population", "pairs", partial(with_field, said="")),
+        ("eurostat_migr", "birth", with_column),
+        ("eurostat_migr", "citizenship", with_member),
+    ],
+)
+def test_a_further_field_changes_no_fact(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, source_id: str, dataset: str, change: Change
+) -> None:
+    """C05"""
+    assert facts_of(monkeypatch, source_id, dataset, change) == facts_of(monkeypatch, source_id, dataset)
+
+
+def test_a_further_field_that_may_tell_figures_apart_is_refused_by_name(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C05: UNHCR has no attributes; what is said of an item that nobody declared may be a group of people."""
+    with FaultServer(served(with_field)) as server:
+        landed = land(monkeypatch, server, "unhcr_population", "pairs")
+    with pytest.raises(DriftError, match=r"revision_note \(revised\); say for each in `concepts` what it means"):
+        read(landed)
+
+
+def relabelled(document: Any) -> Any:
+    """Another name for a country, the code as before."""
+    if isinstance(document, list):
+        for row in document[1]:
+            row["country"]["value"] = f"Renamed {row['country']['value']}"
+    elif "items" in document:
+        for item in document["items"]:
+            item["coo_name"] = f"Renamed {item['coo_name']}"
+    else:
+        labels = document["dimension"]["citizen"]["category"]["label"]
+        labels.update({code: f"Renamed {label}" for code, label in labels.items()})
+    return document
+
+
+LABELLED = [("worldbank_wdi", "flows"), ("unhcr_population", "pairs"), ("eurostat_migr", "citizenship")]
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(("source_id", "dataset"), LABELLED)
+def test_another_label_of_the_same_code_changes_no_fact_and_both_labels_are_kept(
+    warehouse_url: str, lake: Path, monkeypatch: pytest.MonkeyPatch, source_id: str, dataset: str
+) -> None:
+    """C14: the labels of each delivery are in its snapshot."""
+    found = []
+    for change in (same, relabelled):
+        counts, landed = load(warehouse_url, monkeypatch, source_id, dataset, change)
+        found.append((counts.outcome, b"Renamed" in lakes.read_snapshot(landed.pages[0].sha256)))
+    assert found == [("accepted", False), ("unchanged", True)]
+    assert vintages(warehouse_url) == 1
+    assert snapshots(warehouse_url) == 2
+
+
+# -- C15: a code that stands for something else
+
+
+def exchanged(document: Any) -> Any:
+    """The code of Morocco is given to a country whose figures are a thousand times as large."""
+    for row in document[1]:
+        if row["country"]["id"] == "MA" and row["value"] is not None:
+            row["country"]["value"] = "Elsewhere"
+            row["value"] *= 1000
+    return document
+
+
+@pytest.mark.database
+def test_a_code_that_is_used_again_for_something_else_waits_for_a_person(
+    warehouse_url: str, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C15: seen by its figures, which are another country's."""
+    load(warehouse_url, monkeypatch, "worldbank_wdi", "flows", same)
+    source, folder = read_sources()["worldbank_wdi"], folder_of("worldbank_wdi")
+    with FaultServer(served(exchanged)) as server:
+        landed = land(monkeypatch, server, "worldbank_wdi", "flows", warehouse_url)
+    reads = [pipeline.read(one, source, folder) for one in pipeline.waiting(landed, url=warehouse_url)]
+    judged = pipeline.gate(reads, source, folder, run_id="test", url=warehouse_url)
+    assert judged.waits
+    with warehouse.connect(warehouse_url) as connection:
+        found = warehouse.rows(connection, "report/findings", {"candidate_id": judged.candidate_id})
+    assert any("MAR" in str(row) and row["severity"] == "breach" for row in found), found
+
+
+# -- C26: a structure that is not whole
+
+STRUCTURE = (
+    b'<?xml version="1.0"?><mes:Structure xmlns:mes="http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message">'
+    b"<mes:Structures><str:DataStructures/></mes:Structures></mes:Structure>"
+)
+
+
+def without_list(cube: Any) -> Any:
+    """The list of codes of a dimension is referred to, and not there."""
+    cube["dimension"]["geo"] = {"label": "Reporting country", "href": "https://ec.europa.eu/codelist/GEO"}
+    return cube
+
+
+def test_a_dimension_without_its_code_list_is_refused_by_name(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C26"""
+    with (
+        FaultServer(served(without_list)) as server,
+        pytest.raises((DriftError, PublisherError), match="geo"),
+    ):
+        land(monkeypatch, server, "eurostat_migr", "citizenship")
+    assert not [file for file in lake.rglob("*") if file.is_file()]
+
+
+def test_a_structure_in_the_place_of_data_is_refused(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C26: no figures are made of a message that has none."""
+    body = answer(200, STRUCTURE, Content_Type="application/vnd.sdmx.structure+xml")
+    with FaultServer(in_turn(body)) as server, pytest.raises((PublisherError, TryAgainError), match="SDMX-CSV"):
+        land(monkeypatch, server, "eurostat_migr", "birth")
+    assert not [file for file in lake.rglob("*") if file.is_file()]
+
+
+# -- C30: two sources disagree
+
+
+@pytest.mark.database
+def test_of_two_sources_that_disagree_both_are_kept_one_counts_and_the_difference_is_listed(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C30: where they agree, where one has no figure, and where only one has the cell, there is nothing to list."""
+    sources = toy.declare(tmp_path, monkeypatch, "ark", "zoo")
+    with warehouse.connect(warehouse_url) as connection:
+        connection.execute("UPDATE ref.source_preference SET sources = 'zoo|ark' WHERE code = 'MIG_STOCK'")
+    of = {
+        "ark": [{"OBS_VALUE": "100"}, {"REF_AREA": "SRB", "OBS_VALUE": "7"}, {"REF_AREA": "TUN", "OBS_VALUE": "5"}],
+        "zoo": [
+            {"OBS_VALUE": "150"},
+            {"REF_AREA": "SRB", "OBS_VALUE": "7.0"},
+            {"REF_AREA": "TUN", "OBS_VALUE": ":", "OBS_STATUS": ""},
+            {"REF_AREA": "NPL", "SEX": "F", "OBS_VALUE": "3"},
+        ],
+    }
+    for source in sources:
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, toy.SLICES[0], of[source.id]))
+    publish.publish(warehouse_url, run_id="test")
+    with warehouse.connect(warehouse_url) as connection:
+        kept = connection.execute(
+            "SELECT source, value, published_value FROM bi.fact_observation WHERE ref_area = 'MAR' ORDER BY source"
+        ).fetchall()
+        listed = connection.execute(
+            "SELECT ref_area, source, published_value, other_source, other_value, difference, relative_difference "
+            "FROM bi.discrepancies"
+        ).fetchall()
+    assert [tuple(row.values()) for row in kept] == [("ark", None, 100), ("zoo", 150, 150)]
+    assert [tuple(row.values()) for row in listed] == [("MAR", "zoo", 150, "ark", 100, 50, pytest.approx(1 / 3))]
+
+
+# -- C31: a version of the interface that is gone
+
+GONE = "v2 was retired; use v3"
+RETIRED = {
+    "410": answer(410, GONE.encode(), Content_Type="text/plain"),
+    "404 with a web page": answer(404, f"<html><body>{GONE}</body></html>".encode(), Content_Type="text/html"),
+    "200 with a message": answer(
+        200,
+        json.dumps([{"message": [{"id": "199", "key": "Retired", "value": GONE}]}]).encode(),
+        Content_Type="application/json",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", RETIRED)
+def test_an_interface_that_was_retired_is_asked_once_and_the_publisher_quoted(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """C31"""
+    with FaultServer(in_turn(RETIRED[how])) as server, pytest.raises(PublisherError) as refused:
+        land(monkeypatch, server, "worldbank_wdi", "flows")
+    assert len(server.asked) == 1, "trying again cannot help"
+    said = str(refused.value)
+    assert GONE in said
+    if how != "200 with a message":
+        assert "then mend the URL (docs/operations.md)" in said
+    assert not [file for file in lake.rglob("*") if file.is_file()]
+
+
+# -- a stamp that moves alone
+
+
+def restamped(document: Any) -> Any:
+    """The publisher's stamp of a day later, and not a figure changed."""
+    if isinstance(document, list):
+        day = dt.date.fromisoformat(document[0]["lastupdated"])
+        document[0]["lastupdated"] = (day + dt.timedelta(days=1)).isoformat()
+    else:
+        moment = dt.datetime.fromisoformat(document["updated"])
+        document["updated"] = (moment + dt.timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S%z")
+    return document
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("source_id", "dataset"),
+    [("worldbank_wdi", "flows"), ("worldbank_wdi", "shares"), ("eurostat_migr", "citizenship")],
+)
+def test_a_stamp_that_moves_alone_is_no_vintage(
+    warehouse_url: str, lake: Path, monkeypatch: pytest.MonkeyPatch, source_id: str, dataset: str
+) -> None:
+    counts, first = load(warehouse_url, monkeypatch, source_id, dataset, same)
+    assert counts.outcome == "accepted"
+    publish.publish(warehouse_url, run_id="test")
+    before = toy.fingerprint(warehouse_url)
+    counts, second = load(warehouse_url, monkeypatch, source_id, dataset, restamped)
+    assert second.released_at > first.released_at, "the stamp was not moved"
+    assert second.pages[0].sha256 != first.pages[0].sha256
+    assert (counts.outcome, counts.loaded) == ("unchanged", 0)
+    assert vintages(warehouse_url) == 1
+    with warehouse.connect(warehouse_url) as connection:
+        kept = connection.execute("SELECT status FROM ops.outcome WHERE step = 'load' ORDER BY outcome_id").fetchall()
+    assert [row["status"] for row in kept] == ["done", "skip"]
+    assert not publish.waiting(warehouse_url)
+    after = toy.fingerprint(warehouse_url)
+    assert {table for table in before if before[table] != after[table]} <= {"ops.balance"}
