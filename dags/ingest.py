@@ -8,13 +8,13 @@ from airflow.sdk import (
     AsyncCallback,
     CronTriggerTimetable,
     DeadlineAlert,
-    DeadlineReference,
     Param,
     get_current_context,
     task,
     task_group,
 )
 
+from migstats.deadline import QueuedAt
 from migstats.decision import DecisionOperator
 from migstats.links import ReportLink
 from migstats.retry import defaults
@@ -100,7 +100,7 @@ def deadline(source: Source) -> DeadlineAlert:
     """What happens when a run takes longer than declared."""
     facts = {"source_id": source.id, "hours": source.run_hours}
     return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        reference=QueuedAt(),
         interval=dt.timedelta(hours=source.run_hours),
         callback=AsyncCallback("migstats.deadline.overran", kwargs=facts),
     )

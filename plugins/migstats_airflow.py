@@ -15,6 +15,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from migstats import settings
+from migstats.deadline import QueuedAt
 from migstats.errors import MigstatsError
 
 #: What a page may do: show itself with its own style, in a frame of the same site, and nothing else.
@@ -126,6 +127,7 @@ class MigstatsPlugin(AirflowPlugin):  # type: ignore[misc]  # Airflow is untyped
 
     name = "migstats"
     fastapi_apps = [{"app": app, "url_prefix": "/migstats", "name": "migstats"}]  # noqa: RUF012 (Airflow's contract)
+    deadline_references = [QueuedAt]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         {
             "name": "Data Docs",

@@ -11,7 +11,7 @@ import pytest
 import toy
 
 from migstats import candidate, pipeline, publish, vintage, warehouse
-from migstats.errors import DeclarationError, PermanentError, RefusedError
+from migstats.errors import DeclarationError, PermanentError, RefusedError, SupersededError
 from migstats.source import Source, folder_of
 
 pytestmark = pytest.mark.database
@@ -357,6 +357,28 @@ def test_landings_that_were_never_loaded_are_loaded_in_their_order_however_old(
     )
     assert [h["value"] for h in history] == [20_000 + day for day in range(10)]
     assert pipeline.waiting(last, url=warehouse_url) == [last]
+
+
+def test_runs_that_waited_for_each_other_load_what_the_others_left(warehouse_url: str, source: Source) -> None:
+    """Failed intervals that are cleared together read one more landing each, and come to load in any order."""
+    reads = [
+        toy.read(warehouse_url, source, A, rows(MAR=str(10_000 + number)), at=toy.DAY + dt.timedelta(days=number))
+        for number in range(4)
+    ]
+    runs = [reads[: number + 1] for number in range(4)]
+    folder = folder_of("toy")
+
+    def load(number: int) -> str:
+        try:
+            return pipeline.load(runs[number], source, folder, run_id=f"run{number}", url=warehouse_url).outcome
+        except SupersededError:
+            return "superseded"
+
+    assert [load(number) for number in (1, 3, 0, 2)] == ["accepted", "accepted", "superseded", "superseded"]
+    history = sorted((fact[7], fact[9]) for fact in toy.facts(warehouse_url) if fact[2] == "MAR")
+    assert history == [(10_000, False), (10_001, False), (10_002, False), (10_003, True)]
+    judged = pipeline.gate(runs[3], source, folder, run_id="run3", url=warehouse_url)
+    assert judged.breaches == 0
 
 
 def test_a_reader_never_sees_half_of_a_publish(warehouse_url: str, source: Source) -> None:

@@ -61,6 +61,24 @@ def generations_of(reads: Sequence[Read]) -> list[list[Read]]:
     return generations
 
 
+def still_to_load(url: str, generations: Generations) -> list[list[Read]]:
+    """Without what waited and was overtaken: another run has loaded it, or something newer, since it was read.
+
+    The newest reading of each slice stays: where it was overtaken, that is what there is to say of this run.
+    """
+    newest = {_slice(read): read for reads in generations for read in reads}
+    with warehouse.connect(url) as connection:
+        kept = [
+            [
+                read
+                for read, late in zip(reads, vintage.overtaken(connection, reads), strict=True)
+                if not late or newest[_slice(read)] is read
+            ]
+            for reads in generations
+        ]
+    return [reads for reads in kept if reads]
+
+
 def id_of(source: str, generations: Generations, base_vintage: int | None, waivers: Sequence[int] = ()) -> str:
     """Hash of what a candidate says, the vintage that it is compared with, and the waivers that are open.
 

@@ -1,10 +1,30 @@
-"""What happens when a run takes too long: called in the triggerer, so nothing heavy is imported at the top."""
+"""When a run takes too long, and what happens then. DAG files read it: nothing heavy is imported at the top."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
 from typing import Any
+
+from airflow.sdk import BaseDeadlineReference  # type: ignore[attr-defined]  # lacks in its stub
+
+
+class QueuedAt(BaseDeadlineReference):  # type: ignore[misc]  # Airflow is untyped here
+    """The moment at which a run was queued.
+
+    Airflow's own reference of this kind makes clearing a task answer 500 (3.3.0 and later, apache/airflow#70368).
+    """
+
+    required_kwargs = {"dag_id", "run_id"}  # noqa: RUF012 (Airflow's contract)
+
+    def _evaluate_with(self, *, session: Any, dag_id: str, run_id: str) -> dt.datetime | None:
+        from airflow.models import DagRun
+        from sqlalchemy import select
+
+        queued: dt.datetime | None = session.scalar(
+            select(DagRun.queued_at).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+        )
+        return queued
 
 
 async def overran(*, source_id: str, hours: float, context: Any = None) -> str:

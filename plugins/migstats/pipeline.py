@@ -552,7 +552,7 @@ def _per_snapshot(table: pa.Table, column: str | None) -> dict[str, int]:
 
 def gate(reads: Sequence[Read], source: Source, folder: Path, *, run_id: str, url: str) -> Candidate:
     """Compare a checked candidate with what was accepted; the answer says whether a person has to decide."""
-    generations = generations_of(reads)
+    generations = candidates.still_to_load(url, generations_of(reads))
     return candidates.judge(url, source.id, folder, generations, concepts=concepts(), run_id=run_id)
 
 
@@ -573,10 +573,10 @@ def load(
     SupersededError where something newer stands or is asked about, or where another run asks about it. PermanentError
     where it breaches, nobody approved it, and a person has to do something about it.
     """
-    generations = generations_of(reads)
-    _require_fresh(reads, facts_of_today(source, folder), url)
     versions = {"run_id": run_id, "code_version": code_version()}
     for _ in range(MOST_RACES):
+        generations = candidates.still_to_load(url, generations_of(reads))
+        _require_fresh([read for each in generations for read in each], facts_of_today(source, folder), url)
         judged = candidates.judge(url, source.id, folder, generations, concepts=concepts(), run_id=run_id)
         if judged.verdict == "rejected":
             candidates.refuse(url, source.id, generations)

@@ -236,6 +236,20 @@ def _compared(facts: pl.DataFrame) -> pl.DataFrame:
     return facts.select("series_id", "time_id", "value")
 
 
+def overtaken(connection: Connection, reads: Sequence[Read]) -> list[bool]:
+    """For each reading whether something that was served after it stands by now."""
+    states = _states(connection, reads[0].source, reads) if reads else {}
+    found = []
+    for read in reads:
+        try:
+            place_in_time(read, states.get(read.slice, ()))
+        except SupersededError:
+            found.append(True)
+        else:
+            found.append(False)
+    return found
+
+
 def differs(connection: Connection, reads: Sequence[Read]) -> bool:
     """Whether one of these slices says something else than what was accepted of it."""
     states = _states(connection, reads[0].source, reads)
