@@ -108,3 +108,12 @@ def chromium() -> str:
     if found is None:
         pytest.skip("NO BROWSER: install chromium to run the tests of pages")
     return found
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """A real Airflow with toy sources, for the end-to-end tests that need one."""
+    import real_airflow
+
+    with real_airflow.running(tmp_path_factory.mktemp("site")) as running:
+        yield running

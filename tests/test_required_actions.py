@@ -1,38 +1,22 @@
-"""A breach in a real Airflow: it asks in Required Actions, and what is answered there, or is not, is what counts.
-
-One Airflow for all cases, with its services as `make demo` starts them: the sources run side by side.
-"""
+"""A breach in a real Airflow: it asks in Required Actions, and what is answered there, or is not, is what counts."""
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import toy
-from faults.server import Action, FaultServer, answer, by_path
+from real_airflow import ASKING, A, Site
 from test_pages import browser, watched  # noqa: F401 (a fixture)
 
-from migstats import demo, pipeline, postgres, publish, services, warehouse
-from migstats.process import free_port
-from migstats.source import Source, folder_of
+from migstats import pipeline, publish
+from migstats.source import Source, folder_of, read_source
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.airflow, pytest.mark.database]
 
-A = toy.SLICES[0]
 AREAS = ("MAR", "NPL", "SRB", "TUN", "PHL")
-
-#: Source → seconds that a person has; `silent` is never answered.
-SOURCES = {"approved": 864_000, "rejected": 864_000, "silent": 5, "overtaken": 900}
-
-#: An answer within about a second of the task going to wait is lost in Airflow 3.3.
-PARKED = 4.0
 
 
 def rows(**changes: str) -> list[dict[str, str]]:
@@ -40,146 +24,33 @@ def rows(**changes: str) -> list[dict[str, str]]:
     return [{"REF_AREA": area, "OBS_VALUE": value} for area, value in values.items() if value]
 
 
-@dataclass
-class Site:
-    """An Airflow that runs, its warehouse, and a publisher that serves what it is told."""
-
-    airflow: demo.Airflow
-    password: str
-    url: str
-    served: dict[str, Action]
-    #: Source → what stood in core and bi before anything ran in Airflow.
-    before: dict[str, tuple[int, str]] = field(default_factory=dict)
-    first: dict[str, str] = field(default_factory=dict)
-
-    def serve(self, source: str, served: list[dict[str, str]]) -> None:
-        self.served[f"/example.org/{source}/a.csv"] = answer(200, toy.payload(served))
-
-    def run(self, source: str, **conf: object) -> str:
-        run = f"test__{dt.datetime.now(dt.UTC):%H-%M-%S.%f}"
-        body = {"logical_date": None, "dag_run_id": run, "conf": {"slices": [A], **conf}}
-        assert self.airflow.call("POST", f"/api/v2/dags/ingest_{source}/dagRuns", body) is not None
-        return run
-
-    def state(self, source: str, run: str) -> str:
-        return str(self.airflow.call("GET", f"/api/v2/dags/ingest_{source}/dagRuns/{run}")["state"])
-
-    def task(self, source: str, run: str, task: str) -> dict[str, Any]:
-        found = self.airflow.call("GET", f"/api/v2/dags/ingest_{source}/dagRuns/{run}/taskInstances/{task}")
-        return dict(found)
-
-    def until(self, what: str, done: Callable[[], bool], seconds: float = 400) -> None:
-        deadline = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < deadline, f"not {what} after {seconds} s: {self.told()}"
-            time.sleep(0.5)
-
-    def told(self) -> str:
-        with warehouse.connect(self.url) as connection:
-            found = connection.execute("SELECT source, step, status, message FROM ops.outcome ORDER BY 1, outcome_id")
-            return "\n".join(str(tuple(row.values())) for row in found.fetchall())
-
-    def until_asked(self, source: str, run: str) -> dict[str, Any]:
-        """The form of a run, as soon as it waits for an answer."""
-        self.until(f"{source} asks", lambda: self.task(source, run, "decide")["state"] == "awaiting_input")
-        return dict(self.airflow.call("GET", self.form(source, run)))
-
-    def until_ended(self, source: str, run: str) -> str:
-        self.until(f"{source} ends", lambda: self.state(source, run) in ("success", "failed"))
-        return self.state(source, run)
-
-    def form(self, source: str, run: str) -> str:
-        return f"/api/v2/dags/ingest_{source}/dagRuns/{run}/taskInstances/decide/-1/hitlDetails"
-
-    def answer(self, source: str, run: str, option: str, reason: str) -> None:
-        """Answer as a person does: again, where the answer was lost and the form is there anew."""
-        body = {"chosen_options": [option], "params_input": {"reason": reason}}
-        for _ in range(3):
-            time.sleep(PARKED)
-            assert self.airflow.call("PATCH", self.form(source, run), body)["chosen_options"] == [option]
-            self.until(f"{source} goes on", lambda: self.asks_again(source, run) or self.went_on(source, run))
-            if self.went_on(source, run):
-                return
-        raise AssertionError(f"{source} loses every answer")
-
-    def asks_again(self, source: str, run: str) -> bool:
-        waits = self.task(source, run, "decide")["state"] == "awaiting_input"
-        return waits and not self.airflow.call("GET", self.form(source, run))["response_received"]
-
-    def went_on(self, source: str, run: str) -> bool:
-        return self.task(source, run, "decide")["state"] in ("success", "failed", "skipped")
-
-    def facts(self, source: str) -> set[tuple[object, ...]]:
-        return {fact for fact in toy.facts(self.url) if fact[0] == source}
-
-    def ask(self, query: str, **parameters: object) -> list[dict[str, Any]]:
-        with warehouse.connect(self.url) as connection:
-            return connection.execute(query, parameters).fetchall()
-
-    def open_decisions(self) -> list[tuple[str, str]]:
-        found = self.ask("SELECT source, run_id FROM ops.open_decision ORDER BY 1, 2")
-        return [(row["source"], row["run_id"]) for row in found]
-
-
-def readable(folder: Path) -> None:
-    """PostgreSQL may run as another user, who has to get there."""
-    shared = Path(tempfile.gettempdir()).resolve()
-    for each in (folder, *folder.parents):
-        if each.resolve().is_relative_to(shared) and each.resolve() != shared:
-            each.chmod(0o755)
-
-
-def first_vintage(url: str, source: Source) -> None:
-    read = toy.read(url, source, A, rows())
+def accept(url: str, source: Source, slice_id: str, served: list[dict[str, str]]) -> None:
+    """What another run would land and load."""
+    read = toy.read(url, source, slice_id, served)
     pipeline.load([read], source, folder_of(source.id), run_id="first", url=url)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Source → the run that asks about it; what stood in core and bi before."""
+
+    first: dict[str, str]
+    before: dict[str, tuple[int, str]]
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    root = tmp_path_factory.mktemp("required")
-    readable(root)
-    state, served = root / "state", dict[str, Action]()
-    with pytest.MonkeyPatch.context() as patch, FaultServer(by_path(served)) as publisher:
-        sources = toy.declare(root, patch, *SOURCES)
-        for name, seconds in SOURCES.items():
-            with (root / "sources" / name / "source.yaml").open("a", encoding="utf-8") as file:
-                file.write(f"decision_days: {seconds / 86400}\n")
-        patch.setenv("MIGSTATS_STATE", str(state))
-        services.prepare(state)
-        port = int(publisher.url.rpartition(":")[2])
-        record = services.Record(ports=services.Ports(ui=free_port(), postgres=free_port(), replay=port))
-        record = services.write_record(state, record)
-        (state / "airflow" / "airflow.cfg").write_text("[scheduler]\ntrigger_timeout_check_interval = 2\n")
-        passwords = {"admin": record.secrets.admin, "viewer": record.secrets.viewer}
-        services.write_private(state / "airflow" / "passwords.json", json.dumps(passwords))
-        try:
-            postgres.start(state / "postgres", record.ports.postgres, record.secrets.postgres, durable=False)
-            services.set_up_databases(state, record)
-            record = demo._set_up(state, record, new=True)
-            for name in services.AIRFLOW_SERVICES:
-                record = services.start_service(state, record, name)
-            urls = services.warehouse_urls(state, record)
-            airflow = demo.Airflow(record.ports.ui, record.secrets.admin)
-            running = Site(airflow, record.secrets.admin, urls["migstats_etl"], served)
-            for source in sources:
-                first_vintage(running.url, source)
-            publish.publish(running.url, run_id="first")
-            running.before = toy.fingerprint(running.url)
-            assert demo._wait_until_healthy(state, record, airflow, 240)
-            demo._wait_for_dags(airflow, [f"ingest_{name}" for name in SOURCES])
-            demo._set_pools(airflow, {"host_example.org": 4})
-            for name in SOURCES:
-                running.serve(name, rows(MAR=""))
-                airflow.call("PATCH", f"/api/v2/dags/ingest_{name}", {"is_paused": False})
-                running.first[name] = running.run(name)
-            yield running
-        finally:
-            services.stop_services(state, record)
-            postgres.stop(state / "postgres")
+def asked(site: Site) -> Asked:
+    for name in ASKING:
+        accept(site.url, read_source(site.sources / name / "source.yaml"), A, rows())
+    publish.publish(site.url, run_id="first")
+    before = toy.fingerprint(site.url)
+    for name in ASKING:
+        site.serve(name, rows(MAR=""))
+    return Asked({name: site.run(name) for name in ASKING}, before)
 
 
-def test_a_breach_asks_with_a_table_and_a_link_and_changes_nothing(site: Site) -> None:
-    form = site.until_asked("approved", site.first["approved"])
+def test_a_breach_asks_with_a_table_and_a_link_and_changes_nothing(site: Site, asked: Asked) -> None:
+    form = site.until_asked("approved", asked.first["approved"])
 
     assert form["subject"] == "approved: 2 findings breach the gate"
     assert "| breach | scope | found | allowed |" in form["body"]
@@ -190,17 +61,18 @@ def test_a_breach_asks_with_a_table_and_a_link_and_changes_nothing(site: Site) -
     assert form["params"]["reason"]["schema"]["minLength"] == 3
     listed = site.airflow.listed("/api/v2/dags/~/dagRuns/~/hitlDetails?response_received=false", "hitl_details")
     assert "ingest_approved" in {one["task_instance"]["dag_id"] for one in listed}
-    assert ("approved", f"ingest_approved/{site.first['approved']}") in site.open_decisions()
-    assert toy.fingerprint(site.url) == site.before
+    assert ("approved", f"ingest_approved/{asked.first['approved']}") in site.open_decisions()
+    assert toy.fingerprint(site.url) == asked.before
 
 
 @pytest.mark.browser
 def test_a_person_sees_the_table_as_a_table_and_the_link_leads_to_the_report(
     site: Site,
+    asked: Asked,
     browser: Any,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    run = site.first["approved"]
+    run = asked.first["approved"]
     site.until_asked("approved", run)
     base = site.airflow.url
     with watched(browser) as (page, _, _):
@@ -237,8 +109,8 @@ def test_a_person_sees_the_table_as_a_table_and_the_link_leads_to_the_report(
         page.get_by_role("columnheader", name="breach").wait_for()
 
 
-def test_nobody_answers_in_time_and_the_run_is_red_not_accepted_and_not_asked_again(site: Site) -> None:
-    run = site.first["silent"]
+def test_nobody_answers_in_time_and_the_run_is_red_not_accepted_and_not_asked_again(site: Site, asked: Asked) -> None:
+    run = asked.first["silent"]
     assert site.until_ended("silent", run) == "failed"
     decide, load = site.task("silent", run, "decide"), site.task("silent", run, "load")
     assert (decide["state"], decide["try_number"], load["state"]) == ("failed", 1, "upstream_failed")
@@ -249,8 +121,8 @@ def test_nobody_answers_in_time_and_the_run_is_red_not_accepted_and_not_asked_ag
     assert site.ask("SELECT 1 FROM ops.vintage WHERE source = 'silent' OFFSET 1") == []
 
 
-def test_what_is_approved_is_loaded_and_who_when_and_why_is_kept_with_the_vintage(site: Site) -> None:
-    run = site.first["approved"]
+def test_what_is_approved_is_loaded_and_who_when_and_why_is_kept_with_the_vintage(site: Site, asked: Asked) -> None:
+    run = asked.first["approved"]
     site.until_asked("approved", run)
     was = site.facts("approved")
     site.answer("approved", run, "Approve", "Morocco left the survey")
@@ -278,8 +150,8 @@ def test_what_is_approved_is_loaded_and_who_when_and_why_is_kept_with_the_vintag
     assert ("approved", f"ingest_approved/{again}") in site.open_decisions()
 
 
-def test_what_is_rejected_changes_nothing_and_is_not_asked_again_for_the_same_bytes(site: Site) -> None:
-    run, was = site.first["rejected"], site.facts("rejected")
+def test_what_is_rejected_changes_nothing_and_is_not_asked_again_for_the_same_bytes(site: Site, asked: Asked) -> None:
+    run, was = asked.first["rejected"], site.facts("rejected")
     site.until_asked("rejected", run)
     site.answer("rejected", run, "Reject", "a broken file")
     assert site.until_ended("rejected", run) == "success"
@@ -298,8 +170,8 @@ def test_what_is_rejected_changes_nothing_and_is_not_asked_again_for_the_same_by
     assert site.facts("rejected") == was
 
 
-def test_a_later_run_goes_on_while_one_waits_and_takes_the_place_of_its_question(site: Site) -> None:
-    older = site.first["overtaken"]
+def test_a_later_run_goes_on_while_one_waits_and_takes_the_place_of_its_question(site: Site, asked: Asked) -> None:
+    older = asked.first["overtaken"]
     site.until_asked("overtaken", older)
     assert ("overtaken", f"ingest_overtaken/{older}") in site.open_decisions()
     site.serve("overtaken", rows(MAR="", NPL=""))
@@ -323,3 +195,26 @@ def test_a_later_run_goes_on_while_one_waits_and_takes_the_place_of_its_question
     assert site.until_ended("overtaken", newer) == "success"
     assert site.task("overtaken", newer, "load")["state"] == "success"
     assert not any(source == "overtaken" for source, _ in site.open_decisions())
+
+
+def test_what_was_approved_against_a_state_that_has_gone_is_judged_and_asked_again_by_clearing_gate(
+    site: Site, asked: Asked
+) -> None:
+    run, source = asked.first["regated"], read_source(site.sources / "regated" / "source.yaml")
+    site.until_asked("regated", run)
+    accept(site.url, source, toy.SLICES[1], [{**row, "TIME_PERIOD": "2021"} for row in rows()])
+    site.answer("regated", run, "Approve", "Morocco left the survey")
+    assert site.until_ended("regated", run) == "failed"
+    [told] = site.ask(
+        "SELECT message FROM ops.outcome WHERE source = 'regated' AND step = 'load' AND status = 'failed'"
+    )
+    assert "clear `gate`" in told["message"]
+    assert not any(fact[-2] is False for fact in site.facts("regated")), "nothing was closed"
+
+    site.clear("regated", run, "gate")
+    site.until_asked("regated", run)
+    site.answer("regated", run, "Approve", "Morocco left the survey, still")
+    assert site.until_ended("regated", run) == "success"
+    assert site.task("regated", run, "load")["state"] == "success"
+    [closed] = [fact for fact in site.facts("regated") if fact[-2] is False]
+    assert closed[2] == "MAR"
