@@ -316,6 +316,8 @@ class Bench:
             self.figures.add(name, *measured([self.python, "-c", code], environment, self.work / "parse.log"))
 
     def _checkpoint(self) -> None:
+        """What was written before is on disk: nobody's commit waits for the files of another."""
+        os.sync()
         with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
             connection.execute("CHECKPOINT")
 
