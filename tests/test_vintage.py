@@ -451,3 +451,13 @@ def test_an_older_release_that_goes_to_and_fro_is_followed(
         counts = toy.load(warehouse_url, editions, toy.read(warehouse_url, editions, A, rows, release="2019", at=at))
         assert counts.outcome == "accepted"
     assert standing(warehouse_url) == {("MAR", "_T", "2020"): 100, ("MAR", "M", "2020"): 60, ("MAR", "F", "2020"): 40}
+
+
+def test_a_state_that_was_loaded_and_is_gone_is_no_first_load(warehouse_url: str, source: Source) -> None:
+    reads = [toy.read(warehouse_url, source, A, [{"OBS_VALUE": str(n)}], at=toy.DAY + dt.timedelta(n)) for n in (1, 2)]
+    toy.load(warehouse_url, source, reads[0])
+    with warehouse.connect(warehouse_url) as connection:
+        connection.execute("DELETE FROM ops.slice_state")
+    with pytest.raises(PermanentError, match=r"figures/part=a: its accepted state is gone .* `migstats rebuild`"):
+        toy.load(warehouse_url, source, reads[1])
+    assert [fact[7] for fact in toy.facts(warehouse_url)] == [1.0]

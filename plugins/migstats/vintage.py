@@ -282,7 +282,7 @@ def accept(
         if again is None:  # not while everything is made anew
             connection.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('migstats.rebuild', 0))")
         warehouse.execute(connection, "load/lock_source", {"source": source})
-        states = _states(connection, source, reads)
+        states = _states(connection, source, reads, anew=again is not None)
         done = warehouse.rows(connection, "load/find_load", {"load_id": load_id})
         if again is not None:
             moments = [place_in_time(read, states.get(read.slice, ())) for read in reads]
@@ -328,12 +328,24 @@ def accept(
     return counts
 
 
-def _states(connection: Connection, source: str, reads: Sequence[Read]) -> dict[str, list[State]]:
-    """What was accepted of each slice, ordered by release."""
+def _states(
+    connection: Connection, source: str, reads: Sequence[Read], *, anew: bool = False
+) -> dict[str, list[State]]:
+    """What was accepted of each slice, ordered by release. PermanentError where that was loaded and is gone.
+
+    `anew` while everything is made again from the snapshots, which begins with no state.
+    """
     found: dict[str, list[State]] = {}
-    slices = {"source": source, "slices": [read.slice for read in reads]}
-    for state in warehouse.rows(connection, "load/slice_states", slices):
+    slices = [read.slice for read in reads]
+    for state in warehouse.rows(connection, "load/slice_states", {"source": source, "slices": slices}):
         found.setdefault(state["slice"], []).append(state)
+    without = [slice_ for slice_ in slices if slice_ not in found]
+    if without and not anew:
+        for lost in warehouse.rows(connection, "load/lost_states", {"source": source, "slices": without}):
+            raise PermanentError(
+                f"slice {lost['slice']}: its accepted state is gone from ops.slice_state, although load "
+                f"{lost['load_id']} wrote it; `migstats rebuild` makes it again from the snapshots"
+            )
     return found
 
 
