@@ -381,8 +381,7 @@ def test_an_interface_that_was_retired_is_asked_once_and_the_publisher_quoted(
     assert len(server.asked) == 1, "trying again cannot help"
     said = str(refused.value)
     assert GONE in said
-    if how != "200 with a message":
-        assert "then mend the URL (docs/operations.md)" in said
+    assert "then mend the URL (docs/operations.md)" in said
     assert not [file for file in lake.rglob("*") if file.is_file()]
 
 
