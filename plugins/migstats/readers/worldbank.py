@@ -49,7 +49,16 @@ def read(payload: bytes, layout: WorldBankLayout) -> TextTable:
         )
     value = cells.text_array(columns.pop("value"))
     coded = {name: cells.coded(values) for name, values in columns.items()}
-    return cells.text_table(coded, value, ["/1/{}/value"], np.arange(count), envelope=envelope, dimensions=_DIMENSIONS)
+    labels = {f"{name}.id": cells.labels_of(coded[f"{name}.id"], coded[f"{name}.value"]) for name in _PAIRS}
+    return cells.text_table(
+        coded,
+        value,
+        ["/1/{}/value"],
+        np.arange(count),
+        envelope=envelope,
+        dimensions=_DIMENSIONS,
+        labels=labels,
+    )
 
 
 def locate(payload: bytes, place: str) -> str | None:
