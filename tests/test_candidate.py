@@ -144,7 +144,7 @@ def test_the_database_itself_refuses_a_vintage_that_breached_and_was_not_approve
     load(warehouse_url, source, read(warehouse_url, source, rows()))
     shrunk = read(warehouse_url, source, SHRUNK, day=1)
     judged = gate(warehouse_url, source, shrunk)
-    monkeypatch.setattr(vintage, "_require_judged", lambda connection, candidate_id: None)
+    monkeypatch.setattr(vintage, "_require_judged", lambda connection, candidate_id, changes: None)
     with pytest.raises(PermanentError, match="breached the gate and was not approved"):
         vintage.accept(
             warehouse_url, source.id, [shrunk], run_id="t", code_version="t", candidate_id=judged.candidate_id
@@ -278,7 +278,7 @@ def test_a_waiver_that_expires_between_gate_and_load_blocks_again(
         accept()
     with pytest.raises(PermanentError, match="not approved"):
         load(warehouse_url, source, shrunk)
-    monkeypatch.setattr(vintage, "_require_judged", lambda connection, candidate_id: None)
+    monkeypatch.setattr(vintage, "_require_judged", lambda connection, candidate_id, changes: None)
     with pytest.raises(PermanentError, match="counts on waivers that expired or were used"):
         accept()
 

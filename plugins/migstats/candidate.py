@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from migstats import gate, rules, vintage, warehouse
+from migstats import gate, labels, rules, vintage, warehouse
 from migstats.codelists import Folders
 from migstats.comparison import Comparison, Figures
 from migstats.errors import DeclarationError, PermanentError
@@ -107,10 +107,15 @@ def judge(
         found = find(connection, candidate_id)
         if found is not None:
             return found
-        if not any(vintage.differs(connection, reads) for reads in generations):
+        moments = [vintage.moments_of(connection, reads) for reads in generations]
+        differs = any(moment.fate != "same" for each in moments for moment in each)
+        of_labels = _compare_labels(folder, generations, moments)
+        if not differs and not of_labels:
             return Candidate(candidate_id, source, generations[-1][0].release, base, breaches=0, notices=0)
         reach("gate.begun")
-        findings, largest = _compare(connection, folder, generations, concepts)
+        unmoved: tuple[list[rules.Finding], pl.DataFrame] = [], pl.DataFrame()
+        of_figures, largest = _compare(connection, folder, generations, concepts) if differs else unmoved
+        findings = [*of_figures, *of_labels]
         kept = [{**asdict(f), "waiver_id": w} for f, w in zip(findings, _waived(findings, waivers), strict=True)]
         candidate = Candidate(
             candidate_id=candidate_id,
@@ -189,6 +194,39 @@ def _compare(
         findings += gate.judge(compared, its_rules, golden, lists, release=reads[0].release)
         largest = gate.largest(compared, LARGEST)
     return findings, largest
+
+
+def _compare_labels(
+    folder: Path, generations: Generations, moments: Sequence[Sequence[vintage.Moment]]
+) -> list[rules.Finding]:
+    """Findings about labels and fields of each delivery against the one before; of slices that find the same, one."""
+    pairs = list(_deliveries(generations, moments))
+    if not pairs:
+        return []
+    its_rules = rules.read_rules(folder)
+    found: dict[rules.Finding, None] = {}
+    for read, before in pairs:
+        now, was = vintage.labels(read.folder), vintage.labels(before)
+        if now is not None and was is not None:
+            found |= dict.fromkeys(labels.compare(now, was, read.dataset, its_rules.label_likeness))
+    return [*gate.listed(found, its_rules)]
+
+
+def _deliveries(generations: Generations, moments: Sequence[Sequence[vintage.Moment]]) -> Iterator[tuple[Read, str]]:
+    """Each reading of other bytes than the one before, with the folder of that one."""
+    standing: dict[tuple[str, str], Read] = {}
+    for reads, each in zip(generations, moments, strict=True):
+        for read, moment in zip(reads, each, strict=True):
+            if vintage.is_outdated(read, moment):
+                continue
+            last = standing.get(_slice(read))
+            if last is None:
+                before = vintage.delivered_before(read, moment)
+            else:
+                before = last.folder if last.snapshots != read.snapshots else None
+            if before is not None:
+                yield read, before
+            standing[_slice(read)] = read
 
 
 def decide(

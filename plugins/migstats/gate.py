@@ -44,8 +44,13 @@ def judge(
     """Findings about a candidate, in the order of KINDS, breaches first; beyond `most_findings` of a kind the rest is
     counted.
     """
+    return listed(_all(compared, rules, golden, lists, release), rules)
+
+
+def listed(findings: Iterable[Finding], rules: Rules) -> tuple[Finding, ...]:
+    """Findings in the order of KINDS, breaches first; beyond `most_findings` of a kind the rest is counted."""
     found: dict[str, list[Finding]] = {kind: [] for kind in KINDS}
-    for finding in _all(compared, rules, golden, lists, release):
+    for finding in findings:
         found[finding.kind].append(finding)
     most = int(rules.most_findings.limit)
     return tuple(finding for kind in KINDS for finding in _capped(kind, found[kind], most))

@@ -19,6 +19,7 @@ from migstats.coded import Coded, Ints, Mask, Problems, coded, constant, diction
 from migstats.codelists import Folders, codelist_of, read_codelist, read_csv
 from migstats.errors import DeclarationError, DriftError
 from migstats.figures import Figures, figures_of, multipliers, said_first
+from migstats.labels import LABELS, labels_of
 from migstats.observation import (
     DEFAULTS,
     SERIES_DIMENSIONS,
@@ -92,6 +93,8 @@ class Harmonised:
     landed: Mapping[str, int] = field(default_factory=dict)
     #: As OVERRIDES says.
     overrides: pa.Table = field(default_factory=OVERRIDES.empty_table)
+    #: As LABELS says. A label that changes alone changes no observation: it is no part of the content.
+    labels: pa.Table = field(default_factory=LABELS.empty_table)
 
     @property
     def content_hash(self) -> str:
@@ -389,6 +392,7 @@ def harmonise(
         quarantine=_quarantine(table, raw, snapshot, place, line, problems, dataset, concepts),
         explained=_explained(pages, snapshot, place, line, problems),
         landed={sha: page.landed for sha, page in pages.items()},
+        labels=labels_of(table, [page.labels for page in pages.values()], _declared(dataset)),
     )
 
 

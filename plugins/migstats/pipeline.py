@@ -51,7 +51,7 @@ log = logging.getLogger("migstats")
 Attempt = Callable[[str, str], AbstractContextManager[ledger.Tally]]
 
 #: Tables of a slice that was read, one Parquet file each; fields of Harmonised.
-TABLES = ("series", "attributes", "quarantine", "explained", "overrides", "facts")
+TABLES = ("series", "attributes", "quarantine", "explained", "overrides", "labels", "facts")
 
 #: Seconds before the first question whether an answer that is being prepared is there; then twice as long, and so on.
 POLL_SECONDS = 5.0

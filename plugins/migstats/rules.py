@@ -34,6 +34,8 @@ KINDS: Final = (
     "additivity",
     "conservation",
     "anomaly",
+    "label",
+    "field",
 )
 
 #: Kinds whose findings need not have a size: a golden figure that is there or is not.
@@ -101,6 +103,7 @@ class Rules(BaseModel):
     residual_share: Limit = _limit(0.005, "of a total; what its parts leave out hardly moves when they are revised")
     anomaly_factor: Limit = _limit(10, "from one period to the next; what grows or falls tenfold is looked at")
     anomaly_deviations: Limit = _limit(8, "robust standard deviations of the series' own steps; a wild one is let be")
+    label_likeness: Limit = _limit(0.5, "another spelling keeps half of its letters; another meaning seldom does")
     most_findings: Limit = _limit(25, "of one kind; what a person can look through")
     self_corridors: Policy | None = None
 

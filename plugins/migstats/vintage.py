@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
@@ -250,10 +251,37 @@ def overtaken(connection: Connection, reads: Sequence[Read]) -> list[bool]:
     return found
 
 
+def moments_of(connection: Connection, reads: Sequence[Read]) -> list[Moment]:
+    """Where what each of these slices says stands on the release clock."""
+    states = _states(connection, reads[0].source, reads)
+    return [place_in_time(read, states.get(read.slice, ())) for read in reads]
+
+
 def differs(connection: Connection, reads: Sequence[Read]) -> bool:
     """Whether one of these slices says something else than what was accepted of it."""
-    states = _states(connection, reads[0].source, reads)
-    return any(place_in_time(read, states.get(read.slice, ())).fate != "same" for read in reads)
+    return any(moment.fate != "same" for moment in moments_of(connection, reads))
+
+
+def is_outdated(read: Read, moment: Moment) -> bool:
+    """Whether other bytes that say the same were served after it: what those call codes stands."""
+    landed = dt.datetime.fromisoformat(read.landed_at)
+    return moment.fate == "same" and moment.before is not None and landed < moment.before["landed_at"]
+
+
+def delivered_before(read: Read, moment: Moment) -> str | None:
+    """The folder of the reading that this one continues or replaces; None where there is none, or of the same bytes."""
+    before = moment.before
+    if before is None or list(before["snapshots"]) == list(read.snapshots):
+        return None
+    return Path(before["facts_path"]).parent.as_posix()
+
+
+def labels(folder: str) -> pl.DataFrame | None:
+    """What the codes of a reading were called, as labels.LABELS says; None for one that did not keep it."""
+    try:
+        return _frame(lake.read_table(lake.absolute(folder) / "labels.parquet"))
+    except PermanentError:
+        return None
 
 
 def accept(
@@ -292,11 +320,10 @@ def accept(
             counts = Counts(load_id, "unchanged", loaded=0, **{**done[0], "vintage_id": _latest(connection, source)})
         else:
             if done:  # publisher or codes went back to what they said before: the same input, and yet another load
-                [last] = warehouse.rows(connection, "load/latest_of_source", {"source": source})
-                load_id = sha256(f"{load_id} after {last['vintage_id']}".encode()).hexdigest()[:32]
+                load_id = _load_id_after(load_id, states)
             moments = [place_in_time(read, states.get(read.slice, ())) for read in reads]
-            if candidate_id is not None and any(moment.fate != "same" for moment in moments):
-                _require_judged(connection, candidate_id)
+            if candidate_id is not None:
+                _require_judged(connection, candidate_id, changes=any(m.fate != "same" for m in moments))
             load = _Load(source, load_id, run_id, code_version, candidate_id, began)
             counts = _write(connection, load, reads, moments)
         reach("load.written")
@@ -349,20 +376,32 @@ def _states(
     return found
 
 
+def _load_id_after(load_id: str, states: Mapping[str, Sequence[State]]) -> str:
+    """The id of a load that is made once more, after the loads that its slices stand by."""
+    after = {state["load_id"] for of_slice in states.values() for state in of_slice}
+    return sha256(f"{load_id} after {', '.join(sorted(after))}".encode()).hexdigest()[:32]
+
+
 def _is_settled(read: Read, states: Sequence[State]) -> bool:
-    """Whether a slice that was loaded before needs no load: it says what stands, or other bytes were served since."""
+    """Whether a slice that was loaded before needs no load: its bytes stand, or others were served since.
+
+    Bytes that say what stands, and in which labels or stamps went back to what they were, stand from now on.
+    """
     own = [state for state in states if state["release"] == read.release]
-    if not own or own[-1]["content_sha256"] == read.content_sha256:
-        return bool(own)
-    landed = dt.datetime.fromisoformat(read.landed_at)
-    return landed <= own[-1]["landed_at"] and list(own[-1]["snapshots"]) != list(read.snapshots)
+    if not own:
+        return False
+    if list(own[-1]["snapshots"]) == list(read.snapshots):
+        return bool(own[-1]["content_sha256"] == read.content_sha256)
+    return bool(dt.datetime.fromisoformat(read.landed_at) <= own[-1]["landed_at"])
 
 
-def _require_judged(connection: Connection, candidate_id: str) -> None:
+def _require_judged(connection: Connection, candidate_id: str, *, changes: bool) -> None:
     """PermanentError where the gate did not judge this, compared it with what stands no longer, or let it pass by
-    waivers that are spent.
+    waivers that are spent. One that `changes` nothing, and of which the gate found nothing, is not kept.
     """
     found = warehouse.rows(connection, "load/judged_against", {"candidate_id": candidate_id})
+    if not found and not changes:
+        return
     if not found:
         raise PermanentError(f"candidate {candidate_id} was not judged by the gate; run `gate` again")
     [judged] = found
@@ -624,6 +663,10 @@ def _record(
                 _add_vintage(connection, load, reads, moments, vintage_id, released_at, totals)
             if not first:
                 _merge(connection, source, vintage_id, late=any(moment.until for moment in told))
+        elif load.candidate_id is not None and vintage_id is not None:
+            warehouse.execute(
+                connection, "load/use_waivers", {"candidate_id": load.candidate_id, "vintage": vintage_id}
+            )
         if first:
             connection.execute("SELECT core.attach_partition(%s)", (source,))
     except psycopg.errors.UniqueViolation as error:
@@ -730,6 +773,7 @@ def _set_states(connection: Connection, load: _Load, reads: Sequence[Read], mome
                 "figures": read.observations,
             }
             for read, moment in zip(reads, moments, strict=True)
+            if not is_outdated(read, moment)
         ],
     )
 

@@ -273,3 +273,9 @@ def test_golden_figures_of_eurostat(payloads):
     figures = {(r["geo"], r["time"]): (r[VALUE], r["_status"]) for r in table.data.to_pylist()}
     assert figures["EU27_2020", "2014"] == ("28740222", "be")
     assert jsonstat.locate(payload, "/value/260") == "879102"
+
+
+def test_categories_have_their_labels_where_the_cube_has_them():
+    geo = {"category": {"index": {"FR": 2, "AT": 0, "BE": 1}, "label": {"FR": "France", "AT": "Austria", "BE": None}}}
+    labels = read(cube(dimension=CUBE["dimension"] | {"geo": geo})).labels
+    assert labels == {"sex": {}, "geo": {"FR": "France", "AT": "Austria"}}

@@ -199,3 +199,9 @@ def test_dimensions_of_real_files_are_those_of_their_structures(payloads):
     assert [d[0] for d in of("unicef/CME_MRY0T4_all_2020.csv")] == unicef.split()
     ilo = "REF_AREA FREQ MEASURE SEX AGE TIME_PERIOD UNIT_MEASURE"
     assert [d[0] for d in of("ilostat/sdmx_probe.csv")] == ilo.split()
+
+
+def test_codes_have_the_labels_of_the_column_beside_them():
+    records = b"sex,Sex,geo,Geo label,TIME_PERIOD,OBS_VALUE\nF,Females,TR,Turkiye,2020,1\nM,Males,TR,Turkiye,2020,2\n"
+    assert read(records).labels == {"sex": {"F": "Females", "M": "Males"}, "geo": {"TR": "Turkiye"}}
+    assert read(b"geo,TIME_PERIOD,OBS_VALUE\nTR,2020,1\n").labels == {}

@@ -141,3 +141,13 @@ def test_golden_figures_of_unhcr(payloads):
     assert unhcr.locate(payload, "/items/0/refugees") == "6355788"
     assert unhcr.locate(payload, "/items/0/oip") == "-"
     assert unhcr.locate(payload, "/items/0/stateless") == "0"
+
+
+def test_areas_have_their_names_where_the_answer_has_them():
+    item = ITEM | {"coo": "SYR", "coo_name": "Syrian Arab Rep.", "coa_name": "United Arab Emirates"}
+    table = unhcr.read(answer(item, item | {"coa": "GFR", "coa_name": "Germany"}), LAYOUT)
+    assert table.labels == {
+        "coo": {"SYR": "Syrian Arab Rep."},
+        "coa": {"ARE": "United Arab Emirates", "GFR": "Germany"},
+    }
+    assert unhcr.read(answer(ITEM), LAYOUT).labels == {}

@@ -182,3 +182,15 @@ def test_golden_figures_of_the_world_bank(payloads):
     table = read(payload)
     years = [r["date"] for r in table.data.to_pylist() if r[VALUE] is not None]
     assert {year: years.count(year) for year in sorted(set(years))} == {"2010": 262, "2015": 262, "2020": 262}
+
+
+def test_indicators_and_countries_have_their_labels():
+    """C14: of two labels of one code the first in the alphabet, so that the order of rows does not matter."""
+    other = row(country={"id": "TR", "value": "Turkiye"}, date="2023")
+    rows = [row(), other, row(country={"id": "TR", "value": "Turkey"}), row(country={"id": "XK", "value": None})]
+    labels = read(answer(*rows)).labels
+    assert labels == {
+        "indicator.id": {"SM.POP.NETM": "Net migration"},
+        "country.id": {"MA": "Morocco", "TR": "Turkey"},
+    }
+    assert read(answer(*reversed(rows))).labels == labels

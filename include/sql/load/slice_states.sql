@@ -5,6 +5,7 @@ SELECT
     content_sha256,
     facts_path,
     facts_sha256,
+    load_id,
     landed_at,
     snapshots,
     made_with

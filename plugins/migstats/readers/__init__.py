@@ -17,6 +17,7 @@ A reader is named for a *format*. Each module here offers three functions:
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -64,6 +65,8 @@ class TextTable:
     #: Columns by which the publisher tells its figures apart. Those of one entry say the same, as a code and its label
     #: do; a dataset has to declare one of them, or figures of several codes would pass for one.
     dimensions: tuple[tuple[str, ...], ...] = ()
+    #: Column → code → what the publisher calls it, where the payload says so.
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def landed(self) -> int:

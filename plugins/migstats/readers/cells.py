@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from migstats.errors import DriftError, PublisherError
 from migstats.readers import PLACE, ROW, SNAPSHOT, VALUE, Envelope, Explained, TextTable, answer
@@ -38,6 +39,7 @@ def text_table(
     explained: Iterable[Explained] = (),
     envelope: Envelope | None = None,
     dimensions: Iterable[tuple[str, ...]] = (),
+    labels: Mapping[str, Mapping[str, str]] | None = None,
 ) -> TextTable:
     """Put the columns together; `template` says per row which of the place templates holds (None: the first).
 
@@ -54,7 +56,17 @@ def text_table(
             raise DriftError(f"the place {text!r} cannot be a template, since a name in it holds a brace")
     where = np.zeros(len(row), dtype=np.int32) if template is None else template
     data = pa.table({**columns, VALUE: value, PLACE: indexed(where, templates), ROW: pa.array(row.astype(np.int32))})
-    return TextTable(data, tuple(e for e in explained if e.count), envelope or Envelope(), tuple(dimensions))
+    told = tuple(e for e in explained if e.count)
+    return TextTable(data, told, envelope or Envelope(), tuple(dimensions), labels or {})
+
+
+def labels_of(codes: pa.DictionaryArray, texts: pa.DictionaryArray) -> dict[str, str]:
+    """Code → label, from two columns of the same rows; of several labels of a code the first in the alphabet."""
+    width = len(texts.dictionary)
+    at, text_at = (column.indices.cast(pa.int64()) for column in (codes, texts))
+    pairs = pc.unique(pc.add(pc.multiply(at, width), text_at)).drop_null().to_pylist()
+    code_of, text_of = codes.dictionary.to_pylist(), texts.dictionary.to_pylist()
+    return dict(sorted(((code_of[pair // width], text_of[pair % width]) for pair in pairs), reverse=True))
 
 
 def indexed(indices: Indices, texts: Sequence[str | None]) -> pa.DictionaryArray:

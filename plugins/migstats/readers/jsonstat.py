@@ -30,6 +30,7 @@ class _Cube:
 
     at: str
     codes: dict[str, list[str]]
+    labels: dict[str, dict[str, str]]
     value: bytes
     status: Any
     updated: str | None
@@ -81,6 +82,7 @@ def read(payload: bytes, layout: JsonStatLayout) -> TextTable:
         explained=explained,
         envelope=Envelope(updated=cube.updated),
         dimensions=((name,) for name in cube.codes),
+        labels=cube.labels,
     )
 
 
@@ -106,7 +108,12 @@ def _open(payload: bytes) -> _Cube:
     if lacking:
         raise PublisherError(f"{where}: {_EXPECTED} has `dimension` and `value`; missing: {', '.join(lacking)}")
     answer.refuse_repeated(bytes(document["dimension"]), cells.pointer(*at, "dimension"))
-    codes = _codes(document, where)
+    categories = _categories(document, where)
+    codes = {name: _codes(name, category, size) for name, (category, size) in categories.items()}
+    labels = {
+        name: {code: label for code, label in (category.label or {}).items() if label}
+        for name, (category, _) in categories.items()
+    }
     status = msgspec.json.decode(document["status"]) if "status" in document else None
     if isinstance(status, dict) and answer.count_keys(bytes(document["status"])) != len(status):
         answer.refuse_repeated(bytes(document["status"]), cells.pointer(*at, "status"))
@@ -116,7 +123,7 @@ def _open(payload: bytes) -> _Cube:
     if not value.translate(None, _SPACE + b"[]{}") and not status:
         raise PublisherError(f"{cells.pointer(*at, 'value')} is empty and there is no status: no rows")
     updated = msgspec.json.decode(document["updated"]) if "updated" in document else None
-    return _Cube(cells.pointer(*at, "value"), codes, value, status, _stamp(updated))
+    return _Cube(cells.pointer(*at, "value"), codes, labels, value, status, _stamp(updated))
 
 
 def _only_dataset(bundle: answer.JsonObject) -> tuple[answer.JsonObject, list[str]]:
@@ -146,8 +153,8 @@ class _Dimension(msgspec.Struct):
     category: _Category = msgspec.field(default_factory=_Category)
 
 
-def _codes(document: answer.JsonObject, where: str) -> dict[str, list[str]]:
-    """Dimension id → its codes in the order of their positions."""
+def _categories(document: answer.JsonObject, where: str) -> dict[str, tuple[_Category, int]]:
+    """Dimension id → its categories, and how many there have to be."""
     try:
         dimension = msgspec.json.decode(document["dimension"], type=answer.JsonObject)
         ids = msgspec.json.decode(document.get("id", dimension.get("id", b"[]")), type=list[str])
@@ -159,15 +166,19 @@ def _codes(document: answer.JsonObject, where: str) -> dict[str, list[str]]:
             raise PublisherError(
                 f"{where}: `size` is 0 for {', '.join(unknown)}: none of the codes asked for exists there"
             )
-        return {name: _category(dimension, name, size) for name, size in zip(ids, sizes, strict=True)}
+        return {name: (_category(dimension, name), size) for name, size in zip(ids, sizes, strict=True)}
     except msgspec.ValidationError as error:
         raise DriftError(f"{where}: `id`, `size` or `dimension` is not as JSON-stat says: {error}") from error
 
 
-def _category(dimension: answer.JsonObject, name: str, size: int) -> list[str]:
+def _category(dimension: answer.JsonObject, name: str) -> _Category:
     if name not in dimension:
         raise DriftError(f"dimension {name!r} stands in `id`, but not in `dimension`: {', '.join(dimension)}")
-    category = msgspec.json.decode(dimension[name], type=_Dimension).category
+    return msgspec.json.decode(dimension[name], type=_Dimension).category
+
+
+def _codes(name: str, category: _Category, size: int) -> list[str]:
+    """The codes of a dimension in the order of their positions."""
     index = category.index
     if index is None:  # a single category needs no index
         codes = list(category.label or {})

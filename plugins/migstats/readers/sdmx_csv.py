@@ -74,6 +74,8 @@ def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
     lines = _lines(text, table.num_rows)
     columns = {name: _coded(table[name]) for name in header if name != figure}
     dimensions = _dimensions(header, figure, columns, layout)
+    pairs = [same for same in dimensions if len(same) == 2]
+    labels = {code: cells.labels_of(columns[code], columns[label]) for code, label in pairs}
     if "ACTION" in columns:
         _refuse_actions(columns["ACTION"], lines)
     if _UPDATED in columns:
@@ -82,7 +84,13 @@ def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
     value = _one(table[figure])
     value = pc.if_else(pc.equal(value, ""), pa.scalar(None, pa.string()), value)
     return cells.text_table(
-        columns, value, [f"line {{}} column {figure}"], lines, envelope=envelope, dimensions=dimensions
+        columns,
+        value,
+        [f"line {{}} column {figure}"],
+        lines,
+        envelope=envelope,
+        dimensions=dimensions,
+        labels=labels,
     )
 
 

@@ -54,7 +54,9 @@ def read(payload: bytes, layout: UnhcrLayout) -> TextTable:
     _refuse_unheard({name: values for name, values in columns.items() if name not in layout.measures})
     figures = [cells.text_array(columns.pop(name)) for name in layout.measures]
     which = np.repeat(np.arange(len(figures)), count)
-    data = {name: _repeated(cells.coded(values), len(figures)) for name, values in columns.items()}
+    coded = {name: cells.coded(values) for name, values in columns.items()}
+    labels = {name: cells.labels_of(coded[name], coded[f"{name}_name"]) for name in coded if f"{name}_name" in coded}
+    data = {name: _repeated(column, len(figures)) for name, column in coded.items()}
     data[_MEASURE] = cells.indexed(which, layout.measures)
     return cells.text_table(
         data,
@@ -65,6 +67,7 @@ def read(payload: bytes, layout: UnhcrLayout) -> TextTable:
         envelope=envelope,
         explained=explained,
         dimensions=[*_dimensions(columns), *([(_MEASURE,)] if len(layout.measures) > 1 else [])],
+        labels=labels,
     )
 
 

@@ -49,7 +49,16 @@ def read(payload: bytes, layout: WorldBankLayout) -> TextTable:
         )
     value = cells.text_array(columns.pop("value"))
     coded = {name: cells.coded(values) for name, values in columns.items()}
-    return cells.text_table(coded, value, ["/1/{}/value"], np.arange(count), envelope=envelope, dimensions=_DIMENSIONS)
+    labels = {f"{name}.id": cells.labels_of(coded[f"{name}.id"], coded[f"{name}.value"]) for name in _PAIRS}
+    return cells.text_table(
+        coded,
+        value,
+        ["/1/{}/value"],
+        np.arange(count),
+        envelope=envelope,
+        dimensions=_DIMENSIONS,
+        labels=labels,
+    )
 
 
 def locate(payload: bytes, place: str) -> str | None:
@@ -64,7 +73,10 @@ def _open(payload: bytes) -> tuple[Envelope, bytes]:
         raise PublisherError(f"the answer is not {_EXPECTED}; it begins with {answer.short(payload)!r}")
     answer.refuse_repeated(bytes(document[0]), "/0")
     if "message" in header:
-        raise PublisherError(f"the World Bank answers with an error: {_said(header['message'])}")
+        raise PublisherError(
+            f"the World Bank answers with an error: {_said(header['message'])}; look in its catalogue for "
+            "the indicator and the version of the interface, then mend the URL (docs/operations.md)"
+        )
     if len(document) != 2:
         raise PublisherError(f"the answer has {len(document)} parts, {_EXPECTED} was expected")
     if "page" not in header or "pages" not in header:
