@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from migstats import process, services, settings
@@ -146,13 +145,25 @@ def kill_all(environment: Mapping[str, str], first: int) -> list[int]:
     return killed
 
 
-def bi(environment: Mapping[str, str], query: str) -> list[tuple[object, ...]]:
-    """Ask the warehouse as a BI tool does."""
-    state = Path(environment["MIGSTATS_STATE"])
-    record = services.read_record(state)
-    assert record is not None
-    with psycopg.connect(services.warehouse_urls(state, record)["bi_reader"]) as connection:
-        return connection.execute(query).fetchall()
+def kill_in_the_middle_of_its_runs(environment: Mapping[str, str], said: Path) -> None:
+    """Start a demo and kill all of it while tasks of Airflow are at work."""
+    logs = Path(environment["MIGSTATS_STATE"]) / "logs" / "tasks"
+    with (
+        said.open("w") as out,
+        subprocess.Popen(
+            UP, env=dict(environment), stdout=out, stderr=subprocess.STDOUT, text=True, cwd=said.parent
+        ) as first,
+    ):
+        deadline = time.monotonic() + 300
+        while not any(logs.glob("dag_id=ingest_*/*/*/**/attempt=1.log")):
+            assert first.poll() is None, said.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(3)
+        assert first.poll() is None, "it was done before it could be killed"
+        killed = kill_all(environment, first.pid)
+        first.wait(timeout=30)
+    assert len(killed) > 10, "Airflow, its tasks and PostgreSQL were to be killed"
 
 
 @pytest.mark.database
@@ -168,37 +179,6 @@ def test_what_a_killed_start_left_is_stopped_without_a_trace(environment: dict[s
     assert stopped.returncode == 0, stopped.stderr
     assert not (state / "postgres" / "postmaster.pid").exists()
     assert not (state / "demo.lock").exists()
-
-
-@pytest.mark.end_to_end
-def test_a_demo_that_was_killed_in_the_middle_of_its_runs_ends_well_the_next_time(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
-    state = Path(environment["MIGSTATS_STATE"])
-    with (
-        (tmp_path / "first.out").open("w") as said,
-        subprocess.Popen(UP, env=environment, stdout=said, stderr=subprocess.STDOUT, text=True) as first,
-    ):
-        deadline = time.monotonic() + 300
-        while not any((state / "logs" / "tasks").glob("dag_id=ingest_*/*/*/**/attempt=1.log")):
-            assert first.poll() is None, (tmp_path / "first.out").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        time.sleep(3)
-        assert first.poll() is None, "it was done before it could be killed"
-        killed = kill_all(environment, first.pid)
-        first.wait(timeout=30)
-    assert len(killed) > 10, "Airflow, its tasks and PostgreSQL were to be killed"
-
-    again = run(UP, environment, 900)
-    assert again.returncode == 0, again.stdout[-4000:] + again.stderr[-4000:]
-    figures = (
-        "SELECT ref_area, published_value FROM bi.migrant_stock WHERE source = 'undesa_stock' AND sex = '_T' "
-        "AND year = 2024 AND counterpart_area = '_T' AND ref_area IN ('MAR', 'SRB', '001') ORDER BY ref_area"
-    )
-    assert bi(environment, figures) == [("001", 304021813.0), ("MAR", 111069.0), ("SRB", 712550.0)]
-    loaded = {source for (source,) in bi(environment, "SELECT source FROM bi.dim_source WHERE vintage IS NOT NULL")}
-    assert loaded == {"undesa_stock", "unhcr_population", "worldbank_wdi", "eurostat_migr"}
 
 
 # --- the environment -------------------------------------------------------------------------------------------

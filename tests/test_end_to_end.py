@@ -1,4 +1,4 @@
-"""The main job as its user does it: the demo on a machine with nothing running, twice, then stopped."""
+"""The main job as its user does it: a demo with nothing running, killed, then again, once more, and stopped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from test_demo_faults import kill_in_the_middle_of_its_runs
 from test_fifth_source import CODES, SOURCE, cube
 
 from migstats.process import free_port
@@ -60,18 +61,21 @@ def bi(environment: dict[str, str], query: str) -> list[tuple[object, ...]]:
         return connection.execute(query).fetchall()
 
 
-def test_a_demo_goes_through_and_a_second_one_writes_nothing(environment: dict[str, str]) -> None:
+def test_a_demo_that_was_killed_goes_through_and_one_more_writes_nothing(environment: dict[str, str]) -> None:
     try:
+        kill_in_the_middle_of_its_runs(environment, Path(environment["MIGSTATS_STATE"]) / "first.out")
         first = demo(environment, "up")
         assert first.returncode == 0, first.stdout[-4000:] + first.stderr[-4000:]
         four = ("undesa_stock", "unhcr_population", "worldbank_wdi", "eurostat_migr")
         for said in (*four, "atlantis_census", "Morocco", "make stop"):
             assert said in first.stdout
-        morocco = (
-            "SELECT published_value FROM bi.migrant_stock WHERE ref_area = 'MAR' AND sex = '_T' AND year = 2024 "
-            "AND source = 'undesa_stock' AND counterpart_area = '_T'"
+        figures = (
+            "SELECT ref_area, published_value FROM bi.migrant_stock WHERE source = 'undesa_stock' AND sex = '_T' "
+            "AND year = 2024 AND counterpart_area = '_T' AND ref_area IN ('MAR', 'SRB', '001') ORDER BY ref_area"
         )
-        assert bi(environment, morocco) == [(111069.0,)]
+        assert bi(environment, figures) == [("001", 304021813.0), ("MAR", 111069.0), ("SRB", 712550.0)]
+        loaded = {source for (source,) in bi(environment, "SELECT source FROM bi.dim_source WHERE vintage IS NOT NULL")}
+        assert loaded == {*four, "atlantis_census"}
         fifth = "SELECT sum(value) FROM bi.migrant_stock WHERE source = 'atlantis_census' AND year = 2022"
         assert bi(environment, fifth) == [(120.0,)]
         before = bi(environment, "SELECT source, vintage FROM bi.dim_source ORDER BY 1")
