@@ -152,6 +152,7 @@ class Bench:
         self.peers = peers_python() if not given.without_peers else Path()
         print("starting PostgreSQL ...", flush=True)
         self.server = postgres.start(work / "pg" / "data", _free_port(), PASSWORD)
+        self.held_lake = work / "held-lake"  # of the warehouse that is changed: it keeps what was accepted last
         self.exchange = work / "exchange"  # the server writes here what it copies back in
         self.exchange.mkdir()
         self.exchange.chmod(0o777)
@@ -181,6 +182,8 @@ class Bench:
             name = f"held-{number}"
             rows = generate.observations(number, self.given.rows)
             snapshots += self._land(name, f"b{number}", generate.write(rows, payloads / name, "12/02/25 11:00:00"))
+        self.held_lake.mkdir()
+        (self.held_lake / "raw").symlink_to(self.state / "lake" / "raw")
         postgres.create_database(self.server, "empty")
         source = read_source(self.sources / generate.SOURCE / "source.yaml")
         warehouse.setup(self.server.url("empty"), [source])
@@ -205,7 +208,8 @@ class Bench:
         report = self.work / "report.json"
         command = [self.python, "-m", "benchmarks.ours", steps, str(self.landed[landed]), self.server.url(database)]
         files = ["--files", *map(str, self.files[landed])] if "land" in steps else []
-        wall, peak = measured([*command, str(report), *files], self.environment, self.work / "ours.log")
+        environment = {**self.environment, **({"MIGSTATS_LAKE": str(self.held_lake)} if database == "held" else {})}
+        wall, peak = measured([*command, str(report), *files], environment, self.work / "ours.log")
         found: dict[str, Any] = json.loads(report.read_text())
         at = found["seconds"]
         self.figures.add(f"{name}: process", wall, peak)

@@ -27,6 +27,8 @@ def read_slice(facts: dict[str, Any] | None) -> Any:
     from migstats.source import folder_of, read_source
 
     if facts is None:
+        import pandas  # noqa: F401  (Arrow does so at its first call)
+
         time.sleep(0.2)  # long enough for the other processes to take one of these too
         return None
     landed = pipeline.Landed.model_validate(facts)
