@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import toy
 
-from migstats import gate, local, pipeline
+from migstats import comparison, gate, local, pipeline
 from migstats.comparison import Comparison, Figures
 from migstats.errors import DeclarationError
 from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, series_id, time_id
@@ -582,3 +582,19 @@ def test_between_real_editions_the_gate_finds_what_a_statistician_would_ask_abou
     assert {f.kind for f in findings if f.severity == "breach"} == {"coverage", "jump"}
     first = next(f for f in findings if f.kind == "jump")
     assert ("ref_area=SRB" in first.place, first.time_period, first.was, first.now) == (True, "1990", 52557, 566091)
+
+
+@pytest.mark.parametrize("accepted", [grid(MAR2020=5, NPL2010=None), grid(MAR2010=None), grid().clear()])
+def test_a_sparse_candidate_is_compared_as_a_dense_one(monkeypatch: pytest.MonkeyPatch, accepted: pl.DataFrame) -> None:
+    """Where series times periods are too many to hold a place for each, figures are searched for."""
+    candidate = grid(SRB2015=None).sample(fraction=1, shuffle=True, seed=3)
+
+    def sides() -> list[list[tuple[object, ...]]]:
+        side = compared(candidate, accepted)
+        return [sorted(table.rows(), key=str) for table in (side.both, side.gone, side.moved)]
+
+    dense = sides()
+    monkeypatch.setattr(comparison, "_PLACES", 0)
+    monkeypatch.setattr(comparison, "_FACTOR", 0)
+    assert sides() == dense
+    assert len(dense[0]) == 32

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pytest
 
+from migstats import vintage
 from migstats.gate import listed
 from migstats.labels import LABELS, compare, labels_of
 from migstats.rules import Rules
@@ -95,3 +97,12 @@ def test_pages_that_call_a_code_otherwise_give_the_same_labels_in_any_order() ->
     random.Random(1).shuffle(pages)
     assert told(pages).equals(told(pages[::-1]))
     assert told(pages).equals(first)
+
+
+@pytest.mark.parametrize("left", [b"", b"PAR1 and no more"])
+def test_labels_that_the_machine_lost_are_as_none_that_were_kept(lake: Path, left: bytes) -> None:
+    """They are not brought to disk: what a power cut leaves of them must not stop the gate."""
+    file = lake / "observations" / "toy" / "labels.parquet"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(left)
+    assert vintage.labels("observations/toy") is None

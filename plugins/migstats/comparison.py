@@ -17,8 +17,9 @@ from migstats.rules import place
 #: What a figure is known by: its series and its period, each by its number in the tables of a comparison.
 KEY: Final = ["series", "period"]
 
-#: Places of series times periods up to which a place a figure is held, 4 bytes each; beyond they are searched.
-_PLACES: Final = 64_000_000
+#: Places (series times periods) up to which one is held for each, 4 bytes; beyond, and where they are more than this
+#: many times the figures, figures are searched for.
+_PLACES, _FACTOR = 64_000_000, 4
 
 Ints = NDArray[np.integer[Any]]
 
@@ -106,7 +107,7 @@ class Comparison:
         width = max(self.periods.height, 1)
         has, asked = (t["series"].to_numpy().astype(np.int64) * width + t["period"].to_numpy() for t in (table, keys))
         places = self.series.height * width
-        if places <= max(_PLACES, 4 * len(has)):
+        if places <= max(_PLACES, _FACTOR * len(has)):
             row_at = np.full(places, -1, dtype=np.int32)
             row_at[has] = np.arange(len(has), dtype=np.int32)
             found: Ints = row_at[asked]

@@ -92,14 +92,17 @@ def write_table(table: pa.Table, path: Path) -> str:
 
 
 def read_table(path: Path, sha: str | None = None) -> pa.Table:
-    """Read a table; with `sha`, only if the file still has that hash (PermanentError where not)."""
+    """Read a table; with `sha`, only if the file still has that hash. PermanentError where it is none any more."""
     try:
         payload = path.read_bytes()
     except FileNotFoundError:
         raise PermanentError(f"{path}: the table is not in the lake; run the step before again") from None
     if sha is not None and sha256(payload).hexdigest() != sha:
         raise PermanentError(f"{path}: the file changed since it was written; run the step before again")
-    return pq.ParquetFile(pa.BufferReader(payload)).read()
+    try:
+        return pq.ParquetFile(pa.BufferReader(payload)).read()
+    except pa.ArrowInvalid as error:  # it was not brought to disk before the machine stopped
+        raise PermanentError(f"{path}: the table is damaged ({error}); run the step before again") from error
 
 
 def is_whole(path: Path, sha: str) -> bool:
