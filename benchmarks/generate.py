@@ -141,7 +141,7 @@ def write(table: pl.DataFrame, folder: Path, stamp: str) -> list[Path]:
     stamped = table.with_columns(pl.lit(stamp).alias("LAST UPDATE"))
     for part in range(PARTS):
         files.append(folder / f"p{part}.csv")
-        stamped.filter(pl.col("part") == part).drop("part").write_csv(files[-1])
+        stamped.filter(pl.col("part") == part).drop("part").write_csv(files[-1], quote_style="never")
     return files
 
 
