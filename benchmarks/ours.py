@@ -38,7 +38,7 @@ def read_slice(facts: dict[str, Any] | None) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("steps", help="of land, read, check, load, warehouse; joined by +")
+    parser.add_argument("steps", help="of land, read, check, gate, load, warehouse; joined by +")
     parser.add_argument("landed", type=Path, help="JSON list of landed slices")
     parser.add_argument("url")
     parser.add_argument("report", type=Path)
@@ -74,6 +74,7 @@ def main() -> None:
         "land": lambda: [lake.store_snapshot(file.read_bytes()) for file in given.files],
         "read": read,
         "check": lambda: pipeline.check(reads, source, run_id="benchmark", url=given.url, today=TODAY),
+        "gate": lambda: pipeline.gate(reads, source, folder, run_id="benchmark", url=given.url),
         "load": load,
         "warehouse": lambda: pipeline.check_warehouse(source_id, run_id="benchmark", url=given.url, today=TODAY),
     }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -113,17 +115,33 @@ def _plain(facts: pa.Table) -> pl.DataFrame:
     return _frame(facts).with_columns(pl.col("obs_status").cast(pl.String))
 
 
+_FACTS = {
+    "series_id": pl.Int64,
+    "time_id": pl.Int32,
+    "value": pl.Float64,
+    "obs_status": pl.String,
+    "attribute_id": pl.Int64,
+}
+
+
 def _accepted(connection: Connection, read: Read, moment: Moment) -> pl.DataFrame:
     """What held of a slice until this moment: its file in the lake if it is the ledger's, else from the database."""
-    schema = {"series_id": pl.Int64, "time_id": pl.Int32, "value": pl.Float64, "obs_status": pl.String}
+    kept = _kept(moment)
+    if kept is None:
+        assert moment.before is not None
+        key = {"source": read.source, "slice": read.slice, "at": moment.before["released_at"]}
+        return pl.DataFrame(warehouse.rows(connection, "load/current_facts", key), schema=_FACTS)
+    return kept
+
+
+def _kept(moment: Moment) -> pl.DataFrame | None:
+    """What the lake keeps of what held until this moment; None where its file is gone or is not the ledger's."""
     if moment.before is None:
-        return pl.DataFrame(schema={**schema, "attribute_id": pl.Int64})
+        return pl.DataFrame(schema=_FACTS)
     try:
         return _plain(lake.read_table(lake.absolute(moment.before["facts_path"]), moment.before["facts_sha256"]))
     except PermanentError:
-        key = {"source": read.source, "slice": read.slice, "at": moment.before["released_at"]}
-        found = warehouse.rows(connection, "load/current_facts", key)
-        return pl.DataFrame(found, schema={**schema, "attribute_id": pl.Int64})
+        return None
 
 
 # -- the release clock ------------------------------------------------------------------------------------------
@@ -468,14 +486,17 @@ def _write(connection: Connection, load: _Load, reads: Sequence[Read], moments: 
     balance: list[dict[str, object]] = []
     explained: list[dict[str, object]] = []
     quarantine: list[pl.DataFrame] = []
-    for read, moment in zip(reads, moments, strict=True):
+    for read, moment, difference in zip(reads, moments, _differences(connection, reads, moments), strict=True):
         folder = lake.absolute(read.folder)
         ids = _snapshot_ids(connection, read)
-        if moment.fate == "same":
-            changed_per: dict[str, int] = {}
-        else:
-            changed_per, fresh = _stage(connection, read, moment, ids, totals, alone=first)
-            seen = _stage_series(connection, read, seen, fresh, alone=first)
+        changed_per: dict[str, int] = {}
+        if difference is not None:
+            _stage(connection, read, moment, difference, ids, alone=first)
+            seen = _stage_series(connection, read, seen, difference.fresh, alone=first)
+            changed_per = dict(difference.changed_per)
+            totals["added"] += difference.counted.get("new", 0)
+            totals["changed"] += difference.counted.get("changed", 0)
+            totals["closed"] += difference.vanished
         told = _frame(lake.read_table(folder / "explained.parquet"))
         held = _frame(lake.read_table(folder / "quarantine.parquet"))
         explained += [
@@ -535,57 +556,104 @@ def _snapshot_ids(connection: Connection, read: Read) -> dict[str, int]:
     return ids
 
 
+@dataclass(frozen=True)
+class _Difference:
+    """What one slice says that was not accepted of it."""
+
+    #: Facts that are new or changed; `raw` where it is not the shortest text of the figure, `used` is a row of places.
+    written: pl.DataFrame
+    #: The places that they are at: snapshot, place (with {} for the row).
+    places: pl.DataFrame
+    #: Snapshot → facts that are new or changed.
+    changed_per: Mapping[str, int]
+    #: Keys of facts that are no more what they were, with a `reason`.
+    ended: pl.DataFrame
+    #: `new` | `changed` | `same` → facts.
+    counted: Mapping[str, int]
+    #: The series_id of what is new.
+    fresh: pl.DataFrame
+    #: How many facts the publisher no longer has.
+    vanished: int
+
+
+def _differences(
+    connection: Connection, reads: Sequence[Read], moments: Sequence[Moment]
+) -> Iterator[_Difference | None]:
+    """For each slice its difference, None where it says what was accepted.
+
+    The next one is made while the last one goes to the database; the connection stays with this thread.
+    """
+    with ThreadPoolExecutor(1) as beside:
+
+        def begin(at: int) -> Future[_Difference | None] | None:
+            told = at < len(reads) and moments[at].fate != "same"
+            return beside.submit(_difference, reads[at], _kept, moments[at]) if told else None
+
+        ahead = begin(0)
+        for at, (read, moment) in enumerate(zip(reads, moments, strict=True)):
+            made, ahead = ahead, begin(at + 1)
+            if made is None:
+                yield None
+            else:
+                yield made.result() or _difference(read, partial(_accepted, connection, read), moment)
+
+
+def _difference(read: Read, accepted: Callable[[Moment], pl.DataFrame | None], moment: Moment) -> _Difference | None:
+    """What a slice says against what was accepted until this moment; None where that cannot be had so."""
+    was = accepted(moment)
+    if was is None:
+        return None
+    facts = _plain(lake.read_table(lake.absolute(read.folder) / "facts.parquet", read.facts_sha256))
+    fate, ended = compare(facts, was)
+    counted = dict(fate.value_counts().iter_rows())
+    vanished = ended.filter(pl.col("reason") == "deleted_at_source").height
+    if moment.fate == "remapped":
+        ended = ended.with_columns(reason=pl.lit("remapped"))
+    written = facts if counted.get("same", 0) == 0 else facts.filter(fate != "same")
+    at = ["snapshot", "place"]
+    places = written.group_by(at, maintain_order=True).len(name="facts").with_row_index("used")
+    return _Difference(
+        written=written.join(places, on=at, maintain_order="left").select(
+            *_KEY,
+            *_SAID,
+            pl.col("row").alias("place_row"),
+            pl.when(pl.col("raw").ne_missing(_shortest("value"))).then("raw").alias("raw"),
+            "used",
+        ),
+        places=places.select(pl.col(at).cast(pl.String)),
+        changed_per=dict(places.group_by(pl.col("snapshot").cast(pl.String)).agg(pl.col("facts").sum()).iter_rows()),
+        ended=ended,
+        counted=counted,
+        fresh=facts.filter(fate == "new").select("series_id").unique(),
+        vanished=vanished,
+    )
+
+
 def _stage(
     connection: Connection,
     read: Read,
     moment: Moment,
+    difference: _Difference,
     ids: Mapping[str, int],
-    totals: dict[str, int],
     *,
     alone: bool,
-) -> tuple[dict[str, int], pl.DataFrame]:
-    """Stage what changed in one slice (straight into the table that stands alone on a first load).
-
-    The answer is how many facts of each snapshot are new or changed, and the series_id of those that are new.
-    """
+) -> None:
+    """Stage the facts of one slice that changed (straight into the table that stands alone on a first load)."""
+    written, at, until = difference.written, _stamp(moment.at), _stamp(moment.until)
     folder = lake.absolute(read.folder)
-    facts = _plain(lake.read_table(folder / "facts.parquet", read.facts_sha256))
-    fate, ended = compare(facts, _accepted(connection, read, moment))
-    counted = dict(fate.value_counts().iter_rows())
-    totals["added"] += counted.get("new", 0)
-    totals["changed"] += counted.get("changed", 0)
-    totals["closed"] += ended.filter(pl.col("reason") == "deleted_at_source").height
-    written = facts if counted.get("same", 0) == 0 else facts.filter(fate != "same")
-    written = written.with_columns(pl.col("snapshot", "place").cast(pl.String))
-    if moment.fate == "remapped":
-        ended = ended.with_columns(reason=pl.lit("remapped"))
-    at, until = _stamp(moment.at), _stamp(moment.until)
-    warehouse.copy(connection, ("stage_ended",), ended.with_columns(at=at, until=until))
+    warehouse.copy(connection, ("stage_ended",), difference.ended.with_columns(at=at, until=until))
     warehouse.copy(connection, ("stage_attributes",), _frame(lake.read_table(folder / "attributes.parquet")))
-    used = written.select("snapshot", "place").unique()
-    for (sha,), templates in used.group_by("snapshot"):
+    for (sha,), templates in difference.places.group_by("snapshot"):
         warehouse.execute(
             connection,
             "load/add_places",
             {"snapshot_id": ids[str(sha)], "templates": templates["place"].sort().to_list()},
         )
-    places = warehouse.rows(connection, "load/place_ids", {"snapshot_ids": list(ids.values())})
-    lookup = pl.DataFrame(
-        [(p["snapshot_id"], p["template"], p["place_id"]) for p in places],
-        schema={"snapshot_id": pl.Int32, "place": pl.String, "place_id": pl.Int32},
-        orient="row",
-    )
-    rows = (
-        written.with_columns(snapshot_id=pl.col("snapshot").replace_strict(dict(ids), return_dtype=pl.Int32))
-        .join(lookup, on=["snapshot_id", "place"], how="left", maintain_order="left")
-        .select(
-            *_KEY,
-            *_SAID,
-            "place_id",
-            pl.col("row").alias("place_row"),
-            pl.when(pl.col("raw").ne_missing(_shortest("value"))).then("raw").alias("raw"),
-            at.alias("known_from"),
-        )
+    known = warehouse.rows(connection, "load/place_ids", {"snapshot_ids": list(ids.values())})
+    id_of = {(row["snapshot_id"], row["template"]): row["place_id"] for row in known}
+    place_ids = [id_of[ids[sha], place] for sha, place in difference.places.iter_rows()]
+    rows = written.drop("used").with_columns(
+        place_id=pl.Series(place_ids, dtype=pl.Int32).gather(written["used"]), known_from=at
     )
     _stage_overrides(connection, read, written)
     target = ("core", f"observation_{read.source}") if alone else ("stage_facts",)
@@ -594,13 +662,13 @@ def _stage(
     else:
         rows = rows.with_columns(known_to=until)
     warehouse.copy(connection, target, rows)
-    fresh = facts.filter(fate == "new").select("series_id").unique()
-    return dict(written.group_by("snapshot").len().iter_rows()), fresh
 
 
 def _stage_overrides(connection: Connection, read: Read, written: pl.DataFrame) -> None:
     """Note which of the facts that are written were corrected, by which record."""
     overrides = _frame(lake.read_table(lake.absolute(read.folder) / "overrides.parquet"))
+    if overrides.is_empty():
+        return
     applied = overrides.join(written.select(_KEY), on=_KEY, how="semi")
     if applied.height:
         vintage_id = pl.lit(_next_vintage(connection), pl.Int32)
@@ -609,7 +677,7 @@ def _stage_overrides(connection: Connection, read: Read, written: pl.DataFrame) 
 
 
 def _stamp(moment: dt.datetime | None) -> pl.Expr:
-    return pl.lit(None if moment is None else moment.isoformat(), pl.String)
+    return pl.lit(None if moment is None else moment.astimezone(dt.UTC), pl.Datetime("us", "UTC"))
 
 
 def _stage_series(

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from io import BytesIO
 from typing import Any
 
 import polars as pl
 import psycopg
+import pyarrow as pa
+from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql as composed
 from psycopg.rows import dict_row
 
@@ -36,6 +37,10 @@ _CODELISTS = (
 
 #: How dates and figures are written as text, whatever the server, the role, PGTZ or PGDATESTYLE say: hashes need it.
 _SAME_TEXT = b"SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET extra_float_digits = 1"
+
+
+#: Rows that COPY sends in one piece.
+_COPIED_AT_ONCE = 20_000
 
 
 def statement(name: str) -> bytes:
@@ -99,16 +104,18 @@ def execute_many(connection: Connection, name: str, parameters: Sequence[Mapping
 
 
 def copy(connection: Connection, table: tuple[str, ...], frame: pl.DataFrame) -> None:
-    """COPY a frame into the columns of the same names; null stays null, an empty text stays empty."""
-    buffer = BytesIO()
-    frame.write_csv(buffer, include_header=False, null_value="", quote_style="necessary")
-    into = composed.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
+    """COPY a frame, in binary, into the columns of the same names, whose types are those of the frame."""
+    arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    plain = [pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in arrow.schema]
+    encoder = ArrowToPostgresBinaryEncoder(pa.schema(plain))
+    into = composed.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
         composed.Identifier(*table), composed.SQL(", ").join(composed.Identifier(c) for c in frame.columns)
     )
     with connection.cursor() as cursor, cursor.copy(into) as stream:
-        view = buffer.getbuffer()
-        for start in range(0, len(view), 1 << 20):
-            stream.write(view[start : start + (1 << 20)])
+        stream.write(encoder.write_header())
+        for batch in arrow.cast(pa.schema(plain)).to_batches(max_chunksize=_COPIED_AT_ONCE):
+            stream.write(encoder.write_batch(batch))
+        stream.write(encoder.finish())
 
 
 # -- setting up -------------------------------------------------------------------------------------------------
