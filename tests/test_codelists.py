@@ -27,7 +27,7 @@ FOLDER = settings.include() / "codelists"
 NAMES = ("name_en", "name_fr", "name_es", "name_ar", "name_ru")
 PROGRAMME = {"MAR", "BGD", "ECU", "JAM", "KGZ", "MDA", "NPL", "PHL", "SEN", "SRB", "TUN"}
 SCHEMES = {
-    "area": ("m49", "iso2", "iso3", "unhcr", "worldbank", "eurostat", "undesa"),
+    "area": ("m49", "iso2", "iso3", "unhcr", "worldbank", "eurostat", "undesa", "oecd", "ilo"),
     "sex": ("eurostat",),
     "age": ("eurostat", "unhcr"),
     "freq": ("eurostat",),
@@ -642,3 +642,42 @@ def test_every_code_of_eurostat_has_a_place(payloads: Path, dimension: str, name
     codes = {code for at, code in _eurostat(payloads) if at == dimension}
     assert codes or dimension == "c_birth", "no payload with codes carries c_birth today"
     assert unknown("eurostat", codes, name) == []
+
+
+# -- areas as people write them ------------------------------------------------------------------------------------
+
+
+def _areas() -> list[tuple[str, str, str]]:
+    with (Path(__file__).parent / "contracts" / "areas.csv").open(encoding="utf-8", newline="") as file:
+        return [(row["scheme"], row["text"], row["code"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize(("scheme", "text", "code"), _areas())
+def test_a_code_or_name_is_one_area_or_none(scheme: str, text: str, code: str) -> None:
+    assert (codelist("area").resolver(scheme)(text.strip()) or "") == code
+
+
+def test_the_same_name_of_two_areas_in_a_language_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "area.csv").write_text("code,name_en\nDMA,Dominica\nDOM,Dominican Republic\n", encoding="utf-8")
+    (tmp_path / "names").mkdir()
+    names = tmp_path / "names" / "area.csv"
+    names.write_text("code,language,name,note\nDOM,en,The  DOMÍNICA,\n", encoding="utf-8")
+    with pytest.raises(DeclarationError, match="stands for both DMA and DOM"):
+        read_codelist(tmp_path, "area")
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("code,name\nDMA,x\n", "line 1: the columns are code, name"),
+        ("code,language,name,note\nDMA,de,Dominica,\n", "line 2: a name in one of en, fr, es, ar, ru"),
+        ("code,language,name,note\n,en,Guinea,\n", "line 2: .* without one and with a note"),
+        ("code,language,name,note\nXYZ,en,Guinea,\n", "'Guinea' has the code 'XYZ', which is none"),
+    ],
+)
+def test_a_file_of_names_that_is_wrong_says_where(tmp_path: Path, lines: str, said: str) -> None:
+    (tmp_path / "area.csv").write_text("code,name_en\nDMA,Dominica\n", encoding="utf-8")
+    (tmp_path / "names").mkdir()
+    (tmp_path / "names" / "area.csv").write_text(lines, encoding="utf-8")
+    with pytest.raises(DeclarationError, match=said):
+        read_codelist(tmp_path, "area")

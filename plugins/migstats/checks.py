@@ -60,13 +60,13 @@ def findings(further: Iterable[Path] = (), *, today: dt.date) -> tuple[list[str]
 def _of_codelists(lists: tuple[Path, ...]) -> Iterator[str]:
     """What is wrong with the codes that private sources bring."""
     known = names_of(lists)
-    for file in sorted(file for folder in lists[1:] for file in folder.glob("*.csv")):
+    for file in sorted(file for folder in lists[1:] for file in folder.rglob("*.csv")):
         if file.stem not in known:
             yield f"{file}: there is no codelist {file.stem!r}; the lists are {', '.join(known)}"
             continue
         try:
             codelist = read_codelist(lists, file.stem)
-            for row in read_csv(file):
+            for row in read_csv(file) if file.parent.name != "names" else ():
                 for wrong in _of_code(codelist.name, row, lists):
                     yield f"{file}: code {row['code']!r}: {wrong}"
         except DeclarationError as error:
@@ -216,7 +216,7 @@ def _of_dataset(dataset: Dataset, codes: Codes, concepts: Folders) -> Iterator[s
                 )
         if how.scheme is not None and codelist is not None:
             try:
-                codelist.scheme(how.scheme)
+                codelist.resolver(how.scheme)
             except DeclarationError as error:
                 yield f"{concept}: {error}"
         if how.blank is not None and codelist is not None and how.blank not in codelist:

@@ -1,18 +1,20 @@
 """Codelists: `include/codelists/<name>.csv`, one row per code, read as text.
 
 Column `code` is ours; further columns hold names and other publishers' codes for the same thing (schemes).
+`names/<list>.csv` holds further names, by language, and names that could mean several codes.
 A folder of private sources may bring rows of its own in `codelists/<name>.csv` beside them: added, never overriding.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from migstats.errors import DeclarationError
+from migstats.names import LANGUAGES, normal
 
 #: Concepts whose codes stand in a codelist of another name.
 CODELIST_OF = {"ref_area": "area", "counterpart_area": "area"}
@@ -27,6 +29,10 @@ class Codelist:
 
     name: str
     rows: Mapping[str, Mapping[str, str]]
+    #: Scheme (`name_en` ...) → name in its normal form → code; empty for a list without a file of names.
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: Scheme → name in its normal form → what it could mean.
+    unclear: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __contains__(self, code: object) -> bool:
         return code in self.rows
@@ -50,6 +56,24 @@ class Codelist:
                     )
                 found[theirs] = code
         return found
+
+    def resolver(self, scheme: str) -> Callable[[str], str | None]:
+        """A function from what a publisher writes to our code; None for what is not known, or not clear.
+
+        M49 numbers may lack their zeros. Names (`name_en`, `name_fr` ...) are compared in their normal form, and are
+        never those of groups, which have other members at each publisher. Raises DeclarationError as `scheme` does.
+        """
+        if scheme in self.names:
+            language, names = scheme.removeprefix("name_"), self.names[scheme]
+            return lambda text: names.get(normal(text, language))
+        theirs = self.scheme(scheme)
+        if scheme == "m49":
+            return lambda text: theirs.get(text.zfill(3))
+        return theirs.get
+
+    def may_mean(self, scheme: str, text: str) -> str | None:
+        """What a name could mean that is not clear by itself."""
+        return self.unclear.get(scheme, {}).get(normal(text, scheme.removeprefix("name_")))
 
     def _has(self, column: str) -> None:
         first = next(iter(self.rows.values()), {})
@@ -96,7 +120,56 @@ def read_codelist(folders: Folders, name: str) -> Codelist:
                 raise DeclarationError(f"{file}: line 1: the columns are {', '.join(row)}; expected {sorted(columns)}")
             if rows.setdefault(code, row) != row:
                 raise DeclarationError(f"{file}: the code {code!r} means something else already; choose another code")
-    return Codelist(name, rows)
+    named = [row for file in (folder / "names" / f"{name}.csv" for folder in (ours, *further)) for row in _named(file)]
+    return Codelist(name, rows, _names(name, rows, named), _unclear(named)) if named else Codelist(name, rows)
+
+
+def _named(file: Path) -> Iterator[Mapping[str, str]]:
+    for number, row in enumerate(read_csv(file) if file.is_file() else (), start=2):
+        if set(row) != {"code", "language", "name", "note"}:
+            raise DeclarationError(
+                f"{file}: line 1: the columns are {', '.join(row)}; expected code,language,name,note"
+            )
+        if row["language"] not in LANGUAGES or not row["name"] or not (row["code"] or row["note"]):
+            raise DeclarationError(
+                f"{file}: line {number}: a name in one of {', '.join(LANGUAGES)} is expected, with its code, or "
+                "without one and with a note of what it could mean"
+            )
+        yield row
+
+
+def _unclear(named: list[Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for row in (row for row in named if not row["code"]):
+        found.setdefault(f"name_{row['language']}", {})[normal(row["name"], row["language"])] = row["note"]
+    return found
+
+
+def _names(
+    name: str, rows: Mapping[str, Mapping[str, str]], named: list[Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    """Scheme → normal name → code, of the list's own names and the further ones, without those that are not clear."""
+    own = [
+        {"code": code, "language": language, "name": row.get(f"name_{language}", "")}
+        for code, row in rows.items()
+        for language in LANGUAGES
+        if row.get("kind") != "group"
+    ]
+    unclear = _unclear(named)
+    found: dict[str, dict[str, str]] = {f"name_{language}": {} for language in LANGUAGES}
+    for row in (row for row in [*own, *named] if row["code"] and row["name"]):
+        scheme, text = f"name_{row['language']}", normal(row["name"], row["language"])
+        if row["code"] not in rows:
+            raise DeclarationError(
+                f"codelist {name}: names: {row['name']!r} has the code {row['code']!r}, which is none"
+            )
+        if text in unclear.get(scheme, ()):
+            continue
+        if found[scheme].setdefault(text, row["code"]) != row["code"]:
+            raise DeclarationError(
+                f"codelist {name}: {scheme} {row['name']!r} stands for both {found[scheme][text]} and {row['code']}"
+            )
+    return found
 
 
 def _rows(file: Path) -> dict[str, Mapping[str, str]]:

@@ -151,7 +151,7 @@ def _resolver(concept: str, column: Column, dataset: Dataset, codes: Codes, conc
     codelist = codelist_of(concepts, concept)
     if column.scheme is not None and codelist is None:
         raise DeclarationError(f"dataset {dataset.id}: {concept}: there is no codelist for scheme {column.scheme!r}")
-    scheme = codelist.scheme(column.scheme) if codelist is not None and column.scheme is not None else {}
+    known = codelist.resolver(column.scheme) if codelist is not None and column.scheme is not None else {}.get
     free = codelist is None and not listed
     marks = {"ignore": str(_IGNORED), "unknown": str(_DECLARED_UNKNOWN)}
 
@@ -160,9 +160,7 @@ def _resolver(concept: str, column: Column, dataset: Dataset, codes: Codes, conc
         if text in listed:
             target, treatment = listed[text]
             return marks.get(treatment, target)
-        if text in scheme:
-            return scheme[text]
-        return text if free else str(_UNKNOWN)
+        return known(text) or (text if free else str(_UNKNOWN))
 
     return resolve
 
@@ -635,7 +633,14 @@ def _how_to_tell_apart(columns: Sequence[str], dataset: Dataset) -> str:
 
 def _suggestions(codes: pl.Series, column: str, dataset: Dataset, concepts: Folders) -> dict[str, str]:
     """Unknown code → the closest known one, for a person to consider; never used by itself."""
-    concept = next((c for c, how in dataset.concepts.items() if isinstance(how, Column) and how.column == column), "")
+    concept, scheme = next(
+        (
+            (c, how.scheme or "")
+            for c, how in dataset.concepts.items()
+            if isinstance(how, Column) and how.column == column
+        ),
+        ("", ""),
+    )
     codelist = codelist_of(concepts, concept)
     if codelist is None:
         return {}
@@ -643,6 +648,10 @@ def _suggestions(codes: pl.Series, column: str, dataset: Dataset, concepts: Fold
     names |= {code: code for code in codelist.rows}
     found = {}
     for code in codes.drop_nulls().unique().sort().head(200).to_list():
+        may_mean = codelist.may_mean(scheme, code)
+        if may_mean:
+            found[code] = f"not clear: {may_mean}"
+            continue
         close = difflib.get_close_matches(code, names, n=1, cutoff=0.8)
         if close:
             found[code] = f"{names[close[0]]} ({close[0]})"

@@ -119,9 +119,11 @@ def _codelists_digest(lists: tuple[Path, ...]) -> str:
 def _codelist_files(lists: tuple[Path, ...]) -> dict[str, Path]:
     """The files of codelists by the names under which they are kept; those of private sources by their content."""
     ours, *further = lists
-    files = {f"codelists/{path.name}": path for path in ours.glob("*.csv")}
-    for path in (path for folder in further for path in folder.glob("*.csv")):
-        files[f"codelists/further/{sha256(path.read_bytes()).hexdigest()[:16]}/{path.name}"] = path
+    files = {f"codelists/{path.relative_to(ours).as_posix()}": path for path in ours.rglob("*.csv")}
+    for folder in further:
+        for path in folder.rglob("*.csv"):
+            content = sha256(path.read_bytes()).hexdigest()[:16]
+            files[f"codelists/further/{content}/{path.relative_to(folder).as_posix()}"] = path
     return files
 
 
