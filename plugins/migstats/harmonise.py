@@ -151,7 +151,8 @@ def _resolver(concept: str, column: Column, dataset: Dataset, codes: Codes, conc
     codelist = codelist_of(concepts, concept)
     if column.scheme is not None and codelist is None:
         raise DeclarationError(f"dataset {dataset.id}: {concept}: there is no codelist for scheme {column.scheme!r}")
-    known = codelist.resolver(column.scheme) if codelist is not None and column.scheme is not None else {}.get
+    nothing: dict[str, str] = {}
+    known = codelist.resolver(column.scheme) if codelist is not None and column.scheme is not None else nothing.get
     free = codelist is None and not listed
     marks = {"ignore": str(_IGNORED), "unknown": str(_DECLARED_UNKNOWN)}
 
