@@ -205,3 +205,13 @@ def test_codes_have_the_labels_of_the_column_beside_them():
     records = b"sex,Sex,geo,Geo label,TIME_PERIOD,OBS_VALUE\nF,Females,TR,Turkiye,2020,1\nM,Males,TR,Turkiye,2020,2\n"
     assert read(records).labels == {"sex": {"F": "Females", "M": "Males"}, "geo": {"TR": "Turkiye"}}
     assert read(b"geo,TIME_PERIOD,OBS_VALUE\nTR,2020,1\n").labels == {}
+
+
+def test_a_record_of_a_series_without_period_and_figure_is_no_observation(keeps_the_contract):
+    payload = b"STRUCTURE,geo,TIME_PERIOD,OBS_VALUE,n\nd,A,,,note\nd,A,2020,1,\nd,B,,5,\nd,C,2021,,\nd,D,,,\n"
+    table = read(payload)
+    assert table.data[VALUE].to_pylist() == ["1", "5", None]
+    assert table.data[ROW].to_pylist() == [3, 4, 5]
+    assert [(e.reason, e.count, e.example) for e in table.explained] == [("blank", 2, "line 2 column OBS_VALUE")]
+    assert table.landed == 5
+    keeps_the_contract(sdmx_csv, payload, table)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
-from migstats.readers import Envelope, TextTable, answer, cells
+from migstats.readers import Envelope, Explained, TextTable, answer, cells
 from migstats.source import SdmxCsvLayout
 
 _EXPECTED: Final = "SDMX-CSV"
@@ -63,6 +63,7 @@ def inspect(payload: bytes, layout: SdmxCsvLayout) -> Envelope:
 def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
     """One row per record, columns as in the header, each as text; `_value` is null where OBS_VALUE is empty.
 
+    A record of a series with neither a period nor a figure holds its attributes alone: it is explained as `blank`.
     PublisherError names the line with a field too many or too few, or that is not UTF-8. DriftError: records
     that delete (ACTION D), an action that SDMX does not have, ids and labels within one cell.
     """
@@ -83,14 +84,37 @@ def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
         envelope = Envelope(updated=stamps[-1] if stamps else None)
     value = _one(table[figure])
     value = pc.if_else(pc.equal(value, ""), pa.scalar(None, pa.string()), value)
+    columns, value, lines, explained = _without_bare_series(columns, value, lines, f"line {{}} column {figure}")
     return cells.text_table(
         columns,
         value,
         [f"line {{}} column {figure}"],
         lines,
+        explained=explained,
         envelope=envelope,
         dimensions=dimensions,
         labels=labels,
+    )
+
+
+def _without_bare_series(
+    columns: dict[str, pa.DictionaryArray], value: pa.Array, lines: Lines, place: str
+) -> tuple[dict[str, pa.DictionaryArray], pa.Array, Lines, list[Explained]]:
+    """Leave out the records that hold only what is said of a whole series, and count them."""
+    periods = columns.get(_TIME)
+    if periods is None or "" not in periods.dictionary.to_pylist():
+        return columns, value, lines, []
+    bare = pc.and_(pc.equal(periods, ""), pc.is_null(value))
+    at = np.flatnonzero(bare.to_numpy(zero_copy_only=False))
+    if not len(at):
+        return columns, value, lines, []
+    kept = pc.invert(bare)
+    explained = [Explained("blank", len(at), place.format(lines[at[0]]))]
+    return (
+        {name: column.filter(kept) for name, column in columns.items()},
+        value.filter(kept),
+        np.delete(lines, at),
+        explained,
     )
 
 
