@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 import toy
+import yaml
 
-from migstats import demo, process, services
+from migstats import demo, process, services, settings
 from migstats.errors import ConfigurationError, DeclarationError
 from migstats.services import Ports, Record
 from migstats.source import read_sources
@@ -193,7 +194,8 @@ def test_a_further_source_runs_for_the_slices_that_it_has_samples_of(
         file.write_bytes(toy.payload([{}]))
     wanted = {"slices": ["figures/part=b"]} | ({"release": "2022"} if releases else {})
     assert demo.selection(sources) == {**before, "toy": wanted}
-    assert demo.selection(sources, live=True) == {**before, "toy": {}, "zoo": {}}
+    named = yaml.safe_load((settings.include() / "samples" / "demo.yaml").read_text())
+    assert demo.selection(sources, live=True) == {**{name: {} for name in sources}, **named}
 
 
 def test_services_find_the_folders_that_were_meant_where_the_command_was_given(

@@ -24,6 +24,8 @@ PORTS = Ports(ui=18080, postgres=15433, replay=18100)
 UNDESA = "https://www.un.org/development/desa/pd/sites/www.un.org.development.desa.pd/files/"
 UNHCR = "https://api.unhcr.org/population/v1/population/"
 WORLDBANK = "https://api.worldbank.org/v2/country/all/indicator/"
+OECD = "https://sdmx.oecd.org/public/rest/data/OECD.ELS.IMD,"
+OECD_2023 = "startPeriod=2023&endPeriod=2023&dimensionAtObservation=AllDimensions&format=csvfilewithlabels"
 EUROSTAT = "https://ec.europa.eu/eurostat/api/dissemination/"
 
 #: Source → slice → the first request of it, whole. Of sources by year, the year 2023.
@@ -31,6 +33,19 @@ FIRST_REQUESTS = {
     "undesa_stock": {
         "destination": f"{UNDESA}undesa_pd_2024_ims_stock_by_sex_and_destination.xlsx",
         "origin": f"{UNDESA}undesa_pd_2024_ims_stock_by_sex_and_origin.xlsx",
+    },
+    "oecd_migration": {
+        **{
+            f"{dataset}/year=2023": f"{OECD}DSD_MIG@DF_MIG,1.0/..A.{measure}.._Z._Z.PS?{OECD_2023}"
+            for dataset, measure in {
+                "inflows": "B11",
+                "outflows": "B12",
+                "asylum": "B13",
+                "foreign": "B15",
+                "acquisitions": "B16",
+            }.items()
+        },
+        "foreign_born/year=2023": f"{OECD}DSD_MIG_F@DF_MIG_POPF,1.0/..A.B14.._Z._Z.PS?{OECD_2023}",
     },
     "unhcr_population": {
         "pairs/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coo_all=true&coa_all=true&page=1",
@@ -63,6 +78,7 @@ FIRST_REQUESTS = {
 #: Of Eurostat, by the path of the request.
 KNOWN_PARAMETERS = {
     "www.un.org": set(),
+    "sdmx.oecd.org": {"startPeriod", "endPeriod", "dimensionAtObservation", "format"},
     "api.unhcr.org": {
         "limit",
         "page",

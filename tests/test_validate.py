@@ -20,7 +20,7 @@ from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, SHARED_ATTRIBUTES,
 ROOT = Path(__file__).resolve().parents[1]
 CODELISTS = ROOT / "include" / "codelists"
 SUITES = ROOT / "expectations"
-SOURCES = ("eurostat_migr", "undesa_stock", "unhcr_population", "worldbank_wdi")
+SOURCES = ("eurostat_migr", "oecd_migration", "undesa_stock", "unhcr_population", "worldbank_wdi")
 SHA = "ab" * 32
 
 
@@ -105,6 +105,7 @@ WORLD = [
 ]
 EUROSTAT = {"source": "eurostat_migr", "indicator": "POP", "concept_basis": "citizenship", "reference_point": "start"}
 WORLDBANK = {"source": "worldbank_wdi", "concept_basis": ""}
+OECD = {"source": "oecd_migration", "indicator": "INFLOWS_FOREIGN", "concept_basis": "", "reference_point": "period"}
 
 CLEAN: dict[str, list[dict[str, Any]]] = {
     "undesa_stock": [
@@ -121,6 +122,10 @@ CLEAN: dict[str, list[dict[str, Any]]] = {
         {**WORLDBANK, "reference_point": "07-01"},
         {**WORLDBANK, "ref_area": "WB_ARB", "reference_point": "07-01"},
         {**WORLDBANK, "indicator": "REMIT_IN_GDP", "unit": "PT_GDP", "value": 7.25, "reference_point": "period"},
+    ],
+    "oecd_migration": [
+        {**OECD, "ref_area": "ITA", "counterpart_area": area, "value": value}
+        for area, value in {"_T": 336_495.0, "MAR": 19_364.0, "SUN": 0.0}.items()
     ],
     "eurostat_migr": [
         *by_sex(10_000, 6_000, 4_000, **EUROSTAT),
@@ -240,6 +245,11 @@ MUTATIONS: dict[str, dict[str, dict[str, Any]]] = {
         "annual": {"freq": "Q"},
         "since_1960": {"period_year": 1959},
         "whole_persons": {"fractional": 1},
+    },
+    "oecd_migration": {
+        "annual": {"freq": "Q"},
+        "whole_persons": {"fractional": 1},
+        "since_1960": {"period_year": 1959},
     },
     "eurostat_migr": {
         "sexes_add_up": {"sexes_share": 0.0051},
