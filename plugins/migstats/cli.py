@@ -21,7 +21,7 @@ import typer
 
 from migstats import settings
 from migstats.errors import ConfigurationError, DeclarationError, MigstatsError, PermanentError
-from migstats.source import folder_of, read_source, read_sources
+from migstats.source import codelist_folders, folder_of, read_source, read_sources
 
 app = typer.Typer(
     help="Harmonised migration statistics: declarations, local reads, lineage, state of the warehouse.",
@@ -76,6 +76,14 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     console.print(table)
 
 
+def _put(text: str, output: Path | None) -> None:
+    """Print a text, or write it to a file."""
+    if output is None:
+        print(text, end="")
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
 def _list(statement: str, columns: Sequence[str], *, as_json: bool) -> None:
     """Print the rows of a query in `include/sql/`: all that it gives as JSON, these columns as a table."""
     from migstats import warehouse
@@ -90,35 +98,32 @@ def _list(statement: str, columns: Sequence[str], *, as_json: bool) -> None:
 
 @app.command()
 @_plainly
-def sources(as_json: Json = False, further: Sources = None) -> None:
-    """List the declared sources."""
-    declared = read_sources(further or ())
-    facts = [
-        {
-            "id": s.id,
-            "publisher": s.publisher,
-            "title": s.title,
-            "datasets": [d.id for d in s.datasets],
-            "readers": sorted({d.reader.format for d in s.datasets}),
-            "slices": sorted({axis for d in s.datasets for axis in d.slices}),
-            "releases": [r.id for r in s.releases],
-            "schedule": s.schedule,
-            "licence": s.licence.id,
-            "redistribution": s.licence.redistribution,
-            "hosts": list(s.hosts),
-            "owner": s.owner,
-        }
-        for s in declared.values()
-    ]
-    if as_json:
-        _print_json(facts)
+def sources(
+    as_json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="print the page docs/sources.md")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="write the page there")] = None,
+    further: Sources = None,
+) -> None:
+    """List the declared sources: what each has, how it is asked, under which terms, and how sure we are of it."""
+    from migstats.catalogue import entries, page
+
+    declared, concepts = read_sources(further or ()), codelist_folders(further or ())
+    if markdown:
+        _put(page(declared, concepts, further or ()), output)
         return
-    columns = ("id", "publisher", "datasets", "readers", "slices", "releases", "schedule", "licence", "redistribution")
+    found = entries(declared.values(), concepts, further or ())
+    if as_json:
+        _print_json([asdict(entry) for entry in found])
+        return
+    columns = (
+        *("id", "publisher", "readers", "slices", "schedule", "licence", "redistribution", "indicators", "areas"),
+        *("first", "last", "verified"),
+    )
 
     def text(cell: object) -> object:
-        return ", ".join(map(str, cell)) if isinstance(cell, list) else cell
+        return ", ".join(map(str, cell)) if isinstance(cell, tuple) else cell
 
-    _print_table(columns, ([text(fact[c]) for c in columns] for fact in facts))
+    _print_table(columns, ([text(getattr(entry, c)) for c in columns] for entry in found))
 
 
 @app.command()
@@ -638,10 +643,7 @@ def datamodel(output: Annotated[Path | None, typer.Option("--output", "-o")] = N
     from migstats.datamodel import data_model
 
     text = data_model(settings.warehouse_url())
-    if output is None:
-        print(text, end="")
-    else:
-        output.write_text(text, encoding="utf-8")
+    _put(text, output)
 
 
 @app.command(name="schema")
@@ -651,10 +653,7 @@ def json_schema(output: Annotated[Path | None, typer.Option("--output", "-o")] =
     from migstats.checks import source_schema
 
     text = source_schema()
-    if output is None:
-        print(text, end="")
-    else:
-        output.write_text(text, encoding="utf-8")
+    _put(text, output)
 
 
 def main() -> None:

@@ -45,6 +45,21 @@ class Licence(Declared):
     note: str = ""
 
 
+class Coverage(Declared):
+    """What the publisher has, for people who look for figures: of which areas, and from when to when."""
+
+    areas: Text
+    first: Text = Field(description="first period with a figure, such as 1990 or 2008-01")
+    last: Text | None = Field(default=None, description="last period; null: it goes on")
+
+    @field_validator("first", "last")
+    @classmethod
+    def _is_period(cls, value: str | None) -> str | None:
+        if value is not None:
+            period_bounds(value)
+        return value
+
+
 class Release(Declared):
     """One edition that the publisher put out. Editions are ordered by `released`, not by when we loaded them."""
 
@@ -220,6 +235,11 @@ class Dataset(Declared):
     unit_mult: int | Multiplier = Field(
         default=0, description="value = figure as published × 10^unit_mult, -6 to 12; or the publisher's column for it"
     )
+    verified: Literal["payload", "documentation", "sample"] = Field(
+        default="sample",
+        description="what this declaration was held against: a payload of the publisher's, their documentation, or "
+        "nothing but a sample of ours",
+    )
     stock_or_flow: Literal["stock", "flow"]
     #: Of stocks: `start`, `end` or `MM-DD`, a day of every year, within each period. Of flows: `period`.
     reference_point: str = Field(pattern=r"^(start|end|period|(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))$")
@@ -296,6 +316,7 @@ class Source(Declared):
     homepage: Text
     description: Text
     owner: Text = Field(description="who is asked when its figures look wrong")
+    coverage: Coverage | None = None
     licence: Licence
     citation: Text
     hosts: tuple[Text, ...] = Field(min_length=1, description="the only hosts that are asked, redirects included")
