@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import json
 import logging
@@ -124,6 +125,62 @@ def sources(
         return ", ".join(map(str, cell)) if isinstance(cell, tuple) else cell
 
     _print_table(columns, ([text(getattr(entry, c)) for c in columns] for entry in found))
+
+
+@app.command()
+@_plainly
+def audit(
+    folder: Annotated[Path, typer.Argument(help="a folder of payloads; the folders in it too")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV with a line for each file")] = None,
+    as_json: Json = False,
+    further: Sources = None,
+) -> None:
+    """Account for every file of a folder: landed = observations + quarantined + explained, or refused with a reason."""
+    from migstats.audit import audit as accounts_of
+
+    if not folder.is_dir():
+        raise PermanentError(f"{folder}: there is no such folder")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    found = list(accounts_of(files, read_sources(further or ()).values(), today=dt.datetime.now(dt.UTC).date()))
+    rows = [
+        {
+            **asdict(account),
+            "file": str(Path(account.file).relative_to(folder)),
+            "datasets": ", ".join(account.datasets),
+            "reasons": ", ".join(f"{reason} {count}" for reason, count in sorted(account.reasons.items())),
+        }
+        for account in found
+    ]
+    if output is not None:
+        with output.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]) if rows else ["file"])
+            writer.writeheader()
+            writer.writerows(rows)
+    if as_json:
+        _print_json(rows)
+    else:
+        _print_accounts(rows)
+    wrong = [account.file for account in found if not account.balances]
+    if wrong:
+        raise PermanentError(f"{', '.join(wrong)}: what landed is not what was loaded, quarantined and explained")
+
+
+def _print_accounts(rows: Sequence[Mapping[str, Any]]) -> None:
+    """What became of the files, by dataset, and why those were refused that were."""
+    counts = ("landed", "observations", "quarantined", "explained")
+    total: dict[tuple[str, ...], Counter[str]] = {}
+    for row in rows:
+        key = tuple(str(row[name]) for name in ("outcome", "format", "source", "datasets"))
+        total.setdefault(key, Counter()).update({"files": 1, **{name: row[name] for name in counts}})
+    columns = ("outcome", "format", "source", "datasets", "files", *counts)
+    _print_table(columns, ((*key, *(sums[name] for name in columns[4:])) for key, sums in sorted(total.items())))
+    for row in rows:
+        if row["outcome"] == "refused":
+            print(f"refused {row['file']}: {row['why'][:300]}")
+    every: Counter[str] = Counter()
+    for sums in total.values():
+        every.update(sums)
+    print(f"{len(rows)} files: " + ", ".join(f"{name} {every[name]:,}" for name in counts))
 
 
 @app.command()

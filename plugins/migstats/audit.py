@@ -1,0 +1,183 @@
+"""Account for a folder of payloads: what each file is, and what became of every cell of it that could hold a figure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from migstats import pipeline
+from migstats.errors import DriftError, MigstatsError
+from migstats.harmonise import Codes, harmonise, last_plausible_year, read_codes
+from migstats.readers import TextTable, answer, reader_for
+from migstats.source import Dataset, Layout, Source, folder_of
+
+#: Formats that say everything of themselves: a file of theirs is read also where no source declares it.
+SELF_DESCRIBING = ("jsonstat", "sdmx_csv", "worldbank")
+
+#: Format → how its files begin; those of the others with plain text.
+_BEGINS = {
+    "jsonstat": (b"{",),
+    "unhcr": (b"{",),
+    "worldbank": (b"[",),
+    "workbook": (b"PK",),
+}
+_NO_TEXT = (b"{", b"[", b"<", b"PK")
+
+
+@dataclass(frozen=True)
+class Account:
+    """One file. `landed` = observations + quarantined + explained; where no source takes it, the cells that were read.
+
+    `loaded`: a declared dataset takes it · `read`: in a format that we read, of no declared dataset · `refused`: `why`.
+    """
+
+    file: str
+    outcome: Literal["loaded", "read", "refused"]
+    format: str = ""
+    source: str = ""
+    datasets: tuple[str, ...] = ()
+    landed: int = 0
+    observations: int = 0
+    quarantined: int = 0
+    explained: int = 0
+    #: Reasons of quarantine and of explained cells → cells.
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    why: str = ""
+
+    @property
+    def balances(self) -> bool:
+        """Whether every cell that landed is somewhere."""
+        return self.outcome != "loaded" or self.landed == self.observations + self.quarantined + self.explained
+
+
+def audit(files: Iterable[Path], sources: Iterable[Source], *, today: dt.date) -> Iterator[Account]:
+    """An account of each file, by the datasets of `sources`; nothing but errors of ours is caught."""
+    concepts = pipeline.concepts()
+    declared = [
+        (source, dataset, read_codes(folder_of(source.id), concepts))
+        for source in sources
+        for dataset in source.datasets
+    ]
+    for path in files:
+        yield _of_file(path, declared, today)
+
+
+def _of_file(path: Path, declared: Sequence[tuple[Source, Dataset, Codes]], today: dt.date) -> Account:
+    payload = path.read_bytes()
+    tables = _Tables(payload)
+    taken: list[Account] = []
+    refused: dict[tuple[str, str], MigstatsError] = {}
+    for source, dataset, codes in declared:
+        try:
+            found = _as_dataset(path, tables.read(dataset.reader), source, dataset, codes, today)
+        except MigstatsError as error:
+            refused[dataset.reader.format, f"{source.id} {dataset.id}"] = error
+            continue
+        if found.observations and found.quarantined <= source.quarantine_bound * found.landed:
+            taken.append(found)
+        else:
+            said = f"{found.quarantined} of {found.landed} cells would be quarantined ({_most(found.reasons)})"
+            refused[dataset.reader.format, f"{source.id} {dataset.id}"] = DriftError(
+                f"{source.id} {dataset.id}: {said}"
+            )
+    if taken:
+        return _best(taken)
+    for name in SELF_DESCRIBING:
+        try:
+            table = tables.read(TypeAdapter(Layout).validate_python({"format": name}))
+        except MigstatsError as error:
+            refused[name, ""] = error
+            continue
+        reasons = Counter({e.reason: e.count for e in table.explained})
+        return Account(
+            file=str(path),
+            outcome="read",
+            format=name,
+            landed=table.landed,
+            explained=reasons.total(),
+            reasons=reasons,
+            why="no declared dataset takes it",
+        )
+    return Account(file=str(path), outcome="refused", why=_telling(payload, refused))
+
+
+class _Tables:
+    """The text tables of one payload, each layout read once."""
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+        self.found: dict[str, TextTable | MigstatsError] = {}
+
+    def read(self, layout: Layout) -> TextTable:
+        key = layout.model_dump_json()
+        if key not in self.found:
+            try:
+                self.found[key] = reader_for(layout).read(self.payload, layout)
+            except MigstatsError as error:
+                self.found[key] = error
+        found = self.found[key]
+        if isinstance(found, MigstatsError):
+            raise found
+        return found
+
+
+def _as_dataset(
+    path: Path, table: TextTable, source: Source, dataset: Dataset, codes: Codes, today: dt.date
+) -> Account:
+    sha = sha256(str(path).encode()).hexdigest()
+    done = harmonise(
+        {sha: table},
+        source.id,
+        dataset,
+        codes,
+        concepts=pipeline.concepts(),
+        last_year=last_plausible_year(today),
+    )
+    reasons = Counter(done.quarantine["reason"].to_pylist())
+    told = Counter[str]()
+    for reason, count in zip(done.explained["reason"].to_pylist(), done.explained["count"].to_pylist(), strict=True):
+        told[reason] += count
+    return Account(
+        file=str(path),
+        outcome="loaded",
+        format=dataset.reader.format,
+        source=source.id,
+        datasets=(dataset.id,),
+        landed=table.landed,
+        observations=done.facts.num_rows,
+        quarantined=reasons.total(),
+        explained=told.total(),
+        reasons=reasons + told,
+    )
+
+
+def _best(taken: Sequence[Account]) -> Account:
+    """That of the dataset which makes most of the file; several that make the same of it are named together."""
+    most = max(taken, key=lambda account: (account.observations, -account.quarantined))
+    same = [a for a in taken if (a.source, a.observations, a.reasons) == (most.source, most.observations, most.reasons)]
+    return Account(**{**vars(most), "datasets": tuple(a.datasets[0] for a in same)})
+
+
+def _telling(payload: bytes, refused: Mapping[tuple[str, str], MigstatsError]) -> str:
+    """Why nobody takes a file: what each format says of it whose files begin like this one."""
+    start = payload.removeprefix(answer.BOM).lstrip()
+    alike = {
+        who: error
+        for who, error in refused.items()
+        if (start.startswith(_BEGINS[who[0]]) if who[0] in _BEGINS else not start.startswith(_NO_TEXT))
+    }
+    said: dict[str, list[str]] = {}
+    for (format_, dataset), error in (alike or refused).items():
+        said.setdefault(f"{format_}: {error}", []).append(dataset)
+    return "; ".join(said) if said else "no source is declared"
+
+
+def _most(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in Counter(reasons).most_common(3))

@@ -1,0 +1,128 @@
+"""`migstats audit`: every file of a folder is accounted for, and what cannot be read is refused with a reason."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from migstats import audit as audits
+from migstats import cli, settings
+from migstats.audit import Account, audit
+from migstats.source import folder_of, read_sources
+
+SOURCES = read_sources()
+TODAY = dt.date(2026, 11, 26)
+SAMPLES = settings.include() / "samples"
+#: Of a table that no source declares.
+CUBE = {
+    "version": "2.0",
+    "class": "dataset",
+    "id": ["tree", "time"],
+    "size": [1, 3],
+    "dimension": {
+        "tree": {"category": {"index": ["oak"]}},
+        "time": {"category": {"index": ["2020", "2021", "2022"]}},
+    },
+    "value": {"0": 5, "2": 7},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, content in {
+        "deep/oecd.csv": (SAMPLES / "oecd_migration" / "inflows" / "year=2022.csv").read_bytes(),
+        "desa.xlsx": (SAMPLES / "undesa_stock" / "undesa_pd_2024_ims_stock_by_sex_and_destination.xlsx").read_bytes(),
+        "trees.json": json.dumps(CUBE).encode(),
+        "error.json": b'[{"message":[{"id":"175","key":"Invalid format","value":"gone"}]}]',
+        "cut.xlsx": b"PK\x03\x04 cut off",
+        "empty.csv": b"",
+        "notes.txt": b"to be done\n",
+    }.items():
+        path = tmp_path / "payloads" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return tmp_path / "payloads"
+
+
+def run(*arguments: str | Path) -> tuple[int, str, str]:
+    done = CliRunner().invoke(cli.app, ["audit", *map(str, arguments)])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_every_file_is_loaded_read_or_refused(folder: Path, tmp_path: Path) -> None:
+    status, shown, _ = run(folder, "--json", "-o", tmp_path / "report.csv")
+    assert status == 0
+    found = {account["file"]: account for account in json.loads(shown)}
+    assert {name: account["outcome"] for name, account in found.items()} == {
+        "deep/oecd.csv": "loaded",
+        "desa.xlsx": "loaded",
+        "trees.json": "read",
+        "error.json": "refused",
+        "cut.xlsx": "refused",
+        "empty.csv": "refused",
+        "notes.txt": "refused",
+    }
+    oecd = found["deep/oecd.csv"]
+    assert (oecd["source"], oecd["datasets"]) == ("oecd_migration", "inflows")
+    assert (oecd["landed"], oecd["observations"], oecd["quarantined"], oecd["explained"]) == (38, 36, 0, 2)
+    assert oecd["reasons"] == "blank 2"
+    assert (found["trees.json"]["landed"], found["trees.json"]["reasons"]) == (3, "absent_position 1")
+    for account in found.values():
+        if account["outcome"] == "loaded":
+            assert account["landed"] == account["observations"] + account["quarantined"] + account["explained"]
+    with (tmp_path / "report.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["file"] for row in csv.DictReader(file)} == set(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("error.json", "worldbank: the World Bank answers with an error: id 175"),
+        ("cut.xlsx", "workbook: "),
+        ("empty.csv", "sdmx_csv: the answer is empty"),
+        ("notes.txt", "sdmx_csv: line 1: SDMX-CSV was expected, the answer begins with 'to be done'"),
+    ],
+)
+def test_a_refusal_is_that_of_the_formats_that_begin_so(folder: Path, name: str, said: str) -> None:
+    [account] = audit([folder / name], SOURCES.values(), today=TODAY)
+    assert account.why.startswith(said)
+
+
+def test_the_table_counts_files_and_cells_and_lists_the_refusals(folder: Path) -> None:
+    status, shown, _ = run(folder)
+    assert status == 0
+    for said in ("oecd_migration", "undesa_stock", "refused notes.txt: ", "7 files: landed "):
+        assert said in shown
+
+
+def test_cells_that_are_nowhere_are_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = Account(file=str(folder / "desa.xlsx"), outcome="loaded", landed=5, observations=3, explained=1)
+    monkeypatch.setattr(audits, "audit", lambda *_, **__: [lost])
+    status, _, said = run(folder)
+    assert status == 1
+    assert "desa.xlsx: what landed is not what was loaded, quarantined and explained" in said
+
+
+def test_a_file_that_would_mostly_be_quarantined_is_not_of_the_dataset(tmp_path: Path) -> None:
+    sample = (SAMPLES / "oecd_migration" / "inflows" / "year=2022.csv").read_text(encoding="utf-8")
+    file = tmp_path / "strange.csv"
+    file.write_text(sample.replace(",ITA,", ",QQQ,"), encoding="utf-8")
+    [account] = audit([file], SOURCES.values(), today=TODAY)
+    assert (account.outcome, account.landed) == ("read", 38)
+
+
+@pytest.mark.payloads
+@pytest.mark.parametrize("source_id", SOURCES)
+def test_the_payloads_with_golden_figures_are_taken_by_their_source(source_id: str, payloads: Path) -> None:
+    with (folder_of(source_id) / "golden.csv").open(encoding="utf-8", newline="") as file:
+        wanted = {(row["file"], row["dataset"]) for row in csv.DictReader(file)}
+    for name, dataset in wanted:
+        [account] = audit([payloads / name], SOURCES.values(), today=TODAY)
+        assert (account.outcome, account.source) == ("loaded", source_id), account
+        assert dataset in account.datasets
+        assert account.balances
