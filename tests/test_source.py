@@ -14,11 +14,12 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from migstats import settings
 from migstats.checks import source_schema
 from migstats.errors import DeclarationError
-from migstats.source import declared, folder_of, plan, read_source, read_sources
+from migstats.source import Dataset, declared, folder_of, plan, read_source, read_sources
 
 TODAY = dt.date(2026, 11, 1)
 SCHEMA = settings.home() / "docs" / "source.schema.json"
@@ -422,3 +423,24 @@ def test_an_editor_or_a_hook_can_check_the_files_with_the_schema(tmp_path: Path)
     refused = subprocess.run([*command, str(bad)], capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "licens" in refused.stdout
+
+
+def test_a_page_is_asked_for_by_its_number_or_by_an_offset() -> None:
+    numbered = Dataset.model_validate({**DATASET, "page_parameter": "page"})
+    assert [numbered.page_value(n) for n in (1, 2, 3)] == [1, 2, 3]
+    offset = {**DATASET, "query": {"limit": "100"}, "page_parameter": "offset", "page_from": 0, "page_step": 100}
+    by_rows = Dataset.model_validate(offset)
+    assert [by_rows.page_value(n) for n in (1, 2, 3)] == [0, 100, 200]
+    assert [by_rows.page_of(value) for value in (0, 100, 150, 200)] == [1, 2, None, 3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"page_from": 0}, "say nothing without page_parameter"),
+        ({"page_parameter": "offset", "page_step": 100}, "no parameter of `query` asks for as many rows"),
+    ],
+)
+def test_pages_that_nobody_could_ask_for_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Dataset.model_validate({**DATASET, **changes})

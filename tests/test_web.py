@@ -51,7 +51,7 @@ from migstats.errors import (
     TryAgainError,
 )
 from migstats.redaction import clean, redact
-from migstats.source import Dataset, Licence, Source
+from migstats.source import Dataset, Key, Licence, Source, read_sources
 from migstats.web import Client, Manners, manners_of
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -1159,3 +1159,75 @@ def test_manners_are_those_of_the_source() -> None:
 def test_manners_without_sense_are_refused_when_they_are_made(field_name: str) -> None:
     with pytest.raises(DeclarationError, match=field_name):
         manners(**{field_name: 0})
+
+
+# -- keys that the publisher wants ---------------------------------------------------------------------------------
+
+SECRET = "s3cret/key"
+
+
+def keyed(**key: str) -> Source:
+    declared = {"variable": "MIGSTATS_KEY_TEST", "request": "https://example.org/register", **key}
+    return read_sources()["worldbank_wdi"].model_copy(update={"key": Key(**declared)})
+
+
+def test_a_key_goes_into_its_parameter_and_into_no_answer_or_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MIGSTATS_KEY_TEST", SECRET)
+    caplog.set_level(logging.INFO)
+    with always(answer(200, BODY)) as s:
+        asked = manners_of(keyed(parameter="client_id"), None)
+        with client(**parameter_of(asked)) as c:
+            found = c.get(f"{s.url}/gidd?limit=100")
+            c.get(f"{s.url}/gidd")
+    assert [asked_for.target for asked_for in s.asked] == [
+        "/gidd?limit=100&client_id=s3cret%2Fkey",
+        "/gidd?client_id=s3cret%2Fkey",
+    ]
+    assert found.url.endswith("/gidd?limit=100&client_id=***")
+    assert "s3cret" not in caplog.text
+    assert "s3cret" not in repr(asked)
+
+
+def parameter_of(asked: Manners) -> dict[str, Any]:
+    return {"key_parameter": asked.key_parameter, "key_header": asked.key_header}
+
+
+def test_a_key_in_a_header_goes_to_the_host_of_the_url_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIGSTATS_KEY_TEST", SECRET)
+    asked = manners_of(keyed(header="Ocp-Apim-Subscription-Key"), None)
+
+    def script(got: Any) -> Action:
+        return answer(302, Location=f"http://localhost:{s.port}/dump") if got.target == "/v3" else answer(body=BODY)
+
+    with (
+        FaultServer(script) as s,
+        client(hosts=frozenset({"127.0.0.1", "localhost"}), **parameter_of(asked)) as c,
+    ):
+        c.get(f"{s.url}/v3")
+    assert [got.headers.get("ocp-apim-subscription-key") for got in s.asked] == [SECRET, None]
+
+
+def test_without_its_key_a_source_says_where_to_get_one_and_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MIGSTATS_KEY_TEST", raising=False)
+    with pytest.raises(ConfigurationError, match=r"register, and give it in .* MIGSTATS_KEY_TEST"):
+        manners_of(keyed(parameter="client_id"), None)
+
+
+def test_the_replay_server_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MIGSTATS_KEY_TEST", raising=False)
+    asked = manners_of(keyed(parameter="client_id"), "http://127.0.0.1:1")
+    assert parameter_of(asked) == {"key_parameter": None, "key_header": None}
+
+
+def test_a_parameter_that_logs_would_show_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIGSTATS_KEY_TEST", SECRET)
+    with pytest.raises(DeclarationError, match="'who' is not known to hold a secret"):
+        manners_of(keyed(parameter="who"), None)
+
+
+@pytest.mark.parametrize("places", [{}, {"parameter": "client_id", "header": "X-Key"}])
+def test_a_key_has_one_place(places: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="a parameter or into a header"):
+        keyed(**places)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import math
 import multiprocessing
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from hashlib import sha256
 from importlib.metadata import version
@@ -28,6 +29,7 @@ from migstats import publish as publishing
 from migstats.candidate import Candidate, generations_of
 from migstats.corrections import correct, read_corrections, require_unexpired
 from migstats.errors import (
+    DriftError,
     LaterError,
     PermanentError,
     PublisherError,
@@ -159,6 +161,7 @@ def land(slice_: Slice, source: Source, *, run_id: str = "by hand", url: str | N
                 assert known is not None
                 return _as_before(slice_, Landed.model_validate(known["landed"]))
             if len(asked) == 1:
+                envelope = _counted(slice_, envelope, part, dataset)
                 _check_page(slice_, part, envelope, envelopes, dataset)
             elif envelope.pages != 1:
                 raise PublisherError(f"slice {slice_.slice}: its part {part} comes in pages; nothing was loaded")
@@ -277,7 +280,19 @@ def facts_of_today(source: Source, folder: Path) -> str:
 def _page_url(url: str, dataset: Dataset, part: int) -> str:
     if dataset.page_parameter is None:
         return url
-    return f"{url}{'&' if '?' in url else '?'}{dataset.page_parameter}={part}"
+    return f"{url}{'&' if '?' in url else '?'}{dataset.page_parameter}={dataset.page_value(part)}"
+
+
+def _counted(slice_: Slice, envelope: Envelope, part: int, dataset: Dataset) -> Envelope:
+    """The envelope of a page that was asked for by an offset: how many there are follows from the rows in all."""
+    if dataset.page_step == 1:
+        return envelope
+    if envelope.total is None:
+        raise DriftError(
+            f"slice {slice_.slice}: the publisher does not say how many rows there are in all, and so not when the "
+            "pages end; see whether the field moved, and mend `total` of the reader"
+        )
+    return replace(envelope, page=part, pages=max(1, math.ceil(envelope.total / dataset.page_step)))
 
 
 def _check_page(slice_: Slice, part: int, envelope: Envelope, before: Sequence[Envelope], dataset: Dataset) -> None:

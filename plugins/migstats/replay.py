@@ -28,7 +28,7 @@ from xml.sax.saxutils import escape
 
 from migstats import settings
 from migstats.errors import ConfigurationError, DeclarationError
-from migstats.source import Slice, plan, read_source, source_folders
+from migstats.source import Dataset, Slice, plan, read_source, source_folders
 
 _JSON: Final = "application/json;charset=utf-8"
 _HTML: Final = "text/html; charset=UTF-8"
@@ -393,7 +393,7 @@ def samples_of(folder: Path, samples: Path | None = None) -> Path:
 def sampled(folder: Path) -> list[Slice]:
     """The slices of a source, of all its releases, whose first page is among its samples."""
     samples = samples_of(folder)
-    return [slice_ for slice_ in _slices(folder).values() if _pages(samples, slice_, 1)]
+    return [slice_ for slice_, _ in _slices(folder).values() if _pages(samples, slice_, 1)]
 
 
 def _pages(samples: Path, slice_: Slice, page: int) -> list[Path]:
@@ -406,14 +406,14 @@ def _pages(samples: Path, slice_: Slice, page: int) -> list[Path]:
     return sorted(p for p in place.parent.glob("*") if p.is_file() and p.name == f"{name}{p.suffix}" and p.suffix)
 
 
-def _slices(folder: Path) -> Mapping[tuple[str | None, _Key], Slice]:
-    """(parameter for the page, what is asked for) → slice. Empty where the declaration cannot be read."""
+def _slices(folder: Path) -> Mapping[tuple[str | None, _Key], tuple[Slice, Dataset]]:
+    """(parameter for the page, what is asked for) → slice, dataset. Empty where the declaration cannot be read."""
     file = folder / "source.yaml"
     return _planned(file, file.stat().st_mtime_ns)
 
 
 @cache
-def _planned(file: Path, changed: int) -> Mapping[tuple[str | None, _Key], Slice]:
+def _planned(file: Path, changed: int) -> Mapping[tuple[str | None, _Key], tuple[Slice, Dataset]]:
     found = {}
     try:
         source = read_source(file)
@@ -421,8 +421,9 @@ def _planned(file: Path, changed: int) -> Mapping[tuple[str | None, _Key], Slice
             for slice_ in plan(source, today=_END_OF_RUNS, release=release):
                 parts = urlsplit(slice_.url)
                 query = parse_qsl(parts.query, keep_blank_values=True)
-                page_parameter = source.dataset(slice_.dataset).page_parameter
-                found[page_parameter, _key(parts.netloc.rpartition("@")[2] + parts.path, query)] = slice_
+                dataset = source.dataset(slice_.dataset)
+                key = _key(parts.netloc.rpartition("@")[2] + parts.path, query)
+                found[dataset.page_parameter, key] = slice_, dataset
     except DeclarationError:  # said by `migstats check` and in Airflow's UI
         return {}
     return found
@@ -438,10 +439,14 @@ def _sample_file(samples: Path, place: str, query: Sequence[tuple[str, str]]) ->
     for folder in source_folders():
         known = _slices(folder)
         for parameter in {name for name, _ in known}:
-            slice_ = known.get((parameter, _key(place, [(k, v) for k, v in query if k != parameter])))
-            if slice_ is None:
+            asked = known.get((parameter, _key(place, [(k, v) for k, v in query if k != parameter])))
+            if asked is None:
                 continue
-            page = _whole(next((v for k, v in query if k == parameter), "1"), 1)
+            slice_, dataset = asked
+            value = _whole(next((v for k, v in query if k == parameter), ""), dataset.page_from)
+            page = dataset.page_of(value)
+            if page is None:
+                return _plain(400, f"{parameter}={value} is no page of {slice_.slice}")
             files = _pages(samples_of(folder, samples), slice_, page)
             if len(files) == 1:
                 kind = _TYPES.get(files[0].suffix.lower(), "application/octet-stream")

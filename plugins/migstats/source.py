@@ -45,6 +45,21 @@ class Licence(Declared):
     note: str = ""
 
 
+class Key(Declared):
+    """A key that the publisher wants with each request. It is read from the environment, and kept nowhere by us."""
+
+    variable: str = Field(pattern=r"^MIGSTATS_KEY_[A-Z0-9_]+$", description="environment variable that holds it")
+    parameter: Text | None = Field(default=None, description="parameter of the query that takes it")
+    header: Text | None = Field(default=None, description="header that takes it; sent to the host of the URL alone")
+    request: Text = Field(description="where one asks the publisher for it")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.parameter is None) == (self.header is None):
+            raise ValueError("a key goes into a parameter or into a header; declare one of the two")
+        return self
+
+
 class Coverage(Declared):
     """What the publisher has, for people who look for figures: of which areas, and from when to when."""
 
@@ -218,7 +233,14 @@ class Dataset(Declared):
     title: Text
     url: Text = Field(description="may hold {release} and the axes of `slices`")
     query: dict[str, str | tuple[str, ...]] = Field(default={}, description="parameters; a list is repeated")
-    page_parameter: str | None = Field(default=None, description="the parameter that asks for page n, from 1")
+    page_parameter: str | None = Field(default=None, description="the parameter that asks for a page")
+    page_from: int = Field(default=1, ge=0, le=1, description="its value for the first page")
+    page_step: int = Field(
+        default=1,
+        ge=1,
+        description="by how much it grows from page to page: above 1 it counts rows (an offset), and this many are on "
+        "each page but the last",
+    )
     #: Axes along which the dataset is asked for, each value (or year) one request or series of pages.
     slices: dict[str, Years | tuple[str, ...]] = {}
     split: dict[str, tuple[str, ...]] = Field(
@@ -301,6 +323,15 @@ class Dataset(Declared):
                 raise ValueError(f"the axis {axis!r} of `slices` is empty or repeats a value: {list(values)}")
         return self
 
+    def page_value(self, page: int) -> int:
+        """What the parameter for the page is for page n, from 1."""
+        return self.page_from + (page - 1) * self.page_step
+
+    def page_of(self, value: int) -> int | None:
+        """The page that a value of the parameter asks for; None for one between two pages."""
+        page, between = divmod(value - self.page_from, self.page_step)
+        return page + 1 if not between and page >= 0 else None
+
     @property
     def dated_by(self) -> str | None:
         """The axis that is a run of years, or None; it is what backfills go by."""
@@ -325,6 +356,7 @@ class Source(Declared):
     max_bytes: int = Field(default=256 * 2**20, gt=0, description="cap of one payload, after decompression")
     deadline_seconds: float = Field(default=300, gt=0, description="total time for one request")
     user_agent: str | None = Field(default=None, description="where the publisher refuses the usual one")
+    key: Key | None = None
     schedule: str | None = Field(default=None, description="cron, UTC; null: only by hand")
     grace_days: float | None = Field(
         default=None,

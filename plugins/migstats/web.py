@@ -38,11 +38,11 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from importlib import metadata
 from typing import IO, Any, Final, Self, cast
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
 
 import requests
 import urllib3
@@ -107,6 +107,7 @@ class Manners:
     `deadline_seconds` is for one try, redirects included; `max_bytes` for one body after decompression.
     `replay` is the base URL of a server that stands in for every host: `https://host/path?query` is then asked
     for as `<replay>/host/path?query`, while the check of hosts is made on the declared URL.
+    `key_parameter` and `key_header` are the name and the key that the publisher wants.
     """
 
     hosts: frozenset[str]
@@ -117,6 +118,8 @@ class Manners:
     connect_timeout: float = 10
     tries: int = 3
     replay: str | None = None
+    key_parameter: tuple[str, str] | None = field(default=None, repr=False)
+    key_header: tuple[str, str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("requests_per_second", "max_bytes", "deadline_seconds", "connect_timeout", "tries"):
@@ -125,8 +128,26 @@ class Manners:
 
 
 def manners_of(source: Source, replay: str | None) -> Manners:
-    """The manners that a source declares; `replay` as in `Manners`."""
+    """The manners that a source declares; `replay` as in `Manners`, and then without a key.
+
+    ConfigurationError where the publisher wants a key and the environment has none, DeclarationError where it would go
+    into a parameter that logs show.
+    """
+    key = None if replay else source.key
+    secret = os.environ.get(key.variable, "").strip() if key else ""
+    if key and not secret:
+        raise ConfigurationError(
+            f"source {source.id}: {source.publisher} wants a key with each request; ask for one at {key.request}, and "
+            f"give it in the environment variable {key.variable}"
+        )
+    if key and key.parameter and secret in redact(f"https://host/?{key.parameter}={secret}"):
+        raise DeclarationError(
+            f"source {source.id}: the parameter {key.parameter!r} is not known to hold a secret; add its name to "
+            "redaction.py, so that no log shows the key"
+        )
     return Manners(
+        key_parameter=(key.parameter, secret) if key and key.parameter else None,
+        key_header=(key.header, secret) if key and key.header else None,
         hosts=frozenset(host.lower() for host in source.hosts),
         requests_per_second=source.requests_per_second,
         max_bytes=source.max_bytes,
@@ -618,6 +639,7 @@ class Client:
             headers["If-None-Match"] = etag
         if last_modified:
             headers["If-Modified-Since"] = last_modified
+        url = self._with_key(url)
         trip = _Trip(url, url)
         began, waited = time.monotonic(), 0.0
         for attempt in range(1, self.manners.tries + 1):
@@ -638,6 +660,16 @@ class Client:
             failure.retry_after,
         )
 
+    def _with_key(self, url: str) -> str:
+        if self.manners.key_parameter is None:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}{urlencode([self.manners.key_parameter])}"
+
+    def _key_header(self, trip: _Trip) -> dict[str, str]:
+        """The header with the key, for the host that was asked and for none to which it redirects."""
+        header = self.manners.key_header
+        return dict([header]) if header and urlsplit(trip.at).hostname == urlsplit(trip.url).hostname else {}
+
     def _follow(self, trip: _Trip, headers: dict[str, str], patience: float) -> Answer:
         """One try: the request and the redirects that it leads to, within one deadline."""
         trip.at = trip.url
@@ -646,7 +678,7 @@ class Client:
         for _ in range(MAX_REDIRECTS + 1):
             failures = self._wait_for_turn(trip, patience)
             began = time.monotonic()
-            reply = self._ask(trip, headers, left)
+            reply = self._ask(trip, {**headers, **self._key_header(trip)}, left)
             left -= time.monotonic() - began
             host = self._turns_name(trip.at)
             passing = reply.status in _BUSY or reply.status >= 500
