@@ -305,6 +305,10 @@ class Dataset(Declared):
         odd = [f"{{{name}!{how}}}" if how else f"{{{name}:{form}}}" for _, name, form, how in fields if form or how]
         if odd:
             raise ValueError(f"url or query asks for {odd}; between the braces stands the name of an axis, no more")
+        if self.page_parameter is None and (self.page_from, self.page_step) != (1, 1):
+            raise ValueError("page_from and page_step say nothing without page_parameter")
+        if self.page_step > 1 and str(self.page_step) not in self.query.values():
+            raise ValueError(f"page_step is {self.page_step}, and no parameter of `query` asks for as many rows")
         holes = {name for _, name, _, _ in fields if name is not None}
         both = set(self.slices) & set(self.split)
         if both:
