@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
-.PHONY: help venv dev demo live stop status psql check test test-celery bench lock secrets screenshots clean
+.PHONY: help venv dev demo demo-all live stop status psql check test test-celery bench lock secrets screenshots clean
 .PHONY: verify tidy backup restore doctor
 
 help: ## Show this list
@@ -58,6 +58,9 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 
 demo: $(VENV)/.installed ## Run everything on this machine, offline, on sample data; leaves Airflow and PostgreSQL running
 	@$(BIN)/python -m migstats.demo up
+
+demo-all: $(VENV)/.installed ## The same with every source that there is a sample of, not the short list
+	@$(BIN)/python -m migstats.demo up --all
 
 live: $(VENV)/.installed ## The same with the publishers' real hosts (needs the internet)
 	@$(BIN)/python -m migstats.demo up --live

@@ -196,6 +196,8 @@ def test_a_further_source_runs_for_the_slices_that_it_has_samples_of(
     assert demo.selection(sources) == {**before, "toy": wanted}
     named = yaml.safe_load((settings.include() / "samples" / "demo.yaml").read_text())
     assert demo.selection(sources, live=True) == {**{name: {} for name in sources}, **named}
+    assert set(before) == set(named), "further sources of the project are not on the short list"
+    assert "inflows/year=2022" in demo.selection(sources, every=True)["oecd_migration"]["slices"]
 
 
 def test_services_find_the_folders_that_were_meant_where_the_command_was_given(

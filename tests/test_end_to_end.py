@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import yaml
 from test_demo_faults import kill_in_the_middle_of_its_runs
 from test_fifth_source import CODES, SOURCE, cube
 
@@ -67,7 +68,7 @@ def test_a_demo_that_was_killed_goes_through_and_one_more_writes_nothing(environ
         kill_in_the_middle_of_its_runs(environment, Path(environment["MIGSTATS_STATE"]) / "first.out")
         first = demo(environment, "up")
         assert first.returncode == 0, first.stdout[-4000:] + first.stderr[-4000:]
-        ours = sorted(folder.name for folder in (settings.include() / "sources").iterdir())
+        ours = yaml.safe_load((settings.include() / "samples" / "demo.yaml").read_text())
         for said in (*ours, "atlantis_census", "Morocco", "make stop"):
             assert said in first.stdout
         figures = (

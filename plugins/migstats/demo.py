@@ -151,10 +151,11 @@ def _until(done: Callable[[], bool], guard: Callable[[], None], patience: float,
 # --- what is run -----------------------------------------------------------------------------------------------
 
 
-def selection(sources: Mapping[str, Source], *, live: bool = False) -> dict[str, dict[str, Any]]:
-    """Source → parameters of its run, from `include/samples/demo.yaml`: the samples do not hold every year.
+def selection(sources: Mapping[str, Source], *, live: bool = False, every: bool = False) -> dict[str, dict[str, Any]]:
+    """Source → parameters of its run: those of `include/samples/demo.yaml`, the short list, and every private source.
 
-    A source that is not named there runs for the slices that there are samples of, newest release; `live`, for all.
+    `every` adds the others of the project. A source that is not on the list runs for the slices that there are samples
+    of, newest release. `live` runs all of all of them.
     """
     file = settings.include() / "samples" / "demo.yaml"
     try:
@@ -166,10 +167,19 @@ def selection(sources: Mapping[str, Source], *, live: bool = False) -> dict[str,
     unknown = sorted(set(facts) - set(sources))
     if unknown:
         raise DeclarationError(f"{file}: {unknown} are no sources; there are {sorted(sources)}")
-    others = {name: {} if live else _sampled(name) for name in sorted(set(sources) - set(facts))}
+    others = {
+        name: {} if live else _sampled(name)
+        for name in sorted(set(sources) - set(facts))
+        if live or every or not is_ours(name)
+    }
     return {name: facts[name] or {} for name in sorted(facts)} | {
         name: chosen for name, chosen in others.items() if live or chosen
     }
+
+
+def is_ours(source_id: str) -> bool:
+    """Whether a source is one of the project, and not of MIGSTATS_SOURCES."""
+    return folder_of(source_id).parent == settings.include() / "sources"
 
 
 def _sampled(source_id: str) -> dict[str, Any]:
@@ -606,14 +616,15 @@ def _how_to_go_on(console: Console, state: Path, record: Record) -> None:
 # --- commands --------------------------------------------------------------------------------------------------
 
 
-def up(live: bool) -> None:
+def up(*, live: bool = False, every: bool = False) -> None:
     """Start what is not running, run the pipeline, print what came of it. Services stay when it returns."""
     console, began = terminal(), time.monotonic()
     state = settings.state().absolute()
     ports = services.chosen_ports(os.environ)
     sources = read_sources()
-    wanted = selection(sources, live=live)
-    for name in sorted(set(sources) - set(wanted)):
+    wanted = selection(sources, live=live, every=every)
+    left = sorted(set(sources) - set(selection(sources, live=live, every=True)))
+    for name in left:
         place = replay.samples_of(folder_of(name))
         console.print(
             f"[yellow]![/] {name} is not run: it has no sample; CONTRIBUTING.md says how to name one in {place}"
@@ -652,6 +663,9 @@ def up(live: bool) -> None:
                 "Figures of samples: some of remittances, population and the newest year are invented, see "
                 "include/samples/LICENCES.md\n"
             )
+        further = sorted(set(sources) - set(wanted) - set(left))
+        if further:
+            console.print(f"{len(further)} further sources have samples ({', '.join(further)}): make demo-all\n")
         _how_to_go_on(console, state, guard.record)
     console.print(f"[green]Done[/] in {time.monotonic() - began:.0f} s")
 
@@ -718,16 +732,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0 done, 1 not done (and why, on standard error), 130 interrupted."""
     parser = argparse.ArgumentParser(prog="python -m migstats.demo", description="The pipeline on one laptop.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="start, run, report").add_argument(
-        "--live", action="store_true", help="ask the publishers themselves, not the samples"
-    )
+    start = commands.add_parser("up", help="start, run, report")
+    start.add_argument("--live", action="store_true", help="ask the publishers themselves, not the samples")
+    start.add_argument("--all", action="store_true", help="every source that there is a sample of, not the short list")
     commands.add_parser("down", help="stop everything")
     commands.add_parser("status", help="what runs")
     chosen = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupted)
     try:
         if chosen.command == "up":
-            up(chosen.live)
+            up(live=chosen.live, every=chosen.all)
         elif chosen.command == "down":
             down()
         else:
