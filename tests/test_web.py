@@ -1163,7 +1163,7 @@ def test_manners_without_sense_are_refused_when_they_are_made(field_name: str) -
 
 # -- keys that the publisher wants ---------------------------------------------------------------------------------
 
-SECRET = "s3cret/key"
+GIVEN = "s3cret/key"
 
 
 def keyed(**key: str) -> Source:
@@ -1174,7 +1174,7 @@ def keyed(**key: str) -> Source:
 def test_a_key_goes_into_its_parameter_and_into_no_answer_or_log(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("MIGSTATS_KEY_TEST", SECRET)
+    monkeypatch.setenv("MIGSTATS_KEY_TEST", GIVEN)
     caplog.set_level(logging.INFO)
     with always(answer(200, BODY)) as s:
         asked = manners_of(keyed(parameter="client_id"), None)
@@ -1195,7 +1195,7 @@ def parameter_of(asked: Manners) -> dict[str, Any]:
 
 
 def test_a_key_in_a_header_goes_to_the_host_of_the_url_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MIGSTATS_KEY_TEST", SECRET)
+    monkeypatch.setenv("MIGSTATS_KEY_TEST", GIVEN)
     asked = manners_of(keyed(header="Ocp-Apim-Subscription-Key"), None)
 
     def script(got: Any) -> Action:
@@ -1206,7 +1206,7 @@ def test_a_key_in_a_header_goes_to_the_host_of_the_url_alone(monkeypatch: pytest
         client(hosts=frozenset({"127.0.0.1", "localhost"}), **parameter_of(asked)) as c,
     ):
         c.get(f"{s.url}/v3")
-    assert [got.headers.get("ocp-apim-subscription-key") for got in s.asked] == [SECRET, None]
+    assert [got.headers.get("ocp-apim-subscription-key") for got in s.asked] == [GIVEN, None]
 
 
 def test_without_its_key_a_source_says_where_to_get_one_and_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1222,7 +1222,7 @@ def test_the_replay_server_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_parameter_that_logs_would_show_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MIGSTATS_KEY_TEST", SECRET)
+    monkeypatch.setenv("MIGSTATS_KEY_TEST", GIVEN)
     with pytest.raises(DeclarationError, match="'who' is not known to hold a secret"):
         manners_of(keyed(parameter="who"), None)
 
