@@ -31,8 +31,8 @@ import polars as pl
 import psycopg
 
 from benchmarks import generate
-from migstats import lake, pipeline, postgres, warehouse
-from migstats.pipeline import Landed
+from migstats import lake, landing, postgres, warehouse
+from migstats.landing import Landed
 from migstats.source import read_source
 
 HERE = Path(__file__).resolve().parent
@@ -192,7 +192,7 @@ class Bench:
             warehouse.add_snapshots(connection, snapshots)
         for file in self.landed.values():
             for one in json.loads(file.read_text()):
-                pipeline.note_landing(self.server.url("empty"), Landed.model_validate(one), "benchmark")
+                landing.note_landing(self.server.url("empty"), Landed.model_validate(one), "benchmark")
         postgres.create_database(self.server, "peers")
         self.bytes = sum(f.stat().st_size for f in self.files["first"])
 

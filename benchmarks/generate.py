@@ -12,7 +12,7 @@ import polars as pl
 
 from migstats import settings
 from migstats.codelists import read_codelist
-from migstats.pipeline import Landed
+from migstats.landing import Landed
 from migstats.source import Slice
 
 SOURCE = "bench_population"

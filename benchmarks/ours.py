@@ -23,7 +23,7 @@ TODAY = dt.date(2025, 3, 1)
 
 def read_slice(facts: dict[str, Any] | None) -> Any:
     """What the task `read` does with one landed slice; without one, it only imports what that takes."""
-    from migstats import pipeline
+    from migstats import landing, pipeline
     from migstats.source import folder_of, read_source
 
     if facts is None:
@@ -31,7 +31,7 @@ def read_slice(facts: dict[str, Any] | None) -> Any:
 
         time.sleep(0.2)  # long enough for the other processes to take one of these too
         return None
-    landed = pipeline.Landed.model_validate(facts)
+    landed = landing.Landed.model_validate(facts)
     folder = folder_of(landed.slice.source)
     return pipeline.read(landed, read_source(folder / "source.yaml"), folder)
 

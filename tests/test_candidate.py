@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import toy
 
-from migstats import candidate, pipeline, publish, vintage, warehouse
+from migstats import candidate, landing, pipeline, publish, vintage, warehouse
 from migstats.errors import DeclarationError, PermanentError, RefusedError, SupersededError
 from migstats.source import Source, folder_of
 
@@ -346,7 +346,7 @@ def test_landings_that_were_never_loaded_are_loaded_in_their_order_however_old(
     for day, content in enumerate(served):
         read(warehouse_url, source, content, day=day)
     last = toy.landed(warehouse_url, "toy")
-    reads = [pipeline.read(one, source, folder_of("toy")) for one in pipeline.waiting(last, url=warehouse_url)]
+    reads = [pipeline.read(one, source, folder_of("toy")) for one in landing.waiting(last, url=warehouse_url)]
     assert len(reads) == 10
     load(warehouse_url, source, *reads)
     assert len(rows_of(warehouse_url, "SELECT 1 FROM ops.vintage")) == 10
@@ -356,7 +356,7 @@ def test_landings_that_were_never_loaded_are_loaded_in_their_order_however_old(
         "WHERE s.ref_area = 'NPL' ORDER BY o.known_from",
     )
     assert [h["value"] for h in history] == [20_000 + day for day in range(10)]
-    assert pipeline.waiting(last, url=warehouse_url) == [last]
+    assert landing.waiting(last, url=warehouse_url) == [last]
 
 
 def test_runs_that_waited_for_each_other_load_what_the_others_left(warehouse_url: str, source: Source) -> None:

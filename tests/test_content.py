@@ -14,7 +14,7 @@ import pytest
 import toy
 from faults.server import Action, Asked, FaultServer, answer, in_turn
 
-from migstats import candidate, pipeline, publish, settings, vintage, warehouse, web
+from migstats import candidate, landing, pipeline, publish, settings, vintage, warehouse, web
 from migstats import lake as lakes
 from migstats.errors import DriftError, PermanentError, PublisherError, RefusedError, TryAgainError
 from migstats.replay import answer as answer_of_sample
@@ -48,14 +48,14 @@ def served(change: Change = same) -> Callable[[Asked], Action]:
 
 def land(
     monkeypatch: pytest.MonkeyPatch, server: FaultServer, source_id: str, dataset: str, url: str | None = None
-) -> pipeline.Landed:
+) -> landing.Landed:
     monkeypatch.setenv("MIGSTATS_REPLAY", server.url)
     monkeypatch.setattr(web, "back_off", lambda attempt: 0.0)
     declared = read_sources()[source_id]
-    return pipeline.land(plan(declared, today=TODAY, datasets=[dataset])[-1], declared, url=url)
+    return landing.land(plan(declared, today=TODAY, datasets=[dataset])[-1], declared, url=url)
 
 
-def read(landed: pipeline.Landed) -> pipeline.Read:
+def read(landed: landing.Landed) -> pipeline.Read:
     source_id = landed.slice.source
     return pipeline.read(landed, read_sources()[source_id], folder_of(source_id))
 
@@ -70,12 +70,12 @@ def facts_of(monkeypatch: pytest.MonkeyPatch, source_id: str, dataset: str, chan
 
 def load(
     url: str, monkeypatch: pytest.MonkeyPatch, source_id: str, dataset: str, change: Change
-) -> tuple[pipeline.Counts, pipeline.Landed]:
+) -> tuple[pipeline.Counts, landing.Landed]:
     """Land, read and load what a publisher serves, as the tasks of a run do it."""
     source, folder = read_sources()[source_id], folder_of(source_id)
     with FaultServer(served(change)) as server:
         landed = land(monkeypatch, server, source_id, dataset, url)
-    reads = [pipeline.read(one, source, folder) for one in pipeline.waiting(landed, url=url)]
+    reads = [pipeline.read(one, source, folder) for one in landing.waiting(landed, url=url)]
     return pipeline.load(reads, source, folder, run_id="test", url=url), landed
 
 
@@ -363,7 +363,7 @@ def judge(url: str, monkeypatch: pytest.MonkeyPatch, change: Change) -> candidat
     source, folder = read_sources()["worldbank_wdi"], folder_of("worldbank_wdi")
     with FaultServer(served(change)) as server:
         landed = land(monkeypatch, server, "worldbank_wdi", "flows", url)
-    reads = [pipeline.read(one, source, folder) for one in pipeline.waiting(landed, url=url)]
+    reads = [pipeline.read(one, source, folder) for one in landing.waiting(landed, url=url)]
     return pipeline.gate(reads, source, folder, run_id="test", url=url)
 
 

@@ -19,7 +19,7 @@ from openlineage.client.event_v2 import InputDataset, OutputDataset
 from sandbox import Sandbox
 from test_compose import SERVICES, fill
 
-from migstats import events, extractor, lake, local, pipeline, services, settings, warehouse
+from migstats import events, extractor, lake, landing, local, pipeline, services, settings, warehouse
 from migstats import postgres as server
 from migstats.errors import MigstatsError
 from migstats.harmonise import Harmonised
@@ -36,11 +36,11 @@ DATASETS = [(source, dataset) for source in read_sources().values() for dataset 
 EACH = pytest.mark.parametrize(("source", "dataset"), DATASETS, ids=lambda one: one.id)
 
 
-def landed(source: Source, dataset: Dataset) -> pipeline.Landed:
+def landed(source: Source, dataset: Dataset) -> landing.Landed:
     slice_ = plan(source, today=dt.date(2026, 11, 1), datasets=[dataset.id])[0]
     at = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
-    page = pipeline.Page(sha256=SHA, bytes=7, part=1, pages=1, retrieved_at=at)
-    return pipeline.Landed(slice=slice_, pages=(page,), released_at=at)
+    page = landing.Page(sha256=SHA, bytes=7, part=1, pages=1, retrieved_at=at)
+    return landing.Landed(slice=slice_, pages=(page,), released_at=at)
 
 
 def read(source: Source, dataset: Dataset, slice_: str = "") -> pipeline.Read:

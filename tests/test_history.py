@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import toy
 
-from migstats import lake, lineage, pipeline, publish, vintage, warehouse
+from migstats import lake, landing, lineage, pipeline, publish, vintage, warehouse
 from migstats.source import Source, folder_of, plan, read_source
 
 pytestmark = pytest.mark.database
@@ -266,7 +266,7 @@ def test_a_landing_is_read_again_with_the_facts_that_it_was_made_with(
     kept = lake.facts_path(read.made_with)
     with warehouse.connect(warehouse_url) as connection:
         landed = connection.execute("SELECT landed FROM raw.landing").fetchall()[0]["landed"]
-    again = pipeline.read(pipeline.Landed.model_validate(landed), rolling, kept / "toy", lists=(kept / "codelists",))
+    again = pipeline.read(landing.Landed.model_validate(landed), rolling, kept / "toy", lists=(kept / "codelists",))
     assert (again.content_sha256, again.quarantined) == (read.content_sha256, 1)
     assert folder_of("toy") != kept
     assert read_source(folder_of("toy") / "source.yaml") == rolling

@@ -22,7 +22,7 @@ import psycopg
 import pytest
 import toy
 
-from migstats import house, ledger, pipeline, publish, warehouse
+from migstats import house, landing, ledger, pipeline, publish, warehouse
 from migstats import postgres as server
 from migstats.errors import MigstatsError
 from migstats.source import folder_of, plan, read_source
@@ -90,9 +90,9 @@ def go(url: str) -> None:
     landings = []
     for slice_ in plan(source, today=today):
         with step("land", slice_.slice):
-            landings.append(pipeline.land(slice_, source, run_id="run", url=url))
+            landings.append(landing.land(slice_, source, run_id="run", url=url))
     with step("read"):
-        reads = [pipeline.read(w, source, folder) for landed in landings for w in pipeline.waiting(landed, url=url)]
+        reads = [pipeline.read(w, source, folder) for landed in landings for w in landing.waiting(landed, url=url)]
     with step("check"):
         for generation in pipeline.generations_of(reads):
             pipeline.check(generation, source, run_id="run", url=url, today=today)

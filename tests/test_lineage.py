@@ -20,7 +20,7 @@ import toy
 import yaml
 from typer.testing import CliRunner
 
-from migstats import candidate, lake, lineage, pipeline, publish, replay, settings, warehouse
+from migstats import candidate, lake, landing, lineage, pipeline, publish, replay, settings, warehouse
 from migstats import postgres as server
 from migstats.cli import app
 from migstats.errors import PermanentError
@@ -42,7 +42,7 @@ def take_in(url: str, source: Source, years: list[int]) -> None:
     for release in sorted((r.id for r in source.releases), key=lambda r: source.release(r).released) or [None]:  # type: ignore[union-attr]
         reads = []
         for slice_ in plan(source, today=TODAY, release=release, years=years):
-            landed = pipeline.land(slice_, source, run_id="test", url=url)
+            landed = landing.land(slice_, source, run_id="test", url=url)
             reads.append(pipeline.read(landed, source, folder))
         pipeline.check(reads, source, run_id="test", url=url, today=TODAY)
         judged = pipeline.gate(reads, source, folder, run_id="test", url=url)

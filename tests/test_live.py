@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from migstats import services
-from migstats.pipeline import _page_url
+from migstats.landing import _page_url
 from migstats.services import Ports, Record
 from migstats.source import Slice, Source, plan, read_sources
 from migstats.web import Client, manners_of

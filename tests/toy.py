@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from migstats import lake, pipeline, vintage, warehouse
+from migstats import lake, landing, pipeline, vintage, warehouse
 from migstats.comparison import Comparison, Figures
 from migstats.source import Slice, Source, folder_of, read_source
 
@@ -130,7 +130,7 @@ def read(
     at: dt.datetime = DAY,
     release: str = "",
 ) -> vintage.Read:
-    """Land a payload as a slice (lake and ledger, as `pipeline.land` does), then read it."""
+    """Land a payload as a slice (lake and ledger, as `landing.land` does), then read it."""
     edition = source.release(release or None)
     slice_ = Slice(
         source=source.id,
@@ -144,7 +144,7 @@ def read(
 
 
 def land(url: str, source: Source, slice_: Slice, content: bytes, at: dt.datetime) -> vintage.Read:
-    """Land the bytes of a slice (lake and ledgers, as `pipeline.land` does), then read them."""
+    """Land the bytes of a slice (lake and ledgers, as `landing.land` does), then read them."""
     sha = lake.store_snapshot(content)
     noted = warehouse.Snapshot(
         source=source.id,
@@ -163,10 +163,10 @@ def land(url: str, source: Source, slice_: Slice, content: bytes, at: dt.datetim
     with warehouse.connect(url) as connection:
         warehouse.add_source(connection, source)
         warehouse.add_snapshots(connection, [noted])
-    page = pipeline.Page(sha256=sha, bytes=len(content), part=1, pages=1, retrieved_at=at)
+    page = landing.Page(sha256=sha, bytes=len(content), part=1, pages=1, retrieved_at=at)
     released = dt.datetime.combine(slice_.released, dt.time(), dt.UTC) if slice_.released else at
-    landed = pipeline.Landed(slice=slice_, pages=(page,), released_at=released)
-    pipeline.note_landing(url, landed, "test")
+    landed = landing.Landed(slice=slice_, pages=(page,), released_at=released)
+    landing.note_landing(url, landed, "test")
     return pipeline.read(landed, source, folder_of(source.id))
 
 
@@ -181,13 +181,13 @@ def alone(candidate: Figures) -> Comparison:
     return Comparison.of(candidate, Figures(candidate.facts.clear(), candidate.series.clear()))
 
 
-def landed(url: str, source_id: str) -> pipeline.Landed:
+def landed(url: str, source_id: str) -> landing.Landed:
     """The last landing of a source."""
     with warehouse.connect(url) as connection:
         found = connection.execute(
             "SELECT landed FROM raw.landing WHERE source = %s ORDER BY landed_at DESC LIMIT 1", (source_id,)
         ).fetchall()
-    return pipeline.Landed.model_validate(found[0]["landed"])
+    return landing.Landed.model_validate(found[0]["landed"])
 
 
 def load(url: str, source: Source, *reads: vintage.Read) -> vintage.Counts:

@@ -31,7 +31,7 @@ from migstats.source import Column, Dataset, Slice, Source
 
 if TYPE_CHECKING:  # a task that begins waits for its event, and these take seconds to import
     from migstats.candidate import Candidate
-    from migstats.pipeline import Landed
+    from migstats.landing import Landed
     from migstats.publish import Publication
     from migstats.vintage import Counts, Read
 

@@ -86,14 +86,14 @@ def _before(dag_id: str, step: str, given: Mapping[str, Any]) -> Lineage | None:
 
 
 def _after_ingest(source_id: str, step: str, given: Mapping[str, Any], result: Any) -> Lineage | None:
-    from migstats import events, pipeline
+    from migstats import events, landing, pipeline
     from migstats.candidate import Candidate
     from migstats.vintage import Counts
 
     source, here = _source(source_id), _lake()
     match step:
         case "land":
-            return events.landed(source, pipeline.Landed.model_validate(result), here)
+            return events.landed(source, landing.Landed.model_validate(result), here)
         case "read":
             return events.read(source, [pipeline.read_from(one) for one in result], here)
         case "check":

@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from migstats import ledger, metrics, pipeline, settings, vintage
+from migstats import landing, ledger, metrics, pipeline, settings, vintage
 from migstats import publish as publishing
 from migstats.candidate import generations_of
 from migstats.errors import ConfigurationError, PermanentError, RefusedError, SupersededError, ValidationFailedError
+from migstats.landing import Landed
 from migstats.ledger import Run, Tally, attempt, close_lost
-from migstats.pipeline import Checked, Landed
+from migstats.pipeline import Checked
 from migstats.question import Scope
 from migstats.redaction import redact
 from migstats.source import Slice, Source, folder_of, read_source
@@ -127,7 +128,7 @@ def _wanted(source: Source, context: Context) -> list[Slice]:
         return plan_slices(source, today=today, release=release, datasets=datasets, years=years, slices=slices)
     wanted = [
         one.slice
-        for one in pipeline.landed_slices(source, url=warehouse_url())
+        for one in landing.landed_slices(source, url=warehouse_url())
         if (not datasets or one.slice.dataset in datasets)
         and (not years or one.slice.year in years)
         and (not slices or one.slice.slice in slices)
@@ -157,11 +158,11 @@ def land(planned: Json, context: Context) -> Json:
     with attempt_of(context, slice_.source, "land", slice_.slice) as tally:
         source = _source(slice_.source)
         if context["params"].get("replay"):
-            there = pipeline.landed_slices(source, url=url)
+            there = landing.landed_slices(source, url=url)
             key = (slice_.slice, slice_.release)
             tally.status = "skip"
             return next(one for one in there if (one.slice.slice, one.slice.release) == key).model_dump(mode="json")
-        landed = pipeline.land(_asked_for(slice_, source), source, run_id=run_of(context), url=url)
+        landed = landing.land(_asked_for(slice_, source), source, run_id=run_of(context), url=url)
         tally.status = "skip" if landed.not_modified else "done"
         tally.add(snapshots=len(landed.pages), bytes=sum(page.bytes for page in landed.pages))
     log.info("%s: %s pages, not modified: %s", slice_.slice, len(landed.pages), landed.not_modified)
@@ -177,7 +178,7 @@ def read(landed: Json, context: Context) -> list[Json]:
     results: list[vintage.Read] = []
     with attempt_of(context, source.id, "read", there.slice.slice) as tally:
         results += pipeline.standing(there, source, folder, url=url)
-        for waiting in pipeline.waiting(there, url=url):
+        for waiting in landing.waiting(there, url=url):
             try:
                 results.append(pipeline.read(waiting, source, folder))
             except PermanentError as error:
