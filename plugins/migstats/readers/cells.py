@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections import Counter
@@ -24,6 +25,9 @@ Indices = npt.NDArray[np.integer[Any]]
 CODED: Final = pa.dictionary(pa.int32(), pa.string())
 #: Decodes JSON so that a number with a fraction or an exponent keeps its text.
 SCALARS: Final = msgspec.json.Decoder(float_hook=str)
+#: What is written as a number: `7`, `-1.50`, `1E5`, `12 345,6`. A date, a code or a range is not.
+NUMBER: Final = " *[-+]?([0-9]+|[0-9]{1,3}([ ,.'\u00a0\u202f][0-9]{3})+)([.,][0-9]+)?([eE][-+]?[0-9]+)? *"
+_NUMBER: Final = re.compile(NUMBER)
 _FURTHER_FIELDS: Final = 200
 #: What the name of a field cannot hold: the decoder takes no such name.
 _NO_NAME: Final = re.compile(r'[\x00-\x1f"\\]')
@@ -58,6 +62,59 @@ def text_table(
     data = pa.table({**columns, VALUE: value, PLACE: indexed(where, templates), ROW: pa.array(row.astype(np.int32))})
     told = tuple(e for e in explained if e.count)
     return TextTable(data, told, envelope or Envelope(), tuple(dimensions), labels or {})
+
+
+def melted_table(
+    columns: Mapping[str, pa.DictionaryArray],
+    figures: Sequence[pa.Array],
+    across: Mapping[str, Sequence[str]],
+    templates: Sequence[str],
+    row: Indices,
+    **told: Any,
+) -> TextTable:
+    """Text table of several columns of figures, one after the other, with the other columns beside each.
+
+    `across` and `templates` say for each column of figures what it is of, and where; `told` goes to `text_table`.
+    """
+    times = len(figures)
+    which = np.repeat(np.arange(times), len(row))
+    data = {name: _repeated(column, times) for name, column in columns.items()}
+    for name, texts in across.items():
+        if name in data:
+            raise DriftError(f"the payload has a column {name!r} of its own; it would stand in the way of another one")
+        codes = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+        data[name] = indexed(np.array([codes[text] for text in texts])[which], list(codes))
+    return text_table(data, pa.concat_arrays(figures), templates, np.tile(row, times), template=which, **told)
+
+
+def _repeated(column: pa.DictionaryArray, times: int) -> pa.DictionaryArray:
+    if times == 1:
+        return column
+    return pa.DictionaryArray.from_arrays(pa.concat_arrays([column.indices] * times), column.dictionary)
+
+
+def dimensions(
+    columns: Iterable[str], attributes: Iterable[str], labels: Mapping[str, str], across: Iterable[str]
+) -> list[tuple[str, ...]]:
+    """The columns that tell figures apart, each with that of its labels; those across come last."""
+    none = {*attributes, *labels.values()}
+    names = list(columns)
+    found = [(name, *(label for label in [labels.get(name)] if label in names)) for name in names if name not in none]
+    return [*found, *((name,) for name in across)]
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell holds what is written as a number."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def stamp(text: str, where: str) -> str:
+    """A date or time of a last update, as ISO 8601; DriftError where it is none."""
+    try:
+        moment = dt.datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise DriftError(f"{where}: a date such as 2025-05-13 is expected, found {text!r}") from None
+    return text.strip() if len(text.strip()) == len("2025-05-13") else moment.isoformat()
 
 
 def labels_of(codes: pa.DictionaryArray, texts: pa.DictionaryArray) -> dict[str, str]:

@@ -103,7 +103,7 @@ def _dimensions(columns: dict[str, list[Any]]) -> list[tuple[str, ...]]:
     ]
 
 
-def locate(payload: bytes, place: str) -> str | None:
+def locate(payload: bytes, place: str, layout: UnhcrLayout) -> str | None:
     """The figure at a place such as `/items/57/refugees`, as `read` gives it; None for null."""
     return cells.at_pointer(answer.body(payload, _EXPECTED), place)
 
