@@ -104,8 +104,8 @@ def in_json(sha: str, place: str) -> object:
 
 
 def in_csv(sha: str, place: str) -> object:
-    _, line, _, column = place.split(" ")
-    header, *_ = lines(sha)
+    _, line, _, column = place.split(" ", 3)
+    header = next(record for record in lines(sha) if column in record)
     return lines(sha)[int(line) - 1][header.index(column)]
 
 
@@ -115,6 +115,8 @@ LOOK: dict[str, Callable[[str, str], object]] = {
     "worldbank": in_json,
     "unhcr": in_json,
     "sdmx_csv": in_csv,
+    "delimited": in_csv,
+    "json_records": in_json,
 }
 
 

@@ -164,6 +164,45 @@ class UnhcrLayout(Packed):
     )
 
 
+Pointer = Annotated[str, Field(pattern=r"^(/[^/]*)+$")]
+
+
+class JsonRecordsLayout(Packed):
+    """An array of JSON objects. Columns: their fields; those of nested objects have a dot, as `attributes.Nature`."""
+
+    format: Literal["json_records"]
+    records: Literal[""] | Pointer = Field(
+        default="", description="JSON pointer of the array of records; empty: the whole document"
+    )
+    measures: tuple[Text, ...] = Field(
+        min_length=1, description="fields that hold figures; with several, the column `measure` says which it is"
+    )
+    others: tuple[Text, ...] = Field(
+        default=(), description="fields with figures that this dataset leaves to others; counted as `outside_tables`"
+    )
+    identity: tuple[Text, ...] = Field(
+        default=(), description="fields whose numbers are no figures and tell figures apart: years, codes, rounds"
+    )
+    attributes: tuple[Text, ...] = Field(
+        default=(), description="fields that do not tell figures apart: remarks, names, links, coordinates"
+    )
+    labels: dict[str, str] = Field(default={}, description="field of codes → field of what the codes are called")
+    total: Pointer | None = Field(default=None, description="where the envelope counts the records over all pages")
+    page: Pointer | None = Field(default=None, description="where it says which page this is")
+    pages: Pointer | None = Field(default=None, description="where it says how many pages there are")
+    updated: Pointer | None = Field(default=None, description="where it says when the figures were last updated")
+    errors: tuple[Pointer, ...] = Field(
+        default=(), description="where the publisher's own error stands; there, and not empty, it is one"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _once(
+            "measures, others, identity, attributes", [*self.measures, *self.others, *self.identity, *self.attributes]
+        )
+        return self
+
+
 class DelimitedLayout(Packed):
     """Plain delimited text (CSV, TSV), long or wide. Columns: as in the file's header, or as `columns` names them.
 
@@ -239,7 +278,13 @@ def _once(where: str, names: Sequence[str]) -> None:
 
 
 Layout = Annotated[
-    WorkbookLayout | JsonStatLayout | SdmxCsvLayout | WorldBankLayout | UnhcrLayout | DelimitedLayout,
+    WorkbookLayout
+    | JsonStatLayout
+    | SdmxCsvLayout
+    | WorldBankLayout
+    | UnhcrLayout
+    | DelimitedLayout
+    | JsonRecordsLayout,
     Field(discriminator="format"),
 ]
 

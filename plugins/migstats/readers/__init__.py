@@ -70,6 +70,8 @@ class TextTable:
     dimensions: tuple[tuple[str, ...], ...] = ()
     #: Column → code → what the publisher calls it, where the payload says so.
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: Records as the publisher counts them, where one holds several figures; None: as many as landed.
+    records: int | None = None
 
     @property
     def landed(self) -> int:

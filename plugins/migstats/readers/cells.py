@@ -103,6 +103,18 @@ def dimensions(
     return [*found, *((name,) for name in across)]
 
 
+def fitting(column: pa.Array, pattern: str) -> npt.NDArray[np.bool_] | None:
+    """Where the texts of a column, coded or not, are as a pattern says; None where none is."""
+    texts = column.dictionary if isinstance(column, pa.DictionaryArray) else column
+    fits = pc.match_substring_regex(texts, f"^(?:{pattern})$").fill_null(False)
+    if not pc.any(fits).as_py():
+        return None
+    if isinstance(column, pa.DictionaryArray):
+        fits = fits.take(column.indices).fill_null(False)
+    mask: npt.NDArray[np.bool_] = fits.to_numpy(zero_copy_only=False)
+    return mask
+
+
 def is_number(text: str) -> bool:
     """Whether a cell holds what is written as a number."""
     return _NUMBER.fullmatch(text) is not None
@@ -146,6 +158,13 @@ def text_array(values: list[Any]) -> pa.Array:
             return pa.array(values, pa.int64()).cast(pa.string())
         except OverflowError:
             return pa.array([_text(v) for v in values], pa.string())
+    if list in kinds:  # mostly the same few; equal ones may be written otherwise, as 1 and true
+        texts: dict[str, str | None] = {}
+        keys = list(map(repr, values))
+        for key, value in zip(keys, values, strict=True):
+            if key not in texts:
+                texts[key] = _text(value)
+        return pa.array(map(texts.__getitem__, keys), pa.string())
     return pa.array([v if type(v) is str else _text(v) for v in values], pa.string())
 
 
@@ -177,12 +196,14 @@ def tokens_of(place: str) -> list[str]:
 
 
 def at_pointer(document: bytes, place: str) -> str | None:
-    """Text of the scalar at a JSON pointer; None for null and for a member that an object does not have.
+    """Text of the scalar at a JSON pointer; None for null, below null, and for a member that an object does not have.
 
     PublisherError where the way to it is not there.
     """
     raw: bytes = document
     for token in tokens_of(place):
+        if raw == b"null":
+            return None
         try:
             node: Any = msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
         except msgspec.DecodeError:
@@ -222,7 +243,9 @@ def records(raw: bytes, where: str, pairs: Iterable[str] = ()) -> dict[str, list
         except msgspec.ValidationError as error:
             further = _unknown_field(str(error))
             if further is None or further in fields or len(fields) > _FURTHER_FIELDS:
-                raise DriftError(f"{where}: the rows are not what they were: {error}") from error
+                at = re.search(r"at `\$\[([0-9]+)\]", str(error))
+                place = f"{where}/{at[1]}" if at else where or "/"
+                raise DriftError(f"{place}: the rows are not what they were: {error}") from error
             if _NO_NAME.search(further):
                 raise DriftError(
                     f"{where}: a row has a field named {further!r}; a name with a quote, a backslash or a control "
@@ -239,17 +262,29 @@ def records(raw: bytes, where: str, pairs: Iterable[str] = ()) -> dict[str, list
             columns[f"{name}.value"] = list(map(attrgetter("value"), holders))
         else:
             columns[name] = cells
-        said += _set(cells)
-    said += sum(_set(columns[f"{name}.{part}"]) for name in nested for part in ("id", "value"))
+        said += _keys(cells)
+    said += sum(_keys(columns[f"{name}.{part}"]) for name in nested for part in ("id", "value"))
     if answer.count_keys(raw) != said:
         answer.refuse_repeated(raw, where)
     return columns
 
 
-def _set(values: list[Any]) -> int:
-    """How many of these are there; by their types, since to compare each with UNSET is slow."""
-    kinds = Counter(map(type, values))
-    return len(values) - kinds[msgspec.UnsetType]
+def _keys(values: list[Any]) -> int:
+    """How many keys a field has in all rows, those of objects in it with them.
+
+    By the types of its values, since to compare each with UNSET is slow.
+    """
+    kinds = set(map(type, values))
+    count = len(values)
+    if msgspec.UnsetType in kinds:
+        count -= Counter(map(type, values))[msgspec.UnsetType]
+    return count if {dict, list}.isdisjoint(kinds) else count + sum(map(_keys_within, values))
+
+
+def _keys_within(value: Any) -> int:
+    if type(value) is dict:
+        return len(value) + sum(map(_keys_within, value.values()))
+    return sum(map(_keys_within, value)) if type(value) is list else 0
 
 
 class _Pair(msgspec.Struct, gc=False):

@@ -380,7 +380,7 @@ def _refuse_tags(columns: Sequence[Any], lines: csv_text.Lines) -> None:
     """HXL tags stand directly below the header; a row of them elsewhere is the seam of two files."""
     every = np.ones(len(lines), dtype=bool)
     for column in columns:
-        tags = _where(column, _TAG)
+        tags = cells.fitting(column, _TAG)
         every &= _empty(column) if tags is None else tags | _empty(column)
         if not every.any():
             return
@@ -407,7 +407,7 @@ def _refuse_unheard(columns: dict[int, pa.DictionaryArray], header: _Header, lin
     """Numbers below a header that nobody declared are figures of a category that came new."""
     found = []
     for at, column in columns.items():
-        numbers = _where(column, cells.NUMBER)
+        numbers = cells.fitting(column, cells.NUMBER)
         if header.names[at] and numbers is not None:
             row = int(np.flatnonzero(numbers)[0])
             found.append(f"{header.texts[at]!r} (line {lines[row]}: {column[row].as_py()})")
@@ -436,15 +436,3 @@ def _empty(column: Any) -> Mask:
         return np.zeros(len(codes), dtype=bool) if at is None else codes == at
     null: Mask = column.is_null().to_numpy(zero_copy_only=False)
     return null
-
-
-def _where(column: Any, pattern: str) -> Mask | None:
-    """Where the texts of a column, coded or not, are as a pattern says; None where none is."""
-    texts = column.dictionary if isinstance(column, pa.DictionaryArray) else column
-    fits = pc.match_substring_regex(texts, f"^(?:{pattern})$").fill_null(False)
-    if not pc.any(fits).as_py():
-        return None
-    mask: Mask = fits.to_numpy(zero_copy_only=False)
-    if isinstance(column, pa.DictionaryArray):
-        mask = mask[column.indices.to_numpy(zero_copy_only=False)]
-    return mask
