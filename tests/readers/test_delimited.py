@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
-from migstats.readers import PLACE, ROW, VALUE, closes, delimited, packed, reader_for
+from migstats.readers import PLACE, ROW, VALUE, closes, csv_text, delimited, packed, reader_for
 from migstats.source import DelimitedLayout
 
 LONG = (
@@ -70,13 +70,15 @@ def test_text_stays_text_and_an_empty_figure_is_null(keeps_the_contract):
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("last", [True, False])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be with its mark", "cp1252"])
 def test_line_ends_marks_and_declared_encodings_change_no_fact(end, last, encoding, keeps_the_contract):
     text = LONG.decode().replace("nan", "Côte d'Ivoire")
-    payload = (text if last else text.rstrip("\n")).replace("\n", end).encode(encoding)
+    encoding, _, marked = encoding.partition(" ")
+    payload = (("\ufeff" if marked else "") + (text if last else text.rstrip("\n"))).replace("\n", end).encode(encoding)
     declared = layout(figures=("figure",), encoding=encoding)
     table = delimited.read(payload, declared)
     assert table.data[ROW].to_pylist() == [2, 3, 6]
+    assert table.data.column_names[0] == "year"
     assert table.data["Area name"].to_pylist()[2] == "Côte d'Ivoire"
     keeps_the_contract(delimited, payload, table, declared)
 
@@ -92,10 +94,22 @@ def test_other_delimiters_are_declared(delimiter, keeps_the_contract):
         delimited.inspect(payload, FIGURE)
 
 
-def test_without_quotes_a_quote_is_a_character():
+def test_without_quotes_a_quote_is_a_character(keeps_the_contract):
     payload = b'name\tfigure\n"Rep. of" Korea\t1\nO"Neill\t2\n'
-    table = delimited.read(payload, layout(figures=("figure",), delimiter="\t", quoted=False))
+    declared = layout(figures=("figure",), delimiter="\t", quoted=False)
+    table = delimited.read(payload, declared)
     assert table.data["name"].to_pylist() == ['"Rep. of" Korea', 'O"Neill']
+    keeps_the_contract(delimited, payload, table, declared)
+    odd = payload.replace(b'"Rep. of" Korea', b'"Korea')
+    assert delimited.locate(odd, "line 3 column figure", declared) == "2"
+
+
+def test_a_field_with_a_line_break_may_cross_the_blocks_in_which_a_text_is_read(monkeypatch):
+    monkeypatch.setattr(csv_text, "_BLOCK", 64)
+    payload = b"name,figure\n" + b'"a b c\nd e f\ng h i",1\n' * 20
+    table = delimited.read(payload, FIGURE)
+    assert set(table.data["name"].to_pylist()) == {"a b c\nd e f\ng h i"}
+    assert table.data[ROW].to_pylist() == list(range(2, 62, 3))
 
 
 def test_years_go_down_where_they_went_across(keeps_the_contract):
@@ -159,7 +173,7 @@ def test_numbers_below_a_header_that_came_new_are_drift(figure):
     with pytest.raises(DriftError, match=f"'new' .line 3: {re.escape(figure)}.*`figures`, `others`, `columns`"):
         delimited.read(payload, declared)
     with pytest.raises(DriftError, match=r"'1962 est\.'"):
-        delimited.read(WIDE.replace(b'"1961"', b'"1962 est."'), wide())
+        delimited.read(WIDE.replace(b'"1961"', b'"1962 est."'), wide(columns={}))
     for harmless in ("2020-01-01", "12.01.2014", "AF15", "36.77, -2.24", "15 - 19", "n/a"):
         payload = f'area,figure,new\nAT,1,"{harmless}"\n'.encode()
         assert delimited.read(payload, declared).dimensions == (("area",), ("new",))
@@ -191,7 +205,7 @@ def test_a_row_of_tags_that_is_missing_unannounced_or_elsewhere_is_drift():
 
 
 def test_remarks_keep_the_numbers_of_the_lines(keeps_the_contract):
-    payload = b'# source: "x",5\nyear,note,figure\n#2019,,9\n2020,"a\n#b",1\n# end "\n2021,,2\n'
+    payload = b'# source: 7",5\nyear,note,figure\n#2019,,9\n2020,"a\n#b",1\n# end "\n2021,,2\n'
     declared = layout(figures=("figure",), comments="#")
     table = delimited.read(payload, declared)
     assert [(r["year"], r["note"], r[VALUE], r[ROW]) for r in table.data.to_pylist()] == [
@@ -252,6 +266,24 @@ def test_a_column_without_a_header_holds_nothing_or_is_declared():
         delimited.read(payload, FIGURE)
 
 
+def test_a_header_among_the_records_is_the_seam_of_two_tables():
+    with pytest.raises(DriftError, match=r"line 5: the header stands among the records once more.*`ends_before`"):
+        delimited.read(b"year,figure\n2020,1\n2021,2\n\nYear,figure\n2020,7\n", FIGURE)
+    across = layout(across="(?P<year>[0-9]{4})", columns={"area": ("area",)})
+    with pytest.raises(DriftError, match="line 3: the header"):
+        delimited.read(b"area,1960\nAT,1960\narea,1960\n", across)
+    assert delimited.read(b"area,1960\nAT,1960\n", across).data[VALUE].to_pylist() == ["1960"]
+
+
+def test_two_headers_that_mean_the_same_are_drift():
+    declared = layout(across=r"(?P<year>[0-9]{4})( \(p\))?", columns={"area": ("area",)})
+    payload = b"area,2019,2020,2020 (p)\nAT,1,2,3\n"
+    with pytest.raises(DriftError, match=r"'2020' and '2020 \(p\)' both mean \{'year': '2020'\}"):
+        delimited.read(payload, declared)
+    left = declared.model_copy(update={"others": ("2020 (p)",)})
+    assert delimited.read(payload, left).data["year"].to_pylist() == ["2019", "2020"]
+
+
 SAMPLE = layout(figures=("figure",), columns={"area": ("geo", "area")})
 
 
@@ -263,7 +295,9 @@ SAMPLE = layout(figures=("figure",), columns={"area": ("geo", "area")})
         (b"x\n\ngeo,figure\nA,1\nB\nC,4\n", PublisherError, "line 5: 1 fields, 2 expected"),
         (b"geo,figure,n\nA,1,2\nB,1", TryAgainError, "line 3: 2 fields, 3 expected; the file was cut off"),
         (b'geo,figure\nA,1\nB,"2\n', PublisherError, "line 3: is not CSV"),
+        (b'geo,figure\nA,1\nB,"2', TryAgainError, "line 3: is not CSV"),
         (b"geo,figure\nA,1\nB\xff,2\n", PublisherError, "line 3: byte 0xff"),
+        (b"geo,figure\nA,1\nB,2\xc3", TryAgainError, "within a character"),
         (b"geo,figure,figure\nA,A,1\n", DriftError, "line 1: the header has 'figure' twice"),
         (b"geo,area,figure\nA,A,1\n", DriftError, "line 1: the header has 'area' twice"),
         (b"geo,_value,figure\nA,A,1\n", DriftError, "_value"),
@@ -392,7 +426,7 @@ LINES = b"year,figure\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(500))
         (gzip.compress(b"\0" * 2000), GZIP.model_copy(update={"unpacked_bytes": 1000}), PublisherError, "1000 bytes"),
         (LONG, GZIP, DriftError, "not a gzip file.*year,area"),
         (b"<html>busy</html>", GZIP, TryAgainError, "web page"),
-        (b'{"error":"unknown"}', GZIP, PublisherError, "unknown"),
+        (b'{"error":"unknown"}', GZIP, PublisherError, "answers with an error: unknown"),
         (b"", GZIP, PublisherError, "empty"),
         (gzip.compress(LONG), ZIP, DriftError, "not a zip file"),
         (zipped(("a.csv", LINES))[:-30], ZIP, TryAgainError, "cut off"),

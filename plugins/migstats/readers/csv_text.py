@@ -105,9 +105,12 @@ def _diagnose(text: bytes, width: int, dialect: Dialect, first: int) -> None:
 
 def records(text: bytes, dialect: Dialect, first: int = 1) -> Iterator[tuple[int, list[str]]]:
     """The line on which each record begins, and its fields: slow, and exact about lines and errors."""
+    ends = text.endswith((b"\n", b"\r"))
     try:
         whole = text.decode()
     except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            raise TryAgainError("the text ends within a character; the file was cut off there") from error
         line = text.count(b"\n", 0, error.start) + first
         raise PublisherError(
             f"line {line}: byte {text[error.start]:#x} is not UTF-8, in which {dialect.expected} is written; "
@@ -121,7 +124,10 @@ def records(text: bytes, dialect: Dialect, first: int = 1) -> Iterator[tuple[int
                 yield begins, record
             begins = first + found.line_num
     except csv.Error as error:
-        raise PublisherError(f"line {begins}: is not CSV: {error}; the file may have been cut off") from error
+        cut = not ends and "end of data" in str(error)
+        raise (TryAgainError if cut else PublisherError)(
+            f"line {begins}: is not CSV: {error}; the file may have been cut off"
+        ) from error
 
 
 def lines(text: bytes, count: int, dialect: Dialect, first: int = 1) -> Lines:

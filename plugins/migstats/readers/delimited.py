@@ -81,6 +81,7 @@ def read(payload: bytes, layout: DelimitedLayout) -> TextTable:
     values = [csv_text.without_empty(table[names[at]]) for at in figures]
 
     _refuse_tags([*coded.values(), *values], lines)
+    _refuse_header_again(coded | dict(zip(figures, values, strict=True)), header, figures, lines)
     _refuse_headless({at: column for at, column in coded.items() if not header.names[at]}, lines)
     if layout.columns or layout.across:
         unheard = {at: column for at, column in coded.items() if header.names[at] not in layout.told}
@@ -363,9 +364,15 @@ def _across(names: list[str], texts: list[str], layout: DelimitedLayout) -> dict
     """What the columns of figures are of: the groups of `across`, or the measure where there are several."""
     if layout.across is None:
         return {_MEASURE: names} if len(names) > 1 else {}
-    found = [re.fullmatch(layout.across, text) for text in texts]
-    groups = re.compile(layout.across).groupindex
-    return {group: [(match[group] or "") if match else "" for match in found] for group in groups}
+    pattern = re.compile(layout.across)
+    said = [match.groupdict(default="") for match in map(pattern.fullmatch, texts) if match]
+    for at, meaning in enumerate(said):
+        if meaning in said[:at]:
+            raise DriftError(
+                f"the headers {texts[said.index(meaning)]!r} and {texts[at]!r} both mean {meaning}; which of them "
+                "is to be taken is not said: narrow `across`, and put the other one into `others`"
+            )
+    return {group: [meaning[group] for meaning in said] for group in pattern.groupindex}
 
 
 # -- what is refused --------------------------------------------------------------------------------------------
@@ -388,6 +395,26 @@ def _refuse_tags(columns: Sequence[Any], lines: csv_text.Lines) -> None:
     if every.any():
         raise DriftError(
             f"line {lines[every][0]}: a row of HXL tags stands among the records; the file may be two in one"
+        )
+
+
+def _refuse_header_again(
+    columns: dict[int, Any], header: _Header, figures: Sequence[int], lines: csv_text.Lines
+) -> None:
+    """The header below records is the seam of two tables; a figure 1960 in the column 1960 is none."""
+    texts = {at: header.texts[at] for at in figures}
+    if all(map(cells.is_number, texts.values())):
+        texts |= {at: text for at, text in enumerate(header.texts) if text and at in columns}
+    again: Mask = np.ones(len(lines), dtype=bool)
+    for at, text in texts.items():
+        same = cells.fitting(columns[at], re.escape(text))
+        if same is None:
+            return
+        again &= same
+    if again.any():
+        raise DriftError(
+            f"line {lines[again][0]}: the header stands among the records once more; the file may be several tables in "
+            "one: `ends_before` says where the first one ends"
         )
 
 
