@@ -253,6 +253,8 @@ class DelimitedLayout(Packed):
         groups = set(_regular("across", self.across).groupindex)
         if self.across is not None and not groups:
             raise ValueError(f"across {self.across!r} has no named group, such as (?P<year>[0-9]{{4}}), to be a column")
+        if self.across is not None and not self.columns:
+            raise ValueError("beside `across`, `columns` has to name one column at least, by which the header is found")
         _regular("ends_before", self.ends_before)
         if self.hxl and (self.comments or "").startswith("#"):
             raise ValueError("a row of HXL tags begins with #, as `comments` do; declare one of them")

@@ -160,7 +160,7 @@ def test_columns_are_found_by_their_texts_in_any_order_and_edition():
 
 
 def test_labels_and_attributes_do_not_tell_figures_apart():
-    payload = b"prov,provname,url,kind,number\n1,Koshi,x,a,5\n2,Madhesh,y,,6\n"
+    payload = b"prov,provname,url,kind,number\n1,Koshi,x,a,5\n2,Madhesh,y,,6\n3,,z,,7\n,All,z,,8\n"
     table = delimited.read(payload, layout(figures=("number",), labels={"prov": "provname"}, attributes=("url",)))
     assert table.dimensions == (("prov", "provname"), ("kind",))
     assert table.labels == {"prov": {"1": "Koshi", "2": "Madhesh"}}
@@ -173,7 +173,7 @@ def test_numbers_below_a_header_that_came_new_are_drift(figure):
     with pytest.raises(DriftError, match=f"'new' .line 3: {re.escape(figure)}.*`figures`, `others`, `columns`"):
         delimited.read(payload, declared)
     with pytest.raises(DriftError, match=r"'1962 est\.'"):
-        delimited.read(WIDE.replace(b'"1961"', b'"1962 est."'), wide(columns={}))
+        delimited.read(WIDE.replace(b'"1961"', b'"1962 est."'), wide())
     for harmless in ("2020-01-01", "12.01.2014", "AF15", "36.77, -2.24", "15 - 19", "n/a"):
         payload = f'area,figure,new\nAT,1,"{harmless}"\n'.encode()
         assert delimited.read(payload, declared).dimensions == (("area",), ("new",))
@@ -305,6 +305,7 @@ SAMPLE = layout(figures=("figure",), columns={"area": ("geo", "area")})
         (b"geo;figure\nA;1\n", DriftError, "delimiter is ';', not ','"),
         (b"country,figure\nA,1\n", DriftError, "'geo' or 'area'; not declared are 'country'"),
         (b"country,value\nA,1\n", DriftError, "'geo' or 'area'; 'figure'; not declared are 'country', 'value'"),
+        (b"Title\n\ncountry,value\nA,1\n", DriftError, "line 3: the header lacks"),
         (b"geo,figure\n", PublisherError, "line 2: the header is followed by no record"),
         (b"geo,figure", PublisherError, "line 2: the header is followed by no record"),
         (b"\xff\xfeg\0e\0o\0", DriftError, "UTF-16"),
@@ -350,9 +351,9 @@ def test_another_encoding_than_declared_is_told(encoding, payload, error, said):
 
 
 def test_a_publishers_column_does_not_take_the_name_of_another_one():
-    for declared in (layout(figures=("a", "b")), layout(across="(?P<measure>a|b)")):
+    for declared in (layout(figures=("a", "b")), layout(across="(?P<measure>a|b)", columns={"x": ("x",)})):
         with pytest.raises(DriftError, match="a column 'measure' of its own"):
-            delimited.read(b"measure,a,b\nm,1,2\n", declared)
+            delimited.read(b"measure,x,a,b\nm,n,1,2\n", declared)
 
 
 @pytest.mark.parametrize(
@@ -362,6 +363,7 @@ def test_a_publishers_column_does_not_take_the_name_of_another_one():
         ({"figures": ["a"], "across": "(?P<y>.)"}, "`figures`.*`across`"),
         ({"across": "[0-9]{4}"}, "no named group"),
         ({"across": "(?P<y>["}, "no regular expression"),
+        ({"across": "(?P<y>.)"}, "`columns` has to name one"),
         ({"figures": ["a"], "ends_before": "["}, "no regular expression"),
         ({"figures": ["a"], "encoding": "klingon"}, "klingon"),
         ({"figures": ["a"], "hxl": True, "comments": "#"}, "`comments`"),

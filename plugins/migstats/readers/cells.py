@@ -130,12 +130,13 @@ def stamp(text: str, where: str) -> str:
 
 
 def labels_of(codes: pa.DictionaryArray, texts: pa.DictionaryArray) -> dict[str, str]:
-    """Code → label, from two columns of the same rows; of several labels of a code the first in the alphabet."""
+    """Code → label where there are both, from two columns of the same rows; of several labels the first by alphabet."""
     width = len(texts.dictionary)
     at, text_at = (column.indices.cast(pa.int64()) for column in (codes, texts))
     pairs = pc.unique(pc.add(pc.multiply(at, width), text_at)).drop_null().to_pylist()
     code_of, text_of = codes.dictionary.to_pylist(), texts.dictionary.to_pylist()
-    return dict(sorted(((code_of[pair // width], text_of[pair % width]) for pair in pairs), reverse=True))
+    found = ((code_of[pair // width], text_of[pair % width]) for pair in pairs)
+    return dict(sorted((pair for pair in found if all(pair)), reverse=True))
 
 
 def indexed(indices: Indices, texts: Sequence[str | None]) -> pa.DictionaryArray:

@@ -83,7 +83,7 @@ def read(payload: bytes, layout: DelimitedLayout) -> TextTable:
     _refuse_tags([*coded.values(), *values], lines)
     _refuse_header_again(coded | dict(zip(figures, values, strict=True)), header, figures, lines)
     _refuse_headless({at: column for at, column in coded.items() if not header.names[at]}, lines)
-    if layout.columns or layout.across:
+    if layout.columns:
         unheard = {at: column for at, column in coded.items() if header.names[at] not in layout.told}
         _refuse_unheard(unheard, header, lines)
 
@@ -283,13 +283,13 @@ def _no_header(start: bytes, above: list[tuple[int, list[str]]], layout: Delimit
                 if not _lacking(_names(texts, layout), texts, layout):
                     return DriftError(f"line {record.line}: the delimiter is {other!r}, not {layout.delimiter!r}")
     line, texts, names = 1, [""], [""]
-    fewest, widest = len(layout.columns) + len(layout.figures) + 2, 0
+    most, widest = -1, 0
     for number, fields in above:
         found = [" ".join(field.split()) for field in fields]
         called = _names(found, layout)
-        lacking = len(_lacking(called, found, layout))
-        if (lacking, -len(fields)) < (fewest, -widest):
-            fewest, widest = lacking, len(fields)
+        there = len({*layout.columns, *layout.figures}.intersection(called))
+        if (there, len(fields)) > (most, widest):
+            most, widest = there, len(fields)
             line, texts, names = number, found, called
     if len(texts) == 1:
         return TryAgainError(f"line {line}: {_EXPECTED} was expected, the answer begins with {texts[0][:60]!r}")
