@@ -24,6 +24,7 @@ SELF_DESCRIBING = ("jsonstat", "sdmx_csv", "worldbank")
 #: Format → how its files begin; those of the others with plain text.
 _BEGINS = {
     "jsonstat": (b"{",),
+    "json_records": (b"{", b"["),
     "unhcr": (b"{",),
     "worldbank": (b"[",),
     "workbook": (b"PK",),

@@ -39,7 +39,7 @@ def trace(url: str, observation_id: str) -> dict[str, Any]:
     traced = found[0]
     source = _declaration(traced["source"], traced["made_with"])
     layout = source.dataset(traced["dataset"]).reader
-    traced["reread"] = reader_for(layout).locate(lake.read_snapshot(traced["sha256"]), traced["place"])
+    traced["reread"] = reader_for(layout).locate(lake.read_snapshot(traced["sha256"]), traced["place"], layout)
     traced["agrees"] = traced["reread"] == traced["raw"]
     return traced
 

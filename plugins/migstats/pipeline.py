@@ -243,7 +243,7 @@ def read_page(payload: bytes, dataset: Dataset) -> TextTable:
 def check_total(slice_id: str, tables: Mapping[str, TextTable]) -> None:
     """The publisher's own count of rows is what came, or something is missing."""
     totals = {t.envelope.total for t in tables.values()} - {None}
-    records = sum(t.landed for t in tables.values())
+    records = sum(t.landed if t.records is None else t.records for t in tables.values())
     if totals and {records} != totals:
         raise PublisherError(
             f"slice {slice_id}: the publisher counts {sorted(t for t in totals if t is not None)} rows, "

@@ -13,6 +13,7 @@ import pytest
 
 from migstats.observation import EXPLAINED
 from migstats.readers import PLACE, ROW, VALUE, TextTable
+from migstats.source import Layout
 
 
 @pytest.fixture
@@ -37,10 +38,10 @@ def files(payloads: Path) -> Callable[..., Iterator[tuple[str, bytes]]]:
 
 
 @pytest.fixture
-def keeps_the_contract() -> Callable[[ModuleType, bytes, TextTable], None]:
+def keeps_the_contract() -> Callable[[ModuleType, bytes, TextTable, Layout], None]:
     """Types of the columns, reasons of the explained cells, and some places that give their text again."""
 
-    def check(reader: ModuleType, payload: bytes, table: TextTable) -> None:
+    def check(reader: ModuleType, payload: bytes, table: TextTable, layout: Layout) -> None:
         coded = pa.dictionary(pa.int32(), pa.string())
         for field in table.data.schema:
             expected = {VALUE: pa.string(), ROW: pa.int32()}.get(field.name, coded)
@@ -56,6 +57,6 @@ def keeps_the_contract() -> Callable[[ModuleType, bytes, TextTable], None]:
         some = random.Random(2).sample(range(len(places)), min(50 if len(payload) < 100_000 else 8, len(places)))
         for i in some:
             place = places[i].replace("{}", str(numbers[i]))
-            assert reader.locate(payload, place) == values[i], place
+            assert reader.locate(payload, place, layout) == values[i], place
 
     return check

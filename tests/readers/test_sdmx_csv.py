@@ -42,16 +42,16 @@ def test_text_stays_text_and_an_empty_figure_is_null(keeps_the_contract):
     assert table.data["OBS_FLAG"].to_pylist() == ["", "p", ""]
     assert table.landed == 3
     assert table.envelope.updated == "2025-03-27T23:00:00"
-    keeps_the_contract(sdmx_csv, EUROSTAT, table)
+    keeps_the_contract(sdmx_csv, EUROSTAT, table, LAYOUT)
 
 
 def test_a_place_is_the_physical_line_on_which_the_record_begins():
     table = read(EUROSTAT)
     assert table.data[ROW].to_pylist() == [2, 3, 6]
     assert set(table.data[PLACE].to_pylist()) == {"line {} column OBS_VALUE"}
-    assert sdmx_csv.locate(EUROSTAT, "line 3 column OBS_VALUE") == "007"
+    assert sdmx_csv.locate(EUROSTAT, "line 3 column OBS_VALUE", LAYOUT) == "007"
     with pytest.raises(PublisherError, match="line 4"):
-        sdmx_csv.locate(EUROSTAT, "line 4 column OBS_VALUE")
+        sdmx_csv.locate(EUROSTAT, "line 4 column OBS_VALUE", LAYOUT)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -63,7 +63,7 @@ def test_line_ends_and_byte_order_mark_change_no_fact(end, last, mark):
     table = read(payload)
     assert table.data[ROW].to_pylist() == [2, 3, 6]
     assert table.data[VALUE].to_pylist() == ["1E5", "007", None]
-    assert [sdmx_csv.locate(payload, f"line {n} column OBS_VALUE") for n in (2, 3, 6)] == ["1E5", "007", None]
+    assert [sdmx_csv.locate(payload, f"line {n} column OBS_VALUE", LAYOUT) for n in (2, 3, 6)] == ["1E5", "007", None]
 
 
 def test_a_quote_within_a_field_does_not_move_lines():
@@ -172,7 +172,7 @@ def test_every_real_file_equals_the_naive_reading_or_says_why(files, keeps_the_c
             continue
         table = read(payload)
         assert table.data.drop_columns([PLACE, ROW]).to_pylist() == naive(payload), name
-        keeps_the_contract(sdmx_csv, payload, table)
+        keeps_the_contract(sdmx_csv, payload, table, LAYOUT)
         read_files += 1
     assert read_files >= 22
 
@@ -214,4 +214,4 @@ def test_a_record_of_a_series_without_period_and_figure_is_no_observation(keeps_
     assert table.data[ROW].to_pylist() == [3, 4, 5]
     assert [(e.reason, e.count, e.example) for e in table.explained] == [("blank", 2, "line 2 column OBS_VALUE")]
     assert table.landed == 5
-    keeps_the_contract(sdmx_csv, payload, table)
+    keeps_the_contract(sdmx_csv, payload, table, LAYOUT)

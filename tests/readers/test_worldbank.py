@@ -63,7 +63,7 @@ def test_rows_are_flattened_and_numbers_keep_their_text(keeps_the_contract):
     assert table.data["decimal"].to_pylist()[0] == "0"
     assert table.data[PLACE].to_pylist()[0] == "/1/{}/value"
     assert table.landed == len(tokens)
-    keeps_the_contract(worldbank, payload, table)
+    keeps_the_contract(worldbank, payload, table, LAYOUT)
 
 
 def test_header_says_page_pages_total_and_update():
@@ -171,7 +171,7 @@ def test_every_recorded_answer_equals_the_naive_reading_or_says_why(files, keeps
         for got, expected in zip(table.data.drop_columns([PLACE, ROW]).to_pylist(), slow, strict=True):
             expected[VALUE] = expected.pop("value")
             assert {k: v for k, v in got.items() if v is not None or k in expected} == expected
-        keeps_the_contract(worldbank, payload, table)
+        keeps_the_contract(worldbank, payload, table, LAYOUT)
         rows += table.landed
     assert (rows, refused) == (3445 + 8 * 50 + 9 * 2, 18)
 

@@ -10,8 +10,10 @@ A reader is named for a *format*. Each module here offers three functions:
 `read(payload, layout) -> TextTable`
     every cell that could hold a figure, as text, with its place; or counted in `explained`.
 
-`locate(payload, place) -> str | None`
+`locate(payload, place, layout) -> str | None`
     the text at one place, as `read` gave it; lineage reads figures again with it.
+
+What a layout says to be packed (`compression`) is unpacked before.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import Any, Protocol, cast
 
 import pyarrow as pa
 
+from migstats.readers import packed
 from migstats.source import Layout
 
 #: Reserved columns of a text table; every other column is the publisher's and is dictionary<int32, string>.
@@ -67,6 +70,8 @@ class TextTable:
     dimensions: tuple[tuple[str, ...], ...] = ()
     #: Column → code → what the publisher calls it, where the payload says so.
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: Records as the publisher counts them, where one holds several figures; None: as many as landed.
+    records: int | None = None
 
     @property
     def landed(self) -> int:
@@ -77,8 +82,13 @@ class TextTable:
 def closes(layout: Layout) -> bool:
     """Whether a payload of this format ends with a sign of its own, so that one that was cut off cannot be read.
 
-    JSON has its last bracket and a workbook its directory; CSV that is cut at the end of a line is CSV.
+    JSON has its last bracket, a workbook its directory, and what is packed its checksum; CSV that is cut at the end of
+    a line is CSV, unless a line is declared that stands below the table.
     """
+    if layout.compression is not None:
+        return True
+    if layout.format == "delimited":
+        return layout.ends_before is not None
     return layout.format != "sdmx_csv"
 
 
@@ -91,10 +101,27 @@ class Reader(Protocol):
     def read(self, payload: bytes, layout: Any) -> TextTable:
         """Turn one payload into text cells with places."""
 
-    def locate(self, payload: bytes, place: str) -> str | None:
+    def locate(self, payload: bytes, place: str, layout: Any) -> str | None:
         """Read one place again: the text that `read` gave for it."""
 
 
 def reader_for(layout: Layout) -> Reader:
     """The reader module of a layout; imported when first used, since formats need heavy libraries."""
-    return cast(Reader, importlib.import_module(f"migstats.readers.{layout.format}"))
+    reader = cast(Reader, importlib.import_module(f"migstats.readers.{layout.format}"))
+    return reader if layout.compression is None else _Unpacking(reader)
+
+
+@dataclass(frozen=True)
+class _Unpacking:
+    """A reader that is given what a packed payload holds."""
+
+    reader: Reader
+
+    def inspect(self, payload: bytes, layout: Any) -> Envelope:
+        return self.reader.inspect(packed.unpacked(payload, layout), layout)
+
+    def read(self, payload: bytes, layout: Any) -> TextTable:
+        return self.reader.read(packed.unpacked(payload, layout), layout)
+
+    def locate(self, payload: bytes, place: str, layout: Any) -> str | None:
+        return self.reader.locate(packed.unpacked(payload, layout), place, layout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -40,8 +41,12 @@ def body(payload: bytes, expected: str) -> bytes:
     return payload[len(BOM) :] if payload.startswith(BOM) else payload
 
 
-def json_document(payload: bytes, expected: str) -> JsonObject | JsonArray:
+def json_document(
+    payload: bytes, expected: str, figures: Iterable[str] = ("value", "items", "dataset")
+) -> JsonObject | JsonArray:
     """The outermost object or array, its members still raw JSON; the whole payload is checked to be JSON.
+
+    A document that has one of the members `figures` is no error body, whatever else it has.
 
     TryAgainError: not JSON, or cut off. PublisherError: `{}`, `[]`, or an error body of Eurostat's kind.
     DriftError: a key of the outermost object stands twice.
@@ -59,7 +64,7 @@ def json_document(payload: bytes, expected: str) -> JsonObject | JsonArray:
         raise PublisherError(f"the answer is {short(document)!r}, {expected} with rows was expected: no rows")
     if isinstance(found, dict):
         for name in ("error", "errors", "warning"):
-            if name in found and not {"value", "items", "dataset"} & set(found):
+            if name in found and not set(figures) & set(found):
                 refuse_error(msgspec.json.decode(found[name]))
         require_once(document, found, "the answer")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections import Counter
@@ -24,6 +25,9 @@ Indices = npt.NDArray[np.integer[Any]]
 CODED: Final = pa.dictionary(pa.int32(), pa.string())
 #: Decodes JSON so that a number with a fraction or an exponent keeps its text.
 SCALARS: Final = msgspec.json.Decoder(float_hook=str)
+#: What is written as a number: `7`, `-1.50`, `1E5`, `12 345,6`. A date, a code or a range is not.
+NUMBER: Final = " *[-+]?([0-9]+|[0-9]{1,3}([ ,.'\u00a0\u202f][0-9]{3})+)([.,][0-9]+)?([eE][-+]?[0-9]+)? *"
+_NUMBER: Final = re.compile(NUMBER)
 _FURTHER_FIELDS: Final = 200
 #: What the name of a field cannot hold: the decoder takes no such name.
 _NO_NAME: Final = re.compile(r'[\x00-\x1f"\\]')
@@ -60,13 +64,79 @@ def text_table(
     return TextTable(data, told, envelope or Envelope(), tuple(dimensions), labels or {})
 
 
+def melted_table(
+    columns: Mapping[str, pa.DictionaryArray],
+    figures: Sequence[pa.Array],
+    across: Mapping[str, Sequence[str]],
+    templates: Sequence[str],
+    row: Indices,
+    **told: Any,
+) -> TextTable:
+    """Text table of several columns of figures, one after the other, with the other columns beside each.
+
+    `across` and `templates` say for each column of figures what it is of, and where; `told` goes to `text_table`.
+    """
+    times = len(figures)
+    which = np.repeat(np.arange(times), len(row))
+    data = {name: _repeated(column, times) for name, column in columns.items()}
+    for name, texts in across.items():
+        if name in data:
+            raise DriftError(f"the payload has a column {name!r} of its own; it would stand in the way of another one")
+        codes = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+        data[name] = indexed(np.array([codes[text] for text in texts])[which], list(codes))
+    return text_table(data, pa.concat_arrays(figures), templates, np.tile(row, times), template=which, **told)
+
+
+def _repeated(column: pa.DictionaryArray, times: int) -> pa.DictionaryArray:
+    if times == 1:
+        return column
+    return pa.DictionaryArray.from_arrays(pa.concat_arrays([column.indices] * times), column.dictionary)
+
+
+def dimensions(
+    columns: Iterable[str], attributes: Iterable[str], labels: Mapping[str, str], across: Iterable[str]
+) -> list[tuple[str, ...]]:
+    """The columns that tell figures apart, each with that of its labels; those across come last."""
+    none = {*attributes, *labels.values()}
+    names = list(columns)
+    found = [(name, *(label for label in [labels.get(name)] if label in names)) for name in names if name not in none]
+    return [*found, *((name,) for name in across)]
+
+
+def fitting(column: pa.Array, pattern: str) -> npt.NDArray[np.bool_] | None:
+    """Where the texts of a column, coded or not, are as a pattern says; None where none is."""
+    texts = column.dictionary if isinstance(column, pa.DictionaryArray) else column
+    fits = pc.match_substring_regex(texts, f"^(?:{pattern})$").fill_null(False)
+    if not pc.any(fits).as_py():
+        return None
+    if isinstance(column, pa.DictionaryArray):
+        fits = fits.take(column.indices).fill_null(False)
+    mask: npt.NDArray[np.bool_] = fits.to_numpy(zero_copy_only=False)
+    return mask
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell holds what is written as a number."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def stamp(text: str, where: str) -> str:
+    """A date or time of a last update, as ISO 8601; DriftError where it is none."""
+    try:
+        moment = dt.datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise DriftError(f"{where}: a date such as 2025-05-13 is expected, found {text!r}") from None
+    return text.strip() if len(text.strip()) == len("2025-05-13") else moment.isoformat()
+
+
 def labels_of(codes: pa.DictionaryArray, texts: pa.DictionaryArray) -> dict[str, str]:
-    """Code → label, from two columns of the same rows; of several labels of a code the first in the alphabet."""
+    """Code → label where there are both, from two columns of the same rows; of several labels the first by alphabet."""
     width = len(texts.dictionary)
     at, text_at = (column.indices.cast(pa.int64()) for column in (codes, texts))
     pairs = pc.unique(pc.add(pc.multiply(at, width), text_at)).drop_null().to_pylist()
     code_of, text_of = codes.dictionary.to_pylist(), texts.dictionary.to_pylist()
-    return dict(sorted(((code_of[pair // width], text_of[pair % width]) for pair in pairs), reverse=True))
+    found = ((code_of[pair // width], text_of[pair % width]) for pair in pairs)
+    return dict(sorted((pair for pair in found if all(pair)), reverse=True))
 
 
 def indexed(indices: Indices, texts: Sequence[str | None]) -> pa.DictionaryArray:
@@ -89,6 +159,13 @@ def text_array(values: list[Any]) -> pa.Array:
             return pa.array(values, pa.int64()).cast(pa.string())
         except OverflowError:
             return pa.array([_text(v) for v in values], pa.string())
+    if list in kinds:  # mostly the same few; equal ones may be written otherwise, as 1 and true
+        texts: dict[str, str | None] = {}
+        keys = list(map(repr, values))
+        for key, value in zip(keys, values, strict=True):
+            if key not in texts:
+                texts[key] = _text(value)
+        return pa.array(map(texts.__getitem__, keys), pa.string())
     return pa.array([v if type(v) is str else _text(v) for v in values], pa.string())
 
 
@@ -120,12 +197,14 @@ def tokens_of(place: str) -> list[str]:
 
 
 def at_pointer(document: bytes, place: str) -> str | None:
-    """Text of the scalar at a JSON pointer; None for null and for a member that an object does not have.
+    """Text of the scalar at a JSON pointer; None for null, below null, and for a member that an object does not have.
 
     PublisherError where the way to it is not there.
     """
     raw: bytes = document
     for token in tokens_of(place):
+        if raw == b"null":
+            return None
         try:
             node: Any = msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
         except msgspec.DecodeError:
@@ -165,7 +244,9 @@ def records(raw: bytes, where: str, pairs: Iterable[str] = ()) -> dict[str, list
         except msgspec.ValidationError as error:
             further = _unknown_field(str(error))
             if further is None or further in fields or len(fields) > _FURTHER_FIELDS:
-                raise DriftError(f"{where}: the rows are not what they were: {error}") from error
+                at = re.search(r"at `\$\[([0-9]+)\]", str(error))
+                place = f"{where}/{at[1]}" if at else where or "/"
+                raise DriftError(f"{place}: the rows are not what they were: {error}") from error
             if _NO_NAME.search(further):
                 raise DriftError(
                     f"{where}: a row has a field named {further!r}; a name with a quote, a backslash or a control "
@@ -182,17 +263,29 @@ def records(raw: bytes, where: str, pairs: Iterable[str] = ()) -> dict[str, list
             columns[f"{name}.value"] = list(map(attrgetter("value"), holders))
         else:
             columns[name] = cells
-        said += _set(cells)
-    said += sum(_set(columns[f"{name}.{part}"]) for name in nested for part in ("id", "value"))
+        said += _keys(cells)
+    said += sum(_keys(columns[f"{name}.{part}"]) for name in nested for part in ("id", "value"))
     if answer.count_keys(raw) != said:
         answer.refuse_repeated(raw, where)
     return columns
 
 
-def _set(values: list[Any]) -> int:
-    """How many of these are there; by their types, since to compare each with UNSET is slow."""
-    kinds = Counter(map(type, values))
-    return len(values) - kinds[msgspec.UnsetType]
+def _keys(values: list[Any]) -> int:
+    """How many keys a field has in all rows, those of objects in it with them.
+
+    By the types of its values, since to compare each with UNSET is slow.
+    """
+    kinds = set(map(type, values))
+    count = len(values)
+    if msgspec.UnsetType in kinds:
+        count -= Counter(map(type, values))[msgspec.UnsetType]
+    return count if {dict, list}.isdisjoint(kinds) else count + sum(map(_keys_within, values))
+
+
+def _keys_within(value: Any) -> int:
+    if type(value) is dict:
+        return len(value) + sum(map(_keys_within, value.values()))
+    return sum(map(_keys_within, value)) if type(value) is list else 0
 
 
 class _Pair(msgspec.Struct, gc=False):

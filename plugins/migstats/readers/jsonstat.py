@@ -86,7 +86,7 @@ def read(payload: bytes, layout: JsonStatLayout) -> TextTable:
     )
 
 
-def locate(payload: bytes, place: str) -> str | None:
+def locate(payload: bytes, place: str, layout: JsonStatLayout) -> str | None:
     """The figure at a place such as `/value/260`, as `read` gives it; None where there is only a status."""
     return cells.at_pointer(answer.body(payload, _EXPECTED), place)
 

@@ -6,26 +6,22 @@ import csv
 import datetime as dt
 import io
 import re
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
-from migstats.readers import Envelope, Explained, TextTable, answer, cells
+from migstats.readers import Envelope, Explained, TextTable, answer, cells, csv_text
 from migstats.source import SdmxCsvLayout
 
 _EXPECTED: Final = "SDMX-CSV"
+_DIALECT: Final = csv_text.Dialect(_EXPECTED)
 _OBS_VALUE: Final = "OBS_VALUE"
 _UPDATED: Final = "LAST UPDATE"
 #: Actions of SDMX-CSV 2.0 that tell of figures: information, append, replace, merge.
 _ACTIONS: Final = frozenset({"I", "A", "R", "M"})
-_BLOCK: Final = 1 << 24
-_START: Final = 1 << 18
 #: Columns of the format itself.
 _STRUCTURE: Final = re.compile(
     r"DATAFLOW|STRUCTURE(\[.*\])?|STRUCTURE_ID|STRUCTURE_NAME|ACTION|SERIES_KEY|OBS_KEY|LAST UPDATE|UPDATED"
@@ -40,9 +36,6 @@ _DIMENSION: Final = frozenset(
     {"FREQ", "REF_AREA", "GEO", "COUNTERPART_AREA", "INDICATOR", "MEASURE", "SEX", "AGE", "UNIT", "UNIT_MEASURE"}
 )
 _TIME: Final = "TIME_PERIOD"
-_PLACE: Final = re.compile(r"line (\d+) column (.+)", re.DOTALL)
-
-Lines = npt.NDArray[np.int64]
 
 
 def inspect(payload: bytes, layout: SdmxCsvLayout) -> Envelope:
@@ -71,9 +64,11 @@ def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
     text = answer.body(payload, _EXPECTED)
     header, _ = _first_records(text)
     figure = _value_column(header)
-    table = _table(text, header, figure)
-    lines = _lines(text, table.num_rows)
-    columns = {name: _coded(table[name]) for name in header if name != figure}
+    # a figure is plain text, every other column is coded while it is read
+    types = {name: pa.string() if name == figure else cells.CODED for name in header}
+    table = csv_text.table(text, types, _DIALECT)
+    lines = csv_text.lines(text, table.num_rows + 1, _DIALECT)[1:]
+    columns = {name: csv_text.coded(table[name]) for name in header if name != figure}
     dimensions = _dimensions(header, figure, columns, layout)
     pairs = [same for same in dimensions if len(same) == 2]
     labels = {code: cells.labels_of(columns[code], columns[label]) for code, label in pairs}
@@ -82,8 +77,7 @@ def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
     if _UPDATED in columns:
         stamps = sorted(filter(None, map(_iso, columns[_UPDATED].dictionary.to_pylist())))
         envelope = Envelope(updated=stamps[-1] if stamps else None)
-    value = _one(table[figure])
-    value = pc.if_else(pc.equal(value, ""), pa.scalar(None, pa.string()), value)
+    value = csv_text.without_empty(table[figure])
     columns, value, lines, explained = _without_bare_series(columns, value, lines, f"line {{}} column {figure}")
     return cells.text_table(
         columns,
@@ -98,8 +92,8 @@ def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
 
 
 def _without_bare_series(
-    columns: dict[str, pa.DictionaryArray], value: pa.Array, lines: Lines, place: str
-) -> tuple[dict[str, pa.DictionaryArray], pa.Array, Lines, list[Explained]]:
+    columns: dict[str, pa.DictionaryArray], value: pa.Array, lines: csv_text.Lines, place: str
+) -> tuple[dict[str, pa.DictionaryArray], pa.Array, csv_text.Lines, list[Explained]]:
     """Leave out the records that hold only what is said of a whole series, and count them."""
     periods = columns.get(_TIME)
     if periods is None or "" not in periods.dictionary.to_pylist():
@@ -118,20 +112,14 @@ def _without_bare_series(
     )
 
 
-def locate(payload: bytes, place: str) -> str | None:
+def locate(payload: bytes, place: str, layout: SdmxCsvLayout) -> str | None:
     """The figure at a place such as `line 17 column OBS_VALUE`, as `read` gives it; None where it is empty.
 
     PublisherError where no record begins on that line.
     """
-    match = _PLACE.fullmatch(place)
-    if not match:
-        raise PublisherError(f"{place!r} is no place such as `line 17 column {_OBS_VALUE}`")
-    records = _records(answer.body(payload, _EXPECTED))
+    records = csv_text.records(answer.body(payload, _EXPECTED), _DIALECT)
     _, header = next(records)
-    for begins, record in records:
-        if begins == int(match[1]) and match[2] in header:
-            return record[header.index(match[2])] or None
-    raise PublisherError(f"the payload has no place {place}")
+    return csv_text.cell(records, header, place)
 
 
 def _dimensions(
@@ -180,19 +168,14 @@ def _looks_like_text(name: str) -> bool:
 
 def _first_records(text: bytes) -> tuple[list[str], list[str] | None]:
     """Header and first record; a payload that starts with anything but a header of CSV is refused."""
-    start = text[:_START]
-    if start.lstrip()[:1] in (b"{", b"["):
-        answer.json_document(text, _EXPECTED)
-        raise TryAgainError(f"the answer is JSON, {_EXPECTED} was expected: {answer.short(start)!r}")
-    if b"\0" in start[:4096]:
-        raise TryAgainError(f"the answer is not text, {_EXPECTED} was expected: {answer.short(start)!r}")
+    start = csv_text.start_of(text, _EXPECTED)
     records = csv.reader(io.StringIO(start.decode("utf-8", "replace"), newline=""))
     try:
         found = [record for _, record in zip(range(2), filter(None, records), strict=False)]
     except csv.Error as error:
         raise PublisherError(f"line {records.line_num}: is not CSV: {error}") from error
     if any("\ufffd" in name for name in found[0]):
-        next(_records(text))  # a name that is not UTF-8 is refused there
+        next(csv_text.records(text, _DIALECT))  # a name that is not UTF-8 is refused there
     return found[0], found[1] if len(found) > 1 else None
 
 
@@ -218,104 +201,7 @@ def _value_column(header: list[str]) -> str:
     raise DriftError(f"line 1: there is no column {_OBS_VALUE}; there are {', '.join(map(repr, header))}")
 
 
-def _table(text: bytes, header: list[str], figure: str) -> pa.Table:
-    """All records as text. A figure is plain text, every other column is coded while it is read."""
-    types = {name: pa.string() if name == figure else cells.CODED for name in header}
-    try:
-        table = pa_csv.read_csv(
-            pa.BufferReader(text),
-            read_options=pa_csv.ReadOptions(block_size=_BLOCK),
-            parse_options=pa_csv.ParseOptions(newlines_in_values=b'"' in text),
-            convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=False),
-        )
-    except pa.ArrowInvalid as error:
-        _diagnose(text, len(header))
-        raise PublisherError(f"the answer is no {_EXPECTED} that we can read: {error}") from error
-    if b'"' in text and text.count(b'"') % 2:
-        _diagnose(text, len(header))
-    return table
-
-
-def _diagnose(text: bytes, width: int) -> None:
-    """Raise the error of the first line that is not as it has to be; return where there is none."""
-    ends = text.endswith((b"\n", b"\r"))
-    records = _records(text)
-    for line, record in records:
-        if len(record) != width:
-            cut = not ends and len(record) < width and next(records, None) is None
-            raise (TryAgainError if cut else PublisherError)(
-                f"line {line}: {len(record)} fields, {width} expected; "
-                + ("the file was cut off there" if cut else "a comma stands unquoted in a field, or a field is gone")
-            )
-
-
-def _records(text: bytes) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each record begins, and its fields: slow, and exact about lines and errors."""
-    try:
-        whole = text.decode()
-    except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
-        raise PublisherError(
-            f"line {line}: byte {text[error.start]:#x} is not UTF-8, in which {_EXPECTED} is written; "
-            "the publisher changed the encoding"
-        ) from error
-    records = csv.reader(io.StringIO(whole, newline=""), strict=True)
-    begins = 1
-    try:
-        for record in records:
-            if record:
-                yield begins, record
-            begins = records.line_num + 1
-    except csv.Error as error:
-        raise PublisherError(f"line {begins}: is not CSV: {error}; the file may have been cut off") from error
-
-
-def _lines(text: bytes, count: int) -> Lines:
-    """The physical line on which each of the `count` records begins, from 1; the header is not among them."""
-    plain = b'"' not in text and b"\r" not in text
-    if plain and text.count(b"\n") + (not text.endswith(b"\n")) == count + 1:
-        return np.arange(2, count + 2)  # no line is blank, and none is the second of a record
-    quick = _lines_by_quotes(text, count)
-    if quick is not None:
-        return quick
-    found = [line for line, _ in _records(text)]
-    if len(found) != count + 1:
-        raise PublisherError(
-            f"{len(found) - 1} or {count} records, depending on how the quotes are read; a quote stands within "
-            "a field, or after it"
-        )
-    return np.array(found[1:], dtype=np.int64)
-
-
-def _lines_by_quotes(text: bytes, count: int) -> Lines | None:
-    """Lines from the places of line breaks and quotes; None where that does not give `count` records."""
-    returns = text.count(b"\r")
-    if returns and text.count(b"\r\n") != returns:
-        return None  # a lone carriage return breaks lines too
-    raw = np.frombuffer(text, dtype=np.uint8)
-    breaks = np.flatnonzero(raw == ord("\n"))
-    if not len(breaks) or breaks[-1] != len(raw) - 1:
-        breaks = np.append(breaks, len(raw))
-    starts = np.concatenate([[0], breaks[:-1] + 1])
-    blank = breaks - starts == (1 if returns else 0)
-    begins = ~blank
-    if b'"' in text:
-        quotes = np.flatnonzero(raw == ord('"'))
-        begins = ~blank & (np.searchsorted(quotes, starts) % 2 == 0)
-    lines = np.flatnonzero(begins) + 1
-    return lines[1:] if len(lines) == count + 1 else None
-
-
-def _coded(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    unified = pa.chunked_array(column.chunks, column.type).unify_dictionaries()
-    return _one(unified) if unified.num_chunks else pa.array([], cells.CODED)
-
-
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
-
-
-def _refuse_actions(actions: pa.DictionaryArray, lines: Lines) -> None:
+def _refuse_actions(actions: pa.DictionaryArray, lines: csv_text.Lines) -> None:
     codes = actions.dictionary.to_pylist()
     indices = actions.indices.to_numpy(zero_copy_only=False)
     for index, code in enumerate(codes):

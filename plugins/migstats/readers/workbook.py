@@ -138,7 +138,7 @@ def read(payload: bytes, layout: WorkbookLayout) -> TextTable:
     return TextTable(data, tuple(explained.values()), dimensions=tuple(_dimensions(data)))
 
 
-def locate(payload: bytes, place: str) -> str | None:
+def locate(payload: bytes, place: str, layout: WorkbookLayout) -> str | None:
     """The text of a cell such as `Table 1!F12`, as `read` gives it; None where only a note stands in it.
 
     PublisherError where the workbook has no such cell.

@@ -61,7 +61,7 @@ def read(payload: bytes, layout: WorldBankLayout) -> TextTable:
     )
 
 
-def locate(payload: bytes, place: str) -> str | None:
+def locate(payload: bytes, place: str, layout: WorldBankLayout) -> str | None:
     """The figure at a place such as `/1/57/value`, as `read` gives it; None for null."""
     return cells.at_pointer(answer.body(payload, _EXPECTED), place)
 

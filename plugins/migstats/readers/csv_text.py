@@ -1,0 +1,197 @@
+"""Delimited text (RFC 4180): its records as a table, the lines on which they begin, and what is wrong with it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from migstats.errors import PublisherError, TryAgainError
+from migstats.readers import answer, cells
+
+_BLOCK: Final = 1 << 24
+_START: Final = 1 << 18
+_PLACE: Final = re.compile(r"line (\d+) column (.+)", re.DOTALL)
+
+Lines = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How fields are told apart. `expected` names the format, for messages."""
+
+    expected: str
+    delimiter: str = ","
+    quoted: bool = True
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The same for the csv module."""
+        return {"delimiter": self.delimiter, "quoting": csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE}
+
+    def quotes(self, text: bytes) -> bool:
+        """Whether a quote in this text may hold delimiters and line breaks."""
+        return self.quoted and b'"' in text
+
+
+def start_of(text: bytes, expected: str) -> bytes:
+    """The first part of a text, in which a header stands; TryAgainError where it is JSON, or no text at all."""
+    start = text[:_START]
+    if start.lstrip()[:1] in (b"{", b"["):
+        answer.json_document(text, expected)
+        raise TryAgainError(f"the answer is JSON, {expected} was expected: {answer.short(start)!r}")
+    if b"\0" in start[:4096]:
+        raise TryAgainError(f"the answer is not text, {expected} was expected: {answer.short(start)!r}")
+    return start
+
+
+def table(
+    text: bytes,
+    types: Mapping[str, pa.DataType],
+    dialect: Dialect,
+    *,
+    names: Sequence[str] | None = None,
+    first: int = 1,
+) -> pa.Table:
+    """The columns named in `types`, as text; `names` are those of all fields where the text has no header itself.
+
+    PublisherError names the line (`first` is the number of the first one) with a field too many or too few.
+    """
+    try:
+        found = pa_csv.read_csv(
+            pa.BufferReader(text),
+            read_options=pa_csv.ReadOptions(block_size=_BLOCK, column_names=names),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=dialect.delimiter,
+                quote_char='"' if dialect.quoted else False,
+                newlines_in_values=dialect.quotes(text),
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=types,
+                include_columns=None if names is None else list(types),
+                strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        _diagnose(text, len(types if names is None else names), dialect, first)
+        raise PublisherError(f"the answer is no {dialect.expected} that we can read: {error}") from error
+    if dialect.quotes(text) and text.count(b'"') % 2:
+        _diagnose(text, found.num_columns if names is None else len(names), dialect, first)
+    return found
+
+
+def _diagnose(text: bytes, width: int, dialect: Dialect, first: int) -> None:
+    """Raise the error of the first line that is not as it has to be; return where there is none."""
+    ends = text.endswith((b"\n", b"\r"))
+    found = records(text, dialect, first)
+    for line, record in found:
+        if len(record) != width:
+            cut = not ends and len(record) < width and next(found, None) is None
+            mark = "comma" if dialect.delimiter == "," else repr(dialect.delimiter)
+            raise (TryAgainError if cut else PublisherError)(
+                f"line {line}: {len(record)} fields, {width} expected; "
+                + ("the file was cut off there" if cut else f"a {mark} stands unquoted in a field, or a field is gone")
+            )
+
+
+def records(text: bytes, dialect: Dialect, first: int = 1) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each record begins, and its fields: slow, and exact about lines and errors."""
+    ends = text.endswith((b"\n", b"\r"))
+    try:
+        whole = text.decode()
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            raise TryAgainError("the text ends within a character; the file was cut off there") from error
+        line = text.count(b"\n", 0, error.start) + first
+        raise PublisherError(
+            f"line {line}: byte {text[error.start]:#x} is not UTF-8, in which {dialect.expected} is written; "
+            "the publisher changed the encoding"
+        ) from error
+    found = csv.reader(io.StringIO(whole, newline=""), strict=True, **dialect.options)
+    begins = first
+    try:
+        for record in found:
+            if record:
+                yield begins, record
+            begins = first + found.line_num
+    except csv.Error as error:
+        cut = not ends and "end of data" in str(error)
+        raise (TryAgainError if cut else PublisherError)(
+            f"line {begins}: is not CSV: {error}; the file may have been cut off"
+        ) from error
+
+
+def lines(text: bytes, count: int, dialect: Dialect, first: int = 1) -> Lines:
+    """The physical line on which each of the `count` records of a text begins; `first` is the number of its first."""
+    plain = not dialect.quotes(text) and b"\r" not in text
+    if plain and text.count(b"\n") + (not text.endswith(b"\n")) == count:
+        return np.arange(first, first + count)  # no line is blank, and none is the second of a record
+    quick = _lines_by_quotes(text, count, dialect)
+    if quick is not None:
+        return quick + first
+    found = [line for line, _ in records(text, dialect, first)]
+    if len(found) != count:
+        raise PublisherError(
+            f"{len(found)} or {count} records, depending on how the quotes are read; a quote stands within "
+            "a field, or after it"
+        )
+    return np.array(found, dtype=np.int64)
+
+
+def _lines_by_quotes(text: bytes, count: int, dialect: Dialect) -> Lines | None:
+    """Lines, from 0, from the places of line breaks and quotes; None where that does not give `count` records."""
+    returns = text.count(b"\r")
+    if returns and text.count(b"\r\n") != returns:
+        return None  # a lone carriage return breaks lines too
+    raw = np.frombuffer(text, dtype=np.uint8)
+    breaks = np.flatnonzero(raw == ord("\n"))
+    if not len(breaks) or breaks[-1] != len(raw) - 1:
+        breaks = np.append(breaks, len(raw))
+    starts = np.concatenate([[0], breaks[:-1] + 1])
+    blank = breaks - starts == (1 if returns else 0)
+    begins = ~blank
+    if dialect.quotes(text):
+        quotes = np.flatnonzero(raw == ord('"'))
+        begins = ~blank & (np.searchsorted(quotes, starts) % 2 == 0)
+    found = np.flatnonzero(begins)
+    return found if len(found) == count else None
+
+
+def coded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """A column that was coded while it was read, in one piece."""
+    unified = pa.chunked_array(column.chunks, column.type).unify_dictionaries()
+    return one(unified) if unified.num_chunks else pa.array([], cells.CODED)
+
+
+def one(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def without_empty(column: pa.ChunkedArray) -> pa.Array:
+    """A column of figures in one piece, an empty text as null."""
+    texts = one(column)
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+
+
+def cell(found: Iterator[tuple[int, list[str]]], header: Sequence[str], place: str) -> str | None:
+    """The figure at a place such as `line 17 column OBS_VALUE` in these records; None where it is empty.
+
+    PublisherError where no record begins on that line.
+    """
+    match = _PLACE.fullmatch(place)
+    if not match:
+        raise PublisherError(f"{place!r} is no place such as `line 17 column OBS_VALUE`")
+    for begins, record in found:
+        if begins == int(match[1]) and match[2] in header:
+            return record[header.index(match[2])] or None
+    raise PublisherError(f"the payload has no place {place}")

@@ -1,0 +1,160 @@
+"""Records of JSON with one figure or several: which fields hold them, which are left, and what nobody declared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from types import NoneType
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from migstats.errors import DriftError
+from migstats.readers import Envelope, Explained, TextTable, cells
+
+MEASURE: Final = "measure"
+_MOST: Final = 200
+#: An array in which a number stands, as text: `[1, 2]`, `["10"]`.
+_NUMBERS: Final = r'\[(.*, )?"?-?[0-9]+([.][0-9]+)?"?(, .*)?\]'
+_NESTED: Final = {dict, NoneType, msgspec.UnsetType}
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is declared of the fields of a record."""
+
+    measures: Sequence[str]
+    others: Sequence[str]
+    #: Whether a field holds numbers that are no figures.
+    is_identity: Callable[[str], bool]
+    #: What to do with figures in a field of which nothing is declared.
+    remedy: str
+
+
+def table(
+    raw: bytes,
+    where: str,
+    facts: Facts,
+    *,
+    envelope: Envelope,
+    across: bool,
+    dimensions: Callable[[Sequence[str]], Iterable[tuple[str, ...]]],
+    labels: Callable[[Sequence[str]], Mapping[str, str]],
+) -> TextTable:
+    """One row per record and measure, measure after measure; the other fields stay columns of text.
+
+    `where` is the JSON pointer of the array of records. `across` adds the column `measure`. `dimensions` and `labels`
+    say of the names of the other fields which tell figures apart, and which of them label which.
+    DriftError where a record lacks a measure, or has figures under a name of which nothing is declared.
+    """
+    columns, paths = _flat({(name,): values for name, values in cells.records(raw, where).items()}, where)
+    _require(columns, facts, where)
+    count = len(columns[facts.measures[0]])
+    left = [_left(columns.pop(name), where, paths[name]) for name in facts.others if name in columns]
+    figures = [cells.text_array(columns.pop(name)) for name in facts.measures]
+    coded = {name: cells.coded(values) for name, values in columns.items()}
+    _refuse_unheard(coded, paths, facts, where)
+    names = list(coded)
+    found = cells.melted_table(
+        coded,
+        figures,
+        {MEASURE: facts.measures} if across else {},
+        [f"{where}/{{}}{cells.pointer(*paths[name])}" for name in facts.measures],
+        np.arange(count),
+        explained=left,
+        envelope=envelope,
+        dimensions=[*dimensions(names), *([(MEASURE,)] if len(figures) > 1 else [])],
+        labels={code: cells.labels_of(coded[code], coded[label]) for code, label in labels(names).items()},
+    )
+    return replace(found, records=count)
+
+
+def _flat(columns: Mapping[Path, list[Any]], where: str) -> tuple[dict[str, list[Any]], dict[str, Path]]:
+    """Fields by their names, those of nested objects with a dot between; and the way to each."""
+    found: dict[str, list[Any]] = {}
+    paths: dict[str, Path] = {}
+
+    def add(path: Path, values: list[Any]) -> None:
+        kinds = set(map(type, values))
+        if dict in kinds:
+            if kinds - _NESTED:  # in some records an object, in others not
+                keep(path, [msgspec.UNSET if type(value) is dict else value for value in values])
+            for key in _keys(values, where, path):
+                add((*path, key), [_member(value, key) for value in values])
+        else:
+            keep(path, values)
+
+    def keep(path: Path, values: list[Any]) -> None:
+        name = ".".join(path)
+        if name in found:
+            raise DriftError(f"{where}: two fields of a record would both be called {name!r}; ask for one of them")
+        found[name] = values
+        paths[name] = path
+
+    for path, values in columns.items():
+        add(path, values)
+    return found, paths
+
+
+def _keys(values: Iterable[Any], where: str, path: Path) -> list[str]:
+    keys = list(dict.fromkeys(chain.from_iterable(value for value in values if type(value) is dict)))
+    if len(keys) > _MOST:
+        raise DriftError(
+            f"{where}: the objects in {'.'.join(path)!r} have {len(keys)} different keys, such as {keys[0]!r}: "
+            "keys that differ from record to record are values; this reader does not take them for fields"
+        )
+    return keys
+
+
+def _member(value: Any, key: str) -> Any:
+    if type(value) is dict:
+        return value.get(key, msgspec.UNSET)
+    return None if value is None else msgspec.UNSET
+
+
+def _require(columns: Mapping[str, list[Any]], facts: Facts, where: str) -> None:
+    lacking = []
+    for name in facts.measures:
+        values = columns.get(name)
+        if values is None:
+            lacking.append(f"{name!r} in all of them")
+        elif msgspec.UNSET in values:
+            lacking.append(f"{name!r} in {where}/{values.index(msgspec.UNSET)}")
+    if lacking:
+        others = ", ".join(name for name in columns if name not in facts.measures)
+        raise DriftError(
+            f"{where}: declared measures are missing: {'; '.join(lacking)}; undeclared fields there: {others}"
+        )
+
+
+def _left(values: list[Any], where: str, path: Path) -> Explained:
+    """The cells of a measure that the dataset leaves to another one."""
+    there = [at for at, value in enumerate(values) if value is not msgspec.UNSET]
+    return Explained("outside_tables", len(there), f"{where}/{there[0] if there else 0}{cells.pointer(*path)}")
+
+
+def _refuse_unheard(
+    columns: Mapping[str, pa.DictionaryArray], paths: Mapping[str, Path], facts: Facts, where: str
+) -> None:
+    """Numbers in a field that nobody declared are figures of a category that came new; objects in arrays hide some."""
+    found = []
+    for name, column in columns.items():
+        if facts.is_identity(name):
+            continue
+        for pattern in (cells.NUMBER, _NUMBERS, r"\[.*\{.*"):
+            mask = cells.fitting(column, pattern)
+            if mask is not None:
+                at = int(np.flatnonzero(mask)[0])
+                text = re.sub(r"(?s)(.{60}).+", r"\1...", column[at].as_py())
+                found.append(f"{name!r} ({where}/{at}{cells.pointer(*paths[name])}: {text})")
+                break
+    if found:
+        raise DriftError(
+            f"{where}: figures stand under names that are not declared: {', '.join(found)}; {facts.remedy}"
+        )
