@@ -126,6 +126,12 @@ class SdmxCsvLayout(Declared):
     )
 
 
+class SdmxJsonLayout(Declared):
+    """SDMX-JSON 1.0 or 2.0 data message. Columns: one per dimension id and per attribute id."""
+
+    format: Literal["sdmx_json"]
+
+
 class WorldBankLayout(Declared):
     """World Bank Indicators API v2, JSON. Columns: `indicator.id`, `country.id`, `countryiso3code`, `date` ..."""
 
@@ -143,7 +149,8 @@ class UnhcrLayout(Declared):
 
 
 Layout = Annotated[
-    WorkbookLayout | JsonStatLayout | SdmxCsvLayout | WorldBankLayout | UnhcrLayout, Field(discriminator="format")
+    WorkbookLayout | JsonStatLayout | SdmxCsvLayout | SdmxJsonLayout | WorldBankLayout | UnhcrLayout,
+    Field(discriminator="format"),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +15,11 @@ from migstats.errors import DriftError, LaterError, PublisherError, TooBigError,
 BOM: Final = b"\xef\xbb\xbf"
 #: Words by which OECD and other SDMX services say, as plain text, that nothing matched.
 _NOTHING: Final = ("norecordsfound", "noresultsfound")
+#: Codes of SDMX web services: more than is answered at once, and busy or broken for the moment.
+_TOO_BIG: Final = frozenset({"130", "413", "510"})
+_BUSY: Final = frozenset({"500", "503"})
+#: What an entry of an error says once more, in other languages, and where to read on.
+_FURTHER: Final = frozenset({"titles", "details", "links"})
 _START: Final = 4096
 _SPACE: Final = b" \t\r\n"
 
@@ -43,7 +49,7 @@ def body(payload: bytes, expected: str) -> bytes:
 def json_document(payload: bytes, expected: str) -> JsonObject | JsonArray:
     """The outermost object or array, its members still raw JSON; the whole payload is checked to be JSON.
 
-    TryAgainError: not JSON, or cut off. PublisherError: `{}`, `[]`, or an error body of Eurostat's kind.
+    TryAgainError: not JSON, or cut off. PublisherError: `{}`, `[]`, or an error body of Eurostat's or SDMX's kind.
     DriftError: a key of the outermost object stands twice.
     """
     document = body(payload, expected)
@@ -59,8 +65,9 @@ def json_document(payload: bytes, expected: str) -> JsonObject | JsonArray:
         raise PublisherError(f"the answer is {short(document)!r}, {expected} with rows was expected: no rows")
     if isinstance(found, dict):
         for name in ("error", "errors", "warning"):
-            if name in found and not {"value", "items", "dataset"} & set(found):
-                refuse_error(msgspec.json.decode(found[name]))
+            said = msgspec.json.decode(found[name]) if name in found else None
+            if said and not {"value", "items", "dataset"} & set(found):
+                refuse_error(said)
         require_once(document, found, "the answer")
     return found
 
@@ -115,12 +122,17 @@ def refuse_error(error: Any) -> None:
     """Raise what an error body says: TryAgainError for a ticket, PublisherError with its id and label."""
     entries = error if isinstance(error, list) else [error]
     said = "; ".join(
-        ", ".join(f"{k} {v}" for k, v in entry.items()) if isinstance(entry, dict) else str(entry) for entry in entries
+        ", ".join(f"{k} {v}" for k, v in entry.items() if k not in _FURTHER) if isinstance(entry, dict) else str(entry)
+        for entry in entries
     )
-    _refuse_text(said)
+    refuse_said(said, {str(entry["code"]) for entry in entries if isinstance(entry, dict) and "code" in entry})
 
 
-def _refuse_text(said: str) -> None:
+def refuse_said(said: str, codes: Collection[str] = ()) -> None:
+    """Raise what a publisher's message says; `codes` are those of SDMX that stand in it.
+
+    TooBigError: a part of it may be asked for. LaterError: the answer is being prepared. TryAgainError: busy.
+    """
     if "EXTRACTION_TOO_BIG" in said:
         raise TooBigError(f"the publisher says that the extraction is too big: {said}; cut the slice smaller")
     if "ASYNCHRONOUS" in said.upper() or "syncResponse" in said:
@@ -128,6 +140,12 @@ def _refuse_text(said: str) -> None:
             f"the publisher prepares the answer and asks to come back later: {said}; "
             "if it says so again and again, declare smaller slices"
         )
+    if not _TOO_BIG.isdisjoint(codes):
+        raise TooBigError(
+            f"the publisher says that this is more than it answers at once: {said}; cut the slice smaller"
+        )
+    if not _BUSY.isdisjoint(codes):
+        raise TryAgainError(f"the publisher says that it cannot answer now: {said}")
     raise PublisherError(f"the publisher answers with an error: {said or '(without a text)'}; mend what is asked for")
 
 
@@ -139,9 +157,9 @@ def _refuse_markup(start: bytes, expected: str) -> None:
         raise TryAgainError(f"the answer is a web page{what}, {expected} was expected; the server may be busy")
     fault = re.search(r"<(?:\w+:)?faultstring[^>]*>(.*?)</", text, re.DOTALL)
     if fault:
-        _refuse_text(fault[1].strip())
+        refuse_said(fault[1].strip())
     if re.search(r"<(?:\w+:)?(syncResponse|queued)\b", text):
-        _refuse_text(f"syncResponse {short(start)}")
+        refuse_said(f"syncResponse {short(start)}")
     raise TryAgainError(f"the answer is XML, {expected} was expected; it begins with {short(start)!r}")
 
 

@@ -16,11 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
-from migstats.readers import Envelope, TextTable, answer, cells
+from migstats.readers import Envelope, TextTable, answer, cells, sdmx
 from migstats.source import SdmxCsvLayout
 
 _EXPECTED: Final = "SDMX-CSV"
-_OBS_VALUE: Final = "OBS_VALUE"
 _UPDATED: Final = "LAST UPDATE"
 #: Actions of SDMX-CSV 2.0 that tell of figures: information, append, replace, merge.
 _ACTIONS: Final = frozenset({"I", "A", "R", "M"})
@@ -30,16 +29,10 @@ _START: Final = 1 << 18
 _STRUCTURE: Final = re.compile(
     r"DATAFLOW|STRUCTURE(\[.*\])?|STRUCTURE_ID|STRUCTURE_NAME|ACTION|SERIES_KEY|OBS_KEY|LAST UPDATE|UPDATED"
 )
-#: Columns that say something of a figure and do not tell it from another one, by SDMX's and publishers' usual names.
-_ATTRIBUTE: Final = re.compile(
-    r"(OBS_|CONF_)?STATUS|(OBS_)?FLAGS?|(OBS_)?CONF|UNIT_MULT|DECIMALS|TIME_FORMAT|(LOWER|UPPER)_BOUND|REF_PERIOD|BASE_PER"
-    r"|(DATA_)?SOURCE|AVAILABILITY|COLLECTION|TITLE(_.*)?|DESCRIPTION|(.*_)?(NOTES?|COMMENTS?|FOOTNOTES?)(_.*)?"
-)
 #: Columns that tell figures apart wherever they stand; all others do so before the figure.
 _DIMENSION: Final = frozenset(
     {"FREQ", "REF_AREA", "GEO", "COUNTERPART_AREA", "INDICATOR", "MEASURE", "SEX", "AGE", "UNIT", "UNIT_MEASURE"}
 )
-_TIME: Final = "TIME_PERIOD"
 _PLACE: Final = re.compile(r"line (\d+) column (.+)", re.DOTALL)
 
 Lines = npt.NDArray[np.int64]
@@ -101,7 +94,7 @@ def locate(payload: bytes, place: str) -> str | None:
     """
     match = _PLACE.fullmatch(place)
     if not match:
-        raise PublisherError(f"{place!r} is no place such as `line 17 column {_OBS_VALUE}`")
+        raise PublisherError(f"{place!r} is no place such as `line 17 column {sdmx.OBS_VALUE}`")
     records = _records(answer.body(payload, _EXPECTED))
     _, header = next(records)
     for begins, record in records:
@@ -129,7 +122,7 @@ def _dimensions(
         previous = header[position - 1] if position else figure
         if previous in columns and _labels(previous, name, columns):
             found = [(*same, name) if same == (previous,) else same for same in found]
-        elif (position < before and not _ATTRIBUTE.fullmatch(usual)) or usual in (*_DIMENSION, _TIME):
+        elif (position < before and not sdmx.is_attribute(name, ())) or usual in (*_DIMENSION, sdmx.TIME):
             found.append((name,))
     return found
 
@@ -140,7 +133,7 @@ def _labels(name: str, label: str, columns: dict[str, pa.DictionaryArray]) -> bo
         return False
     codes, texts = columns[name], columns[label]
     labels = texts.dictionary.to_pylist()
-    if len(codes.dictionary) != len(labels) or not (name == _TIME or any(map(_looks_like_text, labels))):
+    if len(codes.dictionary) != len(labels) or not (name == sdmx.TIME or any(map(_looks_like_text, labels))):
         return False
     at = codes.indices.to_numpy(zero_copy_only=False)
     texts_at = texts.indices.to_numpy(zero_copy_only=False)
@@ -175,7 +168,7 @@ def _first_records(text: bytes) -> tuple[list[str], list[str] | None]:
 def _value_column(header: list[str]) -> str:
     """The name of the column with the figures, once the header is one that we can read."""
     if len(header) == 1:
-        other = next((mark for mark in ";\t|" if mark in header[0] and _OBS_VALUE in header[0].upper()), None)
+        other = next((mark for mark in ";\t|" if mark in header[0] and sdmx.OBS_VALUE in header[0].upper()), None)
         if other:
             raise DriftError(f"line 1: the delimiter is {other!r}, a comma was expected; ask with `Accept: text/csv`")
         raise TryAgainError(f"line 1: {_EXPECTED} was expected, the answer begins with {header[0][:60]!r}")
@@ -183,15 +176,15 @@ def _value_column(header: list[str]) -> str:
     if twice:
         raise DriftError(f"line 1: the header has {', '.join(map(repr, twice))} twice")
     for name in header:
-        if name.upper().startswith(_OBS_VALUE + ":"):
+        if name.upper().startswith(sdmx.OBS_VALUE + ":"):
             raise DriftError(
                 f"line 1: ids and labels stand in one cell ({name!r}); ask for the codes alone (labels=id), "
                 "or for ids and names in columns of their own (labels=name)"
             )
     for name in header:
-        if name.upper() == _OBS_VALUE:
+        if name.upper() == sdmx.OBS_VALUE:
             return name
-    raise DriftError(f"line 1: there is no column {_OBS_VALUE}; there are {', '.join(map(repr, header))}")
+    raise DriftError(f"line 1: there is no column {sdmx.OBS_VALUE}; there are {', '.join(map(repr, header))}")
 
 
 def _table(text: bytes, header: list[str], figure: str) -> pa.Table:
