@@ -432,7 +432,11 @@ def _require_dimensions(table: pa.Table, dataset: Dataset, dimensions: Iterable[
                 more = f" and {len(codes) - 4} more" if len(codes) > 4 else ""
                 found.append(f"{same[0]} ({', '.join(codes[:4])}{more})")
     if found:
-        further = ", or in `reader.attributes` that it is no dimension" if dataset.reader.format == "sdmx_csv" else ""
+        further = (
+            ", or in `reader.attributes` that it is no dimension"
+            if dataset.reader.format in ("sdmx_csv", "sdmx_ml")
+            else ""
+        )
         raise DriftError(
             f"dataset {dataset.id}: the payload tells its figures apart by columns that source.yaml does not declare: "
             f"{'; '.join(found)}; say for each in `concepts` what it means, or in `only` which of its codes are "

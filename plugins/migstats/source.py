@@ -132,6 +132,18 @@ class SdmxJsonLayout(Declared):
     format: Literal["sdmx_json"]
 
 
+class SdmxMlLayout(Declared):
+    """SDMX-ML data message: 2.1 generic or structure-specific, 3.0 structure-specific. Columns: one per dimension id
+    and per attribute id.
+    """
+
+    format: Literal["sdmx_ml"]
+    attributes: tuple[Text, ...] = Field(
+        default=(),
+        description="columns that look like dimensions and are none; structure-specific messages do not say which are",
+    )
+
+
 class WorldBankLayout(Declared):
     """World Bank Indicators API v2, JSON. Columns: `indicator.id`, `country.id`, `countryiso3code`, `date` ..."""
 
@@ -149,7 +161,7 @@ class UnhcrLayout(Declared):
 
 
 Layout = Annotated[
-    WorkbookLayout | JsonStatLayout | SdmxCsvLayout | SdmxJsonLayout | WorldBankLayout | UnhcrLayout,
+    WorkbookLayout | JsonStatLayout | SdmxCsvLayout | SdmxJsonLayout | SdmxMlLayout | WorldBankLayout | UnhcrLayout,
     Field(discriminator="format"),
 ]
 

@@ -285,6 +285,17 @@ def test_several_data_sets_are_read_with_their_own_structures(keeps_the_contract
     keeps_the_contract(sdmx_json, payload, table)
 
 
+def test_data_sets_of_other_dimensions_are_not_mixed():
+    other = copy.deepcopy(MESSAGE["data"]["structures"][0])
+    other["dimensions"]["dataSet"] = [coded("FREQUENCY", "A")]
+    first = MESSAGE["data"]["dataSets"][0]
+    payload = message(
+        data__structures=[MESSAGE["data"]["structures"][0], other], data__dataSets=[first, first | {"structure": 1}]
+    )
+    with pytest.raises(DriftError, match="dataSets/1: its dimensions are FREQUENCY"):
+        read(payload)
+
+
 def test_white_space_order_and_further_members_change_no_fact():
     turned = json.loads(message(), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
     turned["data"]["dataSets"][0] |= {"series": MESSAGE["data"]["dataSets"][0]["series"], "validFrom": "2026"}
@@ -296,6 +307,15 @@ def test_white_space_order_and_further_members_change_no_fact():
     ("changes", "error", "said"),
     [
         ({"data__dataSets__0__action": "Delete"}, DriftError, "/data/dataSets/0/action: found 'Delete'"),
+        ({"data__dataSets__0__action": "Frobnicate"}, DriftError, "found 'Frobnicate'"),
+        ({"data__dataSets__0__attributes": {}}, DriftError, "/attributes: an array"),
+        ({"data__structures__0__dimensions__series": []}, DriftError, "key '0:1' where no dimension"),
+        (
+            {"data__structures__0__dimensions__observation": [{"id": "T", "values": [None]}]},
+            DriftError,
+            "0 of T has no id",
+        ),
+        ({"data__dataSets__0__series__1:1": {"observations": {"0": [1], "": [2]}}}, DriftError, "found the key ''"),
         ({"data__dataSets__0__series": {}}, PublisherError, "no data set has an observation"),
         ({"data__dataSets__0__series": {"0:0": {}}}, PublisherError, "series, but no observations"),
         ({"data__dataSets": []}, PublisherError, "no data set has an observation"),

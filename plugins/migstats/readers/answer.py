@@ -18,6 +18,8 @@ _NOTHING: Final = ("norecordsfound", "noresultsfound")
 #: Codes of SDMX web services: more than is answered at once, and busy or broken for the moment.
 _TOO_BIG: Final = frozenset({"130", "413", "510"})
 _BUSY: Final = frozenset({"500", "503"})
+#: An address at which the answer will stand once it is prepared.
+_TO_POLL: Final = re.compile(r"(file|written|located|prepared|available)\b.*https?://", re.DOTALL | re.IGNORECASE)
 #: What an entry of an error says once more, in other languages, and where to read on.
 _FURTHER: Final = frozenset({"titles", "details", "links"})
 _START: Final = 4096
@@ -27,17 +29,18 @@ JsonObject = dict[str, msgspec.Raw]
 JsonArray = list[msgspec.Raw]
 
 
-def body(payload: bytes, expected: str) -> bytes:
+def body(payload: bytes, expected: str, *, markup: bool = False) -> bytes:
     """The payload without byte order mark, once it is neither empty, nor a page, nor an XML error.
 
-    `expected` names the format for the message. TryAgainError: a page, or XML that says come back later.
+    `expected` names the format for the message; `markup`: it is XML. TryAgainError: a page, or XML that says come
+    back later.
     PublisherError: nothing at all, or the publisher's own error.
     """
     start = payload[:_START].removeprefix(BOM).lstrip()
     if not start:
         raise PublisherError(f"the answer is empty, {expected} with rows was expected; no rows are not zero rows")
     if start.startswith(b"<"):
-        _refuse_markup(payload[: 16 * _START], expected)
+        _refuse_markup(payload[: 16 * _START], expected, markup)
     text = start[:64].decode("utf-8", "replace").strip().lower().replace(" ", "")
     if text.startswith(_NOTHING):
         raise PublisherError(
@@ -128,6 +131,11 @@ def refuse_error(error: Any) -> None:
     refuse_said(said, {str(entry["code"]) for entry in entries if isinstance(entry, dict) and "code" in entry})
 
 
+def is_refusal(codes: Collection[str]) -> bool:
+    """Whether one of these codes says that an answer, if there is one, is not all."""
+    return not (_TOO_BIG | _BUSY).isdisjoint(codes)
+
+
 def refuse_said(said: str, codes: Collection[str] = ()) -> None:
     """Raise what a publisher's message says; `codes` are those of SDMX that stand in it.
 
@@ -140,6 +148,8 @@ def refuse_said(said: str, codes: Collection[str] = ()) -> None:
             f"the publisher prepares the answer and asks to come back later: {said}; "
             "if it says so again and again, declare smaller slices"
         )
+    if not _TOO_BIG.isdisjoint(codes) and _TO_POLL.search(said):
+        raise LaterError(f"the publisher prepares the answer and says where it will be: {said}; come back later")
     if not _TOO_BIG.isdisjoint(codes):
         raise TooBigError(
             f"the publisher says that this is more than it answers at once: {said}; cut the slice smaller"
@@ -149,7 +159,7 @@ def refuse_said(said: str, codes: Collection[str] = ()) -> None:
     raise PublisherError(f"the publisher answers with an error: {said or '(without a text)'}; mend what is asked for")
 
 
-def _refuse_markup(start: bytes, expected: str) -> None:
+def _refuse_markup(start: bytes, expected: str, markup: bool) -> None:
     text = start.decode("utf-8", "replace")
     if re.search(r"<(!doctype\s+html|html|head|body)\b", text, re.IGNORECASE):
         title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
@@ -160,7 +170,8 @@ def _refuse_markup(start: bytes, expected: str) -> None:
         refuse_said(fault[1].strip())
     if re.search(r"<(?:\w+:)?(syncResponse|queued)\b", text):
         refuse_said(f"syncResponse {short(start)}")
-    raise TryAgainError(f"the answer is XML, {expected} was expected; it begins with {short(start)!r}")
+    if not markup:
+        raise TryAgainError(f"the answer is XML, {expected} was expected; it begins with {short(start)!r}")
 
 
 def short(raw: bytes) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -39,6 +41,18 @@ def refuse_action(action: str, where: str) -> None:
             f"{where}: found {action!r}; expected Information, Append, Replace or Merge. Deletions are not "
             "supported by this reader: ask for the whole slice instead"
         )
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the garbage collector, which would look again and again through hundreds of thousands of dictionaries."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def of_groups(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import re
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
@@ -117,7 +115,7 @@ def read(payload: bytes, layout: SdmxJsonLayout) -> TextTable:
     key or an attribute points to what the structure does not have.
     """
     data_sets = _open(payload)
-    with _uncollected():
+    with sdmx.uncollected():
         parts = [_part(data_set) for data_set in data_sets]
     sizes = [len(part.value) for part in parts]
     if not sum(sizes):
@@ -402,18 +400,6 @@ def _held(data_set: _DataSet, one: Any) -> tuple[list[Any], list[str], dict[str,
 def _decode(raw: bytes, kind: Any) -> Any:
     """What the JSON holds; the keys of objects stay apart."""
     return msgspec.json.Decoder(kind, float_hook=str, dec_hook=str.__new__).decode(raw)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the garbage collector, which would look again and again through hundreds of thousands of dictionaries."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _refuse_repeated_members(data_set: _DataSet, series: Collection[Any]) -> None:
