@@ -313,7 +313,8 @@ def test_what_is_a_dimension_is_said_by_generic_data_and_guessed_for_others():
 
 
 def test_several_data_sets_have_attributes_and_structures_of_their_own():
-    first = '<mes:DataSet ss:structureRef="S1" UNIT_MULT="3">' + SERIES.replace(' UNIT_MULT="0"', "") + "</mes:DataSet>"
+    typed = SERIES.replace(' UNIT_MULT="0"', "").replace("<Obs ", '<Obs xsi:type="ns1:ObsType" ')
+    first = f'<mes:DataSet ss:structureRef="S1" UNIT_MULT="3">{typed}</mes:DataSet>'
     second = (
         '<ns1:DataSet ss:structureRef="S2" UNIT_MULT="6"><Series FREQ="A" SEX="F" TIME_PERIOD="2020">'
         '<Obs xsi:type="ns1:UGA" OBS_VALUE="9"/></Series></ns1:DataSet>'
@@ -323,6 +324,23 @@ def test_several_data_sets_have_attributes_and_structures_of_their_own():
     assert [(r["REF_AREA"], r["UNIT_MULT"], r[VALUE]) for r in rows(payload)][1:] == [
         *(("NA", "3", "007"), ("KEN", "3", None), ("KEN", "3", None), ("UGA", "6", "9"))
     ]
+
+
+def test_what_the_header_says_holds_for_data_sets_that_do_not_name_their_structure():
+    assert rows(WAYS["explicit"].replace(b'ss:structureRef="S1"', b"")) == rows(WAYS["explicit"])
+    otherwise = WAYS["generic_section"].replace(b'Observation="REF_AREA"', b'Observation="TIME_PERIOD"')
+    assert rows(otherwise) == rows(WAYS["generic_section"]), "an ObsDimension may name its dimension"
+
+
+def test_a_group_of_other_codes_says_nothing_of_these():
+    series = "".join(
+        f'<Series REF_AREA="{area}" SEX="{sex}"><Obs TIME_PERIOD="2020" OBS_VALUE="1"/></Series>'
+        for area, sex in (("NA", "F"), ("NA", "M"), ("KEN", "F"))
+    )
+    groups = '<Group REF_AREA="KEN" SEX="X" METHOD="a"/><Group REF_AREA="NA" METHOD="b"/>'
+    table = read(specific(groups + series))
+    assert table.data["METHOD"].to_pylist() == ["b", "b", None]
+    assert [d[0] for d in table.dimensions] == ["REF_AREA", "SEX", "TIME_PERIOD"], "what groups alone say is none"
 
 
 def test_annotations_and_who_provided_it_change_no_fact():
@@ -372,6 +390,7 @@ TICKET = "the response will be written to a file which will be located under URL
         (WAYS["series"].replace(b"</mes:DataSet>", b""), TryAgainError, "mismatched tag"),
         (WAYS["series"].replace(b'OBS_VALUE="007"', b'OBS_VALUE="007" OBS_VALUE="8"'), TryAgainError, "duplicate attr"),
         (b'<!DOCTYPE a [<!ENTITY e "x">]>' + WAYS["series"][39:], PublisherError, "DOCTYPE"),
+        (b'<!DOCTYPE a [<!ENTITY e "x">]><a>&e;', PublisherError, "DOCTYPE"),
         (WAYS["series"].replace(b'"007"', b'"&e;"'), TryAgainError, "undefined entity"),
         (b"", PublisherError, "empty"),
         (b"<html><title>Down</title></html>", TryAgainError, "Down"),
@@ -398,10 +417,11 @@ def test_a_footer_that_only_informs_beside_data_is_no_error():
         ('ss:action="Replace"', 'ss:action="Delete"', "DataSet action: found 'Delete'"),
         ("<Obs ", "<Observation ", "line 16: the element Observation is not known within Series"),
         ("<Series", "<Section>5</Section><Series", "Section is not known within DataSet"),
-        ('OBS_VALUE="007"/>', 'OBS_VALUE="007">8</Obs>', "line 17: found the text '8' within Obs"),
-        ("<Obs ", "5<Obs ", "found the text '5' within Series"),
+        ('OBS_VALUE="007"/>', 'OBS_VALUE="007">8</Obs>', "found the text '8' between elements"),
+        ("<Obs ", "5<Obs ", "found the text '5' between elements"),
         ('OBS_VALUE="007"', 'OBS_VALUE="007" SEX="M"', "observation 2: SEX is 'F' and 'M'"),
         ('OBS_VALUE="007"', 'OBS_VALUE="007" ss:thing="M"', "attributes of a namespace: .*thing"),
+        ('A"/>', 'A"><Comp id="OBS_STATUS"><Value>F</Value></Comp></Obs>', "OBS_STATUS stands twice"),
         ("OBS_VALUE", "TURNOVER", "no observation has OBS_VALUE.*TURNOVER"),
         ("<Series", '<Group xsi:type="x" UNIT_MULT="3"/><Series', "a group has the key {}"),
         ("<Series", '<Group SEX="F" UNIT_MULT="3"/><Series', "observation 1: UNIT_MULT is '0' and '3'"),

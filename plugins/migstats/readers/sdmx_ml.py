@@ -35,7 +35,8 @@ _OF_DATA_SET: Final = frozenset(
 #: Elements in which nothing is said of figures.
 _ASIDE: Final = frozenset({"Annotations", "DataProvider"})
 _ALL: Final = "AllDimensions"
-_BLOCK: Final = 1 << 20
+#: Small enough for what is read of it to stay in the cache of the processor until it is put away.
+_BLOCK: Final = 1 << 16
 _PLACE: Final = re.compile(r"observation (\d+)")
 
 _Begin = Callable[[dict[str, str]], None]
@@ -84,10 +85,10 @@ def locate(payload: bytes, place: str) -> str | None:
     if not match:
         raise PublisherError(f"{place!r} is no place such as `observation 17`")
     number = int(match[1])
-    rows = _parsed(_body(payload), until=number).observations.rows
-    if not 0 < number <= len(rows):
+    found = _parsed(_body(payload), until=number).observations
+    if not 0 < number <= found.total:
         raise PublisherError(f"the payload has no place {place}")
-    return rows[number - 1].get(sdmx.OBS_VALUE) or None
+    return found.rows[number - 1 - found.count].get(sdmx.OBS_VALUE) or None
 
 
 # -- the message --------------------------------------------------------------------------------------------------
@@ -132,37 +133,60 @@ def _refuse_doctype(*_: object) -> NoReturn:
     )
 
 
+class _Codes(dict[str | None, int]):
+    """Text → its number, in the order in which texts come; -1 for none."""
+
+    def __init__(self) -> None:
+        super().__init__({None: -1})
+
+    def __missing__(self, text: str) -> int:
+        number = self[text] = len(self) - 1
+        return number
+
+
 class _Rows:
-    """Elements as dictionaries of texts; those that are whole become columns, block by block."""
+    """Elements as dictionaries of texts; those that are whole are put away as columns of numbers, block by block."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, str]] = []
         self.count = 0
-        self._chunks: dict[str, list[pa.Array]] = {}
+        self._columns: dict[str, tuple[_Codes, array[int]]] = {}
 
     def put_away(self, keep: int) -> None:
-        """Turn all rows but the last `keep` into columns."""
+        """Put away all rows but the last `keep`."""
         whole = self.rows[: len(self.rows) - keep]
-        self.rows = self.rows[len(whole) :]
-        if not whole:
-            return
-        for name in dict.fromkeys(itertools.chain(self._chunks, itertools.chain.from_iterable(whole))):
-            chunks = self._chunks.setdefault(name, [pa.nulls(self.count, cells.CODED)])
-            chunks.append(pa.array([row.get(name) for row in whole], pa.string()).dictionary_encode())
+        del self.rows[: len(whole)]
+        for name in dict.fromkeys(itertools.chain.from_iterable(whole)):
+            if name not in self._columns:
+                self._columns[name] = _Codes(), array("i", [-1]) * self.count
+        for name, (codes, numbers) in self._columns.items():
+            numbers.extend(map(codes.__getitem__, [row.get(name) for row in whole]))
         self.count += len(whole)
+
+    def forget(self, keep: int) -> None:
+        """Let go of all rows but the last `keep`."""
+        self.count += len(self.rows) - keep if self.rows else 0
+        del self.rows[: len(self.rows) - keep]
+
+    @property
+    def total(self) -> int:
+        """How many rows there have been."""
+        return self.count + len(self.rows)
 
     @property
     def names(self) -> Iterable[str]:
         """The names of the columns, once all rows are put away."""
-        return self._chunks.keys()
+        return self._columns.keys()
 
     def columns(self) -> dict[str, pa.DictionaryArray]:
         """All rows as coded columns."""
         self.put_away(0)
-        return {
-            name: pa.chunked_array(chunks, cells.CODED).unify_dictionaries().combine_chunks()
-            for name, chunks in self._chunks.items()
-        }
+        found = {}
+        for name, (codes, numbers) in self._columns.items():
+            indices = np.array(numbers, dtype=np.int32)
+            texts = pa.array([text for text in codes if text is not None], pa.string())
+            found[name] = pa.DictionaryArray.from_arrays(pa.array(indices, mask=indices < 0), texts)
+        return found
 
 
 @dataclass
@@ -217,14 +241,16 @@ def _parsed(text: bytes, until: int | None = None) -> _Found:
     found = parsing.found
 
     def after_block() -> bool:
-        if until is not None:
-            return len(found.observations.rows) > until
-        found.observations.put_away(1)
-        found.series.put_away(1)
+        parsing.check_texts()
+        if until is not None and found.observations.total > until:
+            return True
+        for rows in (found.observations, found.series):
+            (rows.put_away if until is None else rows.forget)(1)
         return False
 
     _feed(parsing.parser, text, after_block)
-    if until is None or len(found.observations.rows) <= until:
+    parsing.check_texts()
+    if until is None or found.observations.total <= until:
         parsing.refuse_said()
     return found
 
@@ -234,22 +260,29 @@ class _Parsing:
 
     def __init__(self) -> None:
         self.found = _Found()
+        #: Texts between elements; the one to be read begins at `_captured`, and what is aside at `_left`.
+        self._texts: list[str] = []
+        self._captured: int | None = None
+        self._left = 0
         self.parser = expat.ParserCreate(namespace_separator=" ")
         self.parser.buffer_text = True
         self.parser.StartDoctypeDeclHandler = _refuse_doctype
         self.parser.StartElementHandler = self._root
         self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._characters
+        self.parser.CharacterDataHandler = self._texts.append
         #: The element that is open, and those in which it stands.
         self._open = _Element("", None, None)
         self._around: list[_Element] = []
         #: How deep within something that says nothing of figures.
         self._aside = 0
-        self._texts: list[str] | None = None
         self._structures: dict[str, dict[str, str]] = {}
         self._action = ""
         self._current: dict[str, str] = {}
+        self._observation: dict[str, str] = {}
         self._series: dict[str, str] = {}
+        self._series_number = -1
+        self._put_row = self.found.observations.rows.append
+        self._put_series = self.found.series_of.append
         self._component: tuple[dict[str, str], str, list[str | dict[str, str]]] = ({}, "", [])
         self._languages: dict[str, str] = {}
         self._language = ""
@@ -259,7 +292,7 @@ class _Parsing:
         """Raise what the message says instead of data, or beside data that are not all."""
         said = "; ".join(f"code {code}: {'; '.join(texts)}" for code, _, texts in self._said)
         codes = {code for code, _, _ in self._said}
-        rows = self.found.observations.count + len(self.found.observations.rows)
+        rows = self.found.observations.total
         if self._said and (not rows or answer.is_refusal(codes) or any(s == "error" for _, s, _ in self._said)):
             answer.refuse_said(said, codes)
         if not rows:
@@ -294,6 +327,7 @@ class _Parsing:
         element = within.inner.get(name) or self._known(within, name)
         if element is None:
             self._aside = 1
+            self._left = len(self._texts)
             return
         self._around.append(within)
         self._open = element
@@ -314,17 +348,25 @@ class _Parsing:
     def _end(self, name: str) -> None:
         if self._aside:
             self._aside -= 1
+            if not self._aside:
+                del self._texts[self._left :]
             return
         ended = self._open
         self._open = self._around.pop()
         if ended.end is not None:
             ended.end(self._open.kind)
 
-    def _characters(self, data: str) -> None:
-        if self._texts is not None:
-            self._texts.append(data)
-        elif not self._aside and not data.isspace():
-            raise self._drift(f"found the text {data.strip()[:40]!r} within {self._open.kind}, where none is expected")
+    def check_texts(self) -> None:
+        """DriftError for a text that stands where none is expected: a figure may be in it."""
+        if self._captured is None and not self._aside:
+            stray = "".join(self._texts).strip()
+            self._texts.clear()
+            if stray:
+                before = len(self.found.series_of)
+                raise DriftError(
+                    f"found the text {stray[:40]!r} between elements, where none is expected, not far from observation "
+                    f"{before}"
+                )
 
     def _drift(self, message: str) -> DriftError:
         return DriftError(f"line {self.parser.CurrentLineNumber}: {message}")
@@ -335,7 +377,14 @@ class _Parsing:
         self._structures[attributes.get("structureID", "")] = attributes
 
     def _capture(self, attributes: dict[str, str]) -> None:
-        self._texts = []
+        self._captured = len(self._texts)
+
+    def _taken(self) -> str:
+        """The text since `_capture`."""
+        begin, self._captured = self._captured or 0, None
+        text = "".join(self._texts[begin:])
+        del self._texts[begin:]
+        return text
 
     def _message(self, attributes: dict[str, str]) -> None:
         self._said.append((attributes.get("code", "-"), attributes.get("severity", "").lower(), []))
@@ -357,20 +406,21 @@ class _Parsing:
 
     # Structure-specific data.
 
-    def _specific_series(self, attributes: dict[str, str]) -> None:
+    def _begin_series(self, attributes: dict[str, str]) -> None:
+        self._series = attributes
+        self._series_number += 1
         self.found.series.rows.append(attributes)
 
     def _specific_group(self, attributes: dict[str, str]) -> None:
         self.found.groups.append(({}, attributes))
 
     def _observation_of_series(self, attributes: dict[str, str]) -> None:
-        found = self.found
-        found.observations.rows.append(attributes)
-        found.series_of.append(found.series.count + len(found.series.rows) - 1)
+        self._put_row(attributes)
+        self._put_series(self._series_number)
 
     def _flat_observation(self, attributes: dict[str, str]) -> None:
-        self.found.observations.rows.append(attributes)
-        self.found.series_of.append(-1)
+        self._put_row(attributes)
+        self._put_series(-1)
 
     def _start_component(self, attributes: dict[str, str]) -> None:
         within = self._around[-1].kind
@@ -384,11 +434,11 @@ class _Parsing:
 
     def _component_value(self, attributes: dict[str, str]) -> None:
         self._languages = {}
-        self._texts = []
+        self._capture(attributes)
 
     def _component_text(self, attributes: dict[str, str]) -> None:
         self._language = attributes.get(_LANGUAGE, "en")
-        self._texts = []
+        self._capture(attributes)
 
     def _end_component(self, within: str) -> None:
         holder, name, values = self._component
@@ -400,21 +450,21 @@ class _Parsing:
         self.found.groups.append(({}, {}))
 
     def _generic_series(self, attributes: dict[str, str]) -> None:
-        self._series = {}
-        self.found.series.rows.append(self._series)
+        self._begin_series({})
 
     def _generic_observation(self, attributes: dict[str, str]) -> None:
-        self._current = {}
-        if self._around[-1].kind == "DataSet":
-            self._flat_observation(self._current)
-        else:
-            self._observation_of_series(self._current)
+        self._observation = self._current = {}
+        self._observation_of_series(self._observation)
+
+    def _generic_flat_observation(self, attributes: dict[str, str]) -> None:
+        self._observation = self._current = {}
+        self._flat_observation(self._observation)
 
     def _of_series(self, attributes: dict[str, str]) -> None:
         self._current = self._series
 
     def _of_observation(self, attributes: dict[str, str]) -> None:
-        self._current = self.found.observations.rows[-1]
+        self._current = self._observation
 
     def _of_group_key(self, attributes: dict[str, str]) -> None:
         self._current = self.found.groups[-1][0]
@@ -439,31 +489,34 @@ class _Parsing:
         self.found.dimensions[attributes["id"]] = None
 
     def _own_code(self, attributes: dict[str, str]) -> None:
-        name = attributes.get("id") or self.found.data_sets[-1].at_observation
-        if name == _ALL:
-            raise self._drift(f"an ObsDimension has no id, and the header says {_ALL}")
-        self._key_value({"id": name, **attributes})
+        if "id" not in attributes:
+            attributes["id"] = self.found.data_sets[-1].at_observation
+            if attributes["id"] == _ALL:
+                raise self._drift(f"an ObsDimension has no id, and the header says {_ALL}")
+        self._current = self._observation
+        self._key_value(attributes)
 
     def _figure(self, attributes: dict[str, str]) -> None:
         if "value" in attributes:
-            self._value({**attributes, "id": sdmx.OBS_VALUE})
+            self._put(self._observation, sdmx.OBS_VALUE, attributes["value"])
 
     # Texts.
 
     def _end_text(self, within: str) -> None:
-        text, self._texts = "".join(self._texts or ()).strip(), None
+        text = self._taken().strip()
         if within == "Value":
             self._languages[self._language] = text
         else:
             self._said[-1][2].append(text)
 
     def _end_value(self, within: str) -> None:
-        if within == "Comp":
-            text, self._texts = "".join(self._texts or ()), None
-            self._component[2].append(self._languages or text)
+        if self._languages:
+            self._component[2].append(self._languages)
+        else:
+            self._component[2].append(self._taken())
 
     def _end_action(self, within: str) -> None:
-        self._action, self._texts = "".join(self._texts or ()).strip(), None
+        self._action = self._taken().strip()
 
     def _put(self, holder: dict[str, str], name: str, text: str) -> None:
         if name in holder:
@@ -486,7 +539,7 @@ _BEGINS: Final[Mapping[tuple[str, str], Callable[[_Parsing, dict[str, str]], Non
     ("Message", "Text"): _Parsing._capture,
     ("Error", "ErrorMessage"): _Parsing._message,
     ("ErrorMessage", "Text"): _Parsing._capture,
-    ("DataSet", "Series"): _Parsing._specific_series,
+    ("DataSet", "Series"): _Parsing._begin_series,
     ("DataSet", "Group"): _Parsing._specific_group,
     ("DataSet", "Atts"): _Parsing._specific_group,
     ("DataSet", "Obs"): _Parsing._flat_observation,
@@ -496,7 +549,7 @@ _BEGINS: Final[Mapping[tuple[str, str], Callable[[_Parsing, dict[str, str]], Non
     ("Value", "Text"): _Parsing._component_text,
     ("DataSet", "generic:Series"): _Parsing._generic_series,
     ("DataSet", "generic:Group"): _Parsing._generic_group,
-    ("DataSet", "generic:Obs"): _Parsing._generic_observation,
+    ("DataSet", "generic:Obs"): _Parsing._generic_flat_observation,
     ("generic:Series", "generic:Obs"): _Parsing._generic_observation,
     ("DataSet", "generic:Attributes"): _Parsing._of_data_set,
     ("generic:Series", "generic:SeriesKey"): _Parsing._of_series,
