@@ -343,6 +343,17 @@ def test_a_group_of_other_codes_says_nothing_of_these():
     assert [d[0] for d in table.dimensions] == ["REF_AREA", "SEX", "TIME_PERIOD"], "what groups alone say is none"
 
 
+def test_a_group_says_nothing_of_other_data_sets():
+    obs = '<Series REF_AREA="NA"><Obs TIME_PERIOD="2020" OBS_VALUE="1"/></Series>'
+    other = '<Series GEO="NA"><Obs TIME_PERIOD="2020" OBS_VALUE="1"/></Series>'
+    sets = (
+        f'<mes:DataSet><Group {key}="NA" UNIT_MULT="{power}"/>{series}</mes:DataSet>'
+        for power, key, series in ((3, "REF_AREA", obs), (6, "REF_AREA", obs), (0, "GEO", other))
+    )
+    found = rows(message("StructureSpecificData", "".join(sets)))
+    assert facts(found, ("REF_AREA", "GEO", "UNIT_MULT")) == [("NA", None, "3"), ("NA", None, "6"), (None, "NA", "0")]
+
+
 def test_annotations_and_who_provided_it_change_no_fact():
     aside = "<com:Annotations><com:Annotation><com:Obs>99</com:Obs></com:Annotation></com:Annotations>"
     provider = '<DataProvider><Ref id="x"/></DataProvider>'

@@ -201,6 +201,18 @@ class _DataSet:
 
 
 @dataclass
+class _Group:
+    """What is said of all observations of one data set that have the codes of the key.
+
+    A structure-specific group does not tell the two apart: its key is empty here.
+    """
+
+    data_set: int
+    key: dict[str, str] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class _Found:
     """What stands in a message; filled by `_Parsing`."""
 
@@ -210,8 +222,7 @@ class _Found:
     #: For each observation the number of its series, -1 for none.
     series_of: array[int] = field(default_factory=lambda: array("q"))
     data_sets: list[_DataSet] = field(default_factory=list)
-    #: Key and attributes; a structure-specific group does not tell the two apart, and has no key here.
-    groups: list[tuple[dict[str, str], dict[str, str]]] = field(default_factory=list)
+    groups: list[_Group] = field(default_factory=list)
     #: Of generic data, which say what is a dimension; in their order.
     dimensions: dict[str, None] = field(default_factory=dict)
 
@@ -412,7 +423,7 @@ class _Parsing:
         self.found.series.rows.append(attributes)
 
     def _specific_group(self, attributes: dict[str, str]) -> None:
-        self.found.groups.append(({}, attributes))
+        self.found.groups.append(_Group(len(self.found.data_sets) - 1, said=attributes))
 
     def _observation_of_series(self, attributes: dict[str, str]) -> None:
         self._put_row(attributes)
@@ -427,7 +438,7 @@ class _Parsing:
         if within == "DataSet":
             holder = self.found.data_sets[-1].attributes
         elif within in ("Group", "Atts"):
-            holder = self.found.groups[-1][1]
+            holder = self.found.groups[-1].said
         else:
             holder = (self.found.series if within == "Series" else self.found.observations).rows[-1]
         self._component = (holder, attributes.get("id", ""), [])
@@ -447,7 +458,7 @@ class _Parsing:
     # Generic data.
 
     def _generic_group(self, attributes: dict[str, str]) -> None:
-        self.found.groups.append(({}, {}))
+        self.found.groups.append(_Group(len(self.found.data_sets) - 1))
 
     def _generic_series(self, attributes: dict[str, str]) -> None:
         self._begin_series({})
@@ -467,10 +478,10 @@ class _Parsing:
         self._current = self._observation
 
     def _of_group_key(self, attributes: dict[str, str]) -> None:
-        self._current = self.found.groups[-1][0]
+        self._current = self.found.groups[-1].key
 
     def _of_group(self, attributes: dict[str, str]) -> None:
-        self._current = self.found.groups[-1][1]
+        self._current = self.found.groups[-1].said
 
     def _of_data_set(self, attributes: dict[str, str]) -> None:
         self._current = self.found.data_sets[-1].attributes
@@ -653,17 +664,19 @@ def _spans(found: _Found, count: int) -> Iterable[tuple[_DataSet, int]]:
 def _of_groups(
     found: _Found, columns: Mapping[str, pa.DictionaryArray], count: int, layout: SdmxMlLayout
 ) -> dict[str, pa.DictionaryArray]:
-    """What groups say of the observations that have all codes of their key.
-
-    In structure-specific data the key are the columns of which each observation has a code, as it has of a dimension.
-    """
+    """What groups say of the observations of their data set that have all codes of their key."""
     if not found.groups:
         return {}
-    whole = {name for name, column in columns.items() if not column.null_count}
+    spans = list(_spans(found, count))
     number: dict[str, dict[str, int]] = {}
-    where: dict[str, sdmx.Positions] = {}
+    where = {"": np.repeat(np.arange(len(spans)), [end - data_set.first for data_set, end in spans])}
     told: dict[str, sdmx.Groups[str]] = {}
-    for key, attributes in _keyed(found, whole, layout):
+    whole = [
+        {name for name, column in columns.items() if not column.slice(span.first, end - span.first).null_count}
+        for span, end in spans
+    ]
+    for group in found.groups:
+        key, attributes = _keyed(group, whole[group.data_set], layout) if not found.generic else (group.key, group.said)
         unknown = [name for name in key if name not in columns]
         if unknown or not key:
             raise DriftError(
@@ -673,11 +686,11 @@ def _of_groups(
             number[name] = {code: i for i, code in enumerate(columns[name].dictionary.to_pylist())}
             where[name] = columns[name].indices.fill_null(-1).to_numpy().astype(np.int64)
         names = tuple(sorted(key))
-        at = tuple(number[name].get(key[name], -2) for name in names)
+        at = (group.data_set, *(number[name].get(key[name], -2) for name in names))
         if -2 in at:
             continue  # it is said of none of these observations
         for name, text in attributes.items():
-            before = told.setdefault(name, {}).setdefault(names, {}).setdefault(at, text)
+            before = told.setdefault(name, {}).setdefault(("", *names), {}).setdefault(at, text)
             if before != text:
                 raise DriftError(f"the group {key} says {before!r} and {text!r} of {name}")
     added: dict[str, pa.DictionaryArray] = {}
@@ -687,20 +700,16 @@ def _of_groups(
     return added
 
 
-def _keyed(
-    found: _Found, whole: Collection[str], layout: SdmxMlLayout
-) -> Iterable[tuple[dict[str, str], dict[str, str]]]:
-    """Key and attributes of each group."""
-    for key, said in found.groups:
-        if found.generic:
-            yield key, said
-            continue
-        parts = {name for name in said if name in whole and not sdmx.is_attribute(name, layout.attributes)}
-        plain = {name: text for name, text in said.items() if not name.startswith(_XSI)}
-        yield (
-            {name: text for name, text in plain.items() if name in parts},
-            {name: text for name, text in plain.items() if name not in parts},
-        )
+def _keyed(group: _Group, whole: Collection[str], layout: SdmxMlLayout) -> tuple[dict[str, str], dict[str, str]]:
+    """Key and attributes of a structure-specific group: its key are the columns of which each observation of the data
+    set has a code, as it has of a dimension.
+    """
+    plain = {name: text for name, text in group.said.items() if not name.startswith(_XSI)}
+    parts = {name for name in plain if name in whole and not sdmx.is_attribute(name, layout.attributes)}
+    return (
+        {name: text for name, text in plain.items() if name in parts},
+        {name: text for name, text in plain.items() if name not in parts},
+    )
 
 
 def _likely_dimensions(found: _Found, columns: Iterable[str], layout: SdmxMlLayout) -> list[str]:
