@@ -19,8 +19,9 @@ from migstats import lake as lakes
 from migstats import pipeline
 from migstats.errors import DriftError, PublisherError, TryAgainError
 from migstats.harmonise import Codes, harmonise
+from migstats.layout import JsonStatLayout, SdmxCsvLayout, WorldBankLayout
 from migstats.readers import jsonstat, sdmx_csv, worldbank
-from migstats.source import Dataset, JsonStatLayout, SdmxCsvLayout, WorldBankLayout
+from migstats.source import Dataset
 
 pytestmark = pytest.mark.payloads
 

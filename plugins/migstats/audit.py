@@ -15,16 +15,19 @@ from pydantic import TypeAdapter
 from migstats import pipeline
 from migstats.errors import DriftError, MigstatsError
 from migstats.harmonise import Codes, harmonise, last_plausible_year, read_codes
+from migstats.layout import Layout
 from migstats.readers import TextTable, answer, reader_for
-from migstats.source import Dataset, Layout, Source, folder_of
+from migstats.source import Dataset, Source, folder_of
 
 #: Formats that say everything of themselves: a file of theirs is read also where no source declares it.
-SELF_DESCRIBING = ("jsonstat", "sdmx_csv", "worldbank")
+SELF_DESCRIBING = ("jsonstat", "sdmx_csv", "sdmx_json", "sdmx_ml", "worldbank")
 
 #: Format → how its files begin; those of the others with plain text.
 _BEGINS = {
     "jsonstat": (b"{",),
     "json_records": (b"{", b"["),
+    "sdmx_json": (b"{",),
+    "sdmx_ml": (b"<",),
     "unhcr": (b"{",),
     "worldbank": (b"[",),
     "workbook": (b"PK",),

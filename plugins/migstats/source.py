@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import os
-import re
 import reprlib
 import string
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -17,23 +16,17 @@ from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlencode, urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from migstats import settings
 from migstats.errors import DeclarationError
+from migstats.layout import Declared, Layout, Text
 from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES, period_bounds
 
 #: Powers of ten that figures may be multiplied with.
 POWERS = range(-6, 13)
 
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,47}$")]
-Text = Annotated[str, Field(min_length=1)]
-
-
-class Declared(BaseModel):
-    """A frozen fact; an unknown field is an error, since it is nearly always a misspelt one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
 class Licence(Declared):
@@ -105,222 +98,6 @@ class Years(Declared):
         return [str(y) for y in range(self.start, (self.end or today.year - self.lag) + 1)]
 
 
-def _regular(name: str, pattern: str | None) -> re.Pattern[str]:
-    """A declared regular expression, compiled; ValueError where it is none."""
-    try:
-        return re.compile(pattern or "")
-    except re.error as error:
-        raise ValueError(f"{name} {pattern!r} is no regular expression: {error}") from None
-
-
-class Packed(Declared):
-    """How an answer is packed before its format begins; what HTTP compresses on its way needs no word here."""
-
-    compression: Literal["gzip", "zip"] | None = None
-    member: str | None = Field(
-        default=None, description="regular expression of the name of the one file to read; for a zip with several"
-    )
-    unpacked_bytes: int = Field(default=2**29, gt=0, description="cap of what comes out of it")
-
-    @model_validator(mode="after")
-    def _known_packing(self) -> Self:
-        if self.member is not None and self.compression != "zip":
-            raise ValueError("`member` names a file in a zip; declare `compression: zip`, or remove it")
-        _regular("member", self.member)
-        return self
-
-
-class WorkbookTable(Declared):
-    """One table of a workbook sheet, found by its header texts and never by its position."""
-
-    sheet: Text
-    #: Name of the text table's column → the header texts by which publishers' editions call it.
-    columns: dict[str, tuple[str, ...]] = Field(min_length=1)
-    #: A row belongs to the table while this column holds something.
-    key: Text
-    #: Regular expression of a text above the header by which the table is told from others with the same headers.
-    title: Text | None = None
-    #: Regular expression of the headers over figures (years); each, or its group `period`, becomes the column `period`.
-    periods: Text = r"(19|20)[0-9]{2}"
-    #: Regular expression of the headers over numbers that are none of these figures; counted as `outside_tables`.
-    outside: str | None = None
-    #: The text that stands in a row above the header, over each group of figure columns, becomes `block`.
-    blocks: bool = True
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.key not in self.columns:
-            raise ValueError(f"key {self.key!r} is none of the columns {', '.join(self.columns)}")
-        for name, pattern in (("periods", self.periods), ("title", self.title), ("outside", self.outside)):
-            _regular(name, pattern)
-        return self
-
-
-class WorkbookLayout(Packed):
-    """Tables of an Excel workbook (.xlsx)."""
-
-    format: Literal["workbook"]
-    tables: tuple[WorkbookTable, ...] = Field(min_length=1)
-
-
-class JsonStatLayout(Packed):
-    """JSON-stat 1.x or 2.0 dataset. Columns: one per dimension id, and `_status`."""
-
-    format: Literal["jsonstat"]
-
-
-class SdmxCsvLayout(Packed):
-    """SDMX-CSV 1.0 or 2.0. Columns: as in the file's header."""
-
-    format: Literal["sdmx_csv"]
-    attributes: tuple[Text, ...] = Field(
-        default=(), description="columns that look like dimensions and are none: remarks, names, sources"
-    )
-
-
-class WorldBankLayout(Packed):
-    """World Bank Indicators API v2, JSON. Columns: `indicator.id`, `country.id`, `countryiso3code`, `date` ..."""
-
-    format: Literal["worldbank"]
-
-
-class UnhcrLayout(Packed):
-    """UNHCR Population Statistics API, JSON. Columns: `year`, `coo`, `coa` ..., and `measure`."""
-
-    format: Literal["unhcr"]
-    measures: tuple[Text, ...] = Field(min_length=1, description="fields that hold figures")
-    others: tuple[Text, ...] = Field(
-        default=(), description="fields with figures that this dataset leaves to others; counted as `outside_tables`"
-    )
-
-
-Pointer = Annotated[str, Field(pattern=r"^(/[^/]*)+$")]
-
-
-class JsonRecordsLayout(Packed):
-    """An array of JSON objects. Columns: their fields; those of nested objects have a dot, as `attributes.Nature`."""
-
-    format: Literal["json_records"]
-    records: Literal[""] | Pointer = Field(
-        default="", description="JSON pointer of the array of records; empty: the whole document"
-    )
-    measures: tuple[Text, ...] = Field(
-        min_length=1, description="fields that hold figures; with several, the column `measure` says which it is"
-    )
-    others: tuple[Text, ...] = Field(
-        default=(), description="fields with figures that this dataset leaves to others; counted as `outside_tables`"
-    )
-    identity: tuple[Text, ...] = Field(
-        default=(), description="fields whose numbers are no figures and tell figures apart: years, codes, rounds"
-    )
-    attributes: tuple[Text, ...] = Field(
-        default=(), description="fields that do not tell figures apart: remarks, names, links, coordinates"
-    )
-    labels: dict[str, str] = Field(default={}, description="field of codes → field of what the codes are called")
-    total: Pointer | None = Field(default=None, description="where the envelope counts the records over all pages")
-    page: Pointer | None = Field(default=None, description="where it says which page this is")
-    pages: Pointer | None = Field(default=None, description="where it says how many pages there are")
-    updated: Pointer | None = Field(default=None, description="where it says when the figures were last updated")
-    errors: tuple[Pointer, ...] = Field(
-        default=(), description="where the publisher's own error stands; there, and not empty, it is one"
-    )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        _once(
-            "measures, others, identity, attributes", [*self.measures, *self.others, *self.identity, *self.attributes]
-        )
-        return self
-
-
-class DelimitedLayout(Packed):
-    """Plain delimited text (CSV, TSV), long or wide. Columns: as in the file's header, or as `columns` names them.
-
-    What stands under a header that nobody declared is a column too; the dataset has to say what it means.
-    """
-
-    format: Literal["delimited"]
-    encoding: Text = "utf-8"
-    delimiter: Literal[",", ";", "\t", "|"] = ","
-    quoted: bool = Field(default=True, description='false: `"` is a character like any other')
-    columns: dict[str, tuple[str, ...]] = Field(
-        default={},
-        description="name of a column → the header texts by which editions call it; an empty text is the first column "
-        "without a header. A declared column has to be there",
-    )
-    figures: tuple[Text, ...] = Field(
-        default=(), description="columns that hold figures; with several, the column `measure` says which it is"
-    )
-    across: Text | None = Field(
-        default=None,
-        description="regular expression of the headers over figures where one dimension goes across; its named groups, "
-        "such as (?P<year>[0-9]{4}), become columns",
-    )
-    others: tuple[Text, ...] = Field(
-        default=(), description="columns of figures that this dataset leaves to others; counted as `outside_tables`"
-    )
-    attributes: tuple[Text, ...] = Field(
-        default=(), description="columns that do not tell figures apart: remarks, names, links"
-    )
-    labels: dict[str, str] = Field(default={}, description="column of codes → column of what the codes are called")
-    hxl: bool = Field(default=False, description="a row of `#tags` stands below the header")
-    comments: Text | None = Field(default=None, description="what lines begin with that are remarks, such as #")
-    ends_before: Text | None = Field(
-        default=None, description="regular expression of the beginning of the first line below the table"
-    )
-    updated: Text | None = Field(
-        default=None, description="text of a cell above the header; right of it stands the date of the last update"
-    )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        try:
-            "1,;|\t".encode(self.encoding)
-        except (LookupError, UnicodeError):
-            raise ValueError(f"encoding {self.encoding!r} is none that Python knows, such as cp1252") from None
-        if bool(self.figures) == (self.across is not None):
-            raise ValueError("either `figures` says which columns hold figures, or `across` over which headers")
-        groups = set(_regular("across", self.across).groupindex)
-        if self.across is not None and not groups:
-            raise ValueError(f"across {self.across!r} has no named group, such as (?P<year>[0-9]{{4}}), to be a column")
-        if self.across is not None and not self.columns:
-            raise ValueError("beside `across`, `columns` has to name one column at least, by which the header is found")
-        _regular("ends_before", self.ends_before)
-        if self.hxl and (self.comments or "").startswith("#"):
-            raise ValueError("a row of HXL tags begins with #, as `comments` do; declare one of them")
-        for name, texts in self.columns.items():
-            if not texts:
-                raise ValueError(f"columns: {name!r} has no header text")
-        _once("columns and the groups of across", [*self.columns, *groups])
-        _once("header texts", [" ".join(text.split()) for texts in self.columns.values() for text in texts])
-        _once("figures, others, attributes", [*self.figures, *self.others, *self.attributes, *groups])
-        return self
-
-    @property
-    def told(self) -> frozenset[str]:
-        """The columns of which something is declared by name."""
-        named = (self.columns, self.figures, self.others, self.attributes, self.labels, self.labels.values())
-        return frozenset(itertools.chain.from_iterable(named))
-
-
-def _once(where: str, names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"{where}: {', '.join(map(repr, twice))} stands twice")
-
-
-Layout = Annotated[
-    WorkbookLayout
-    | JsonStatLayout
-    | SdmxCsvLayout
-    | WorldBankLayout
-    | UnhcrLayout
-    | DelimitedLayout
-    | JsonRecordsLayout,
-    Field(discriminator="format"),
-]
-
-
 class Column(Declared):
     """How a publisher's column becomes a concept of ours: by codes.csv first, then by `scheme`."""
 
@@ -386,7 +163,7 @@ class Dataset(Declared):
         "each page but the last",
     )
     #: Axes along which the dataset is asked for, each value (or year) one request or series of pages.
-    slices: dict[str, Years | tuple[str, ...]] = {}
+    slices: dict[str, Years | tuple[str, ...]] = Field(default={})
     split: dict[str, tuple[str, ...]] = Field(
         default={},
         description="hole of url or query → values: a request that the publisher says is too big is asked again once "
@@ -394,7 +171,7 @@ class Dataset(Declared):
     )
     reader: Layout
     #: Keep only rows with these codes; the others are counted as explained (`not_selected`).
-    only: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
+    only: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default={})
     #: Our concept → a constant code, or the publisher's column.
     concepts: dict[str, str | Column]
     number: Number = Number()

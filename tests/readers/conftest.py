@@ -11,9 +11,9 @@ from types import ModuleType
 import pyarrow as pa
 import pytest
 
+from migstats.layout import Layout
 from migstats.observation import EXPLAINED
 from migstats.readers import PLACE, ROW, VALUE, TextTable
-from migstats.source import Layout
 
 
 @pytest.fixture

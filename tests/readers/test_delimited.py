@@ -12,8 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.layout import DelimitedLayout
 from migstats.readers import PLACE, ROW, VALUE, closes, csv_text, delimited, packed, reader_for
-from migstats.source import DelimitedLayout
 
 LONG = (
     b"year,area,Area name,figure,note\n"
@@ -396,8 +396,8 @@ ZIP = layout(figures=("figure",), compression="zip")
 @pytest.mark.parametrize(
     ("payload", "declared"),
     [
-        (gzip.compress(LONG), GZIP),
-        (gzip.compress(LONG[:50]) + gzip.compress(LONG[50:]) + b"\0\0", GZIP),
+        (gzip.compress(LONG, mtime=0), GZIP),
+        (gzip.compress(LONG[:50], mtime=0) + gzip.compress(LONG[50:], mtime=0) + b"\0\0", GZIP),
         (zipped(("data/x.csv", LONG)), ZIP),
         (zipped(("a.csv", b"x"), ("meta/b.csv", LONG)), ZIP.model_copy(update={"member": r"meta/.*\.csv"})),
     ],
@@ -421,16 +421,21 @@ LINES = b"year,figure\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(500))
 @pytest.mark.parametrize(
     ("payload", "declared", "error", "said"),
     [
-        (gzip.compress(LONG)[:-9], GZIP, TryAgainError, "cut off"),
-        (gzip.compress(LONG)[:6], GZIP, TryAgainError, "cut off"),
-        (damaged(gzip.compress(LONG), -6), GZIP, TryAgainError, "damaged"),
-        (gzip.compress(LONG) + b"more", GZIP, PublisherError, "4 bytes after"),
-        (gzip.compress(b"\0" * 2000), GZIP.model_copy(update={"unpacked_bytes": 1000}), PublisherError, "1000 bytes"),
+        (gzip.compress(LONG, mtime=0)[:-9], GZIP, TryAgainError, "cut off"),
+        (gzip.compress(LONG, mtime=0)[:6], GZIP, TryAgainError, "cut off"),
+        (damaged(gzip.compress(LONG, mtime=0), -6), GZIP, TryAgainError, "damaged"),
+        (gzip.compress(LONG, mtime=0) + b"more", GZIP, PublisherError, "4 bytes after"),
+        (
+            gzip.compress(b"\0" * 2000, mtime=0),
+            GZIP.model_copy(update={"unpacked_bytes": 1000}),
+            PublisherError,
+            "1000 bytes",
+        ),
         (LONG, GZIP, DriftError, "not a gzip file.*year,area"),
         (b"<html>busy</html>", GZIP, TryAgainError, "web page"),
         (b'{"error":"unknown"}', GZIP, PublisherError, "answers with an error: unknown"),
         (b"", GZIP, PublisherError, "empty"),
-        (gzip.compress(LONG), ZIP, DriftError, "not a zip file"),
+        (gzip.compress(LONG, mtime=0), ZIP, DriftError, "not a zip file"),
         (zipped(("a.csv", LINES))[:-30], ZIP, TryAgainError, "cut off"),
         (damaged(zipped(("a.csv", LINES)), 60), ZIP, TryAgainError, "damaged"),
         (zipped(("/etc/a.csv", LONG)), ZIP, PublisherError, "leads out"),

@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.layout import JsonRecordsLayout
 from migstats.pipeline import check_total
 from migstats.readers import PLACE, ROW, VALUE, json_records
-from migstats.source import JsonRecordsLayout
 
 
 def layout(**declared):

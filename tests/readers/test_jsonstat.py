@@ -6,8 +6,8 @@ import json
 import pytest
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.layout import JsonStatLayout
 from migstats.readers import PLACE, ROW, VALUE, answer, jsonstat
-from migstats.source import JsonStatLayout
 
 LAYOUT = JsonStatLayout(format="jsonstat")
 

@@ -6,8 +6,8 @@ import io
 import pytest
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.layout import SdmxCsvLayout
 from migstats.readers import PLACE, ROW, VALUE, sdmx_csv
-from migstats.source import SdmxCsvLayout
 
 LAYOUT = SdmxCsvLayout(format="sdmx_csv")
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.layout import UnhcrLayout
 from migstats.readers import PLACE, ROW, VALUE, unhcr
-from migstats.source import UnhcrLayout
 
 LAYOUT = UnhcrLayout(format="unhcr", measures=("refugees", "idps"))
 ITEM = {"year": 2023, "coo": "-", "coa_id": 8, "coa": "ARE", "refugees": 240507, "idps": "0"}

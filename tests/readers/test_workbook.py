@@ -13,8 +13,8 @@ from openpyxl.cell.text import InlineFont
 from python_calamine import CalamineWorkbook
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.layout import WorkbookLayout, WorkbookTable
 from migstats.readers import PLACE, ROW, VALUE, workbook
-from migstats.source import WorkbookLayout, WorkbookTable
 
 RAISED = InlineFont(vertAlign="superscript")
 

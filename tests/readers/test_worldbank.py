@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.layout import WorldBankLayout
 from migstats.readers import PLACE, ROW, VALUE, worldbank
-from migstats.source import WorldBankLayout
 
 LAYOUT = WorldBankLayout(format="worldbank")
 HEADER = {"page": 1, "pages": 2, "per_page": "50", "total": 3, "sourceid": None, "lastupdated": "2026-07-13"}

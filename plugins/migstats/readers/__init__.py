@@ -25,8 +25,8 @@ from typing import Any, Protocol, cast
 
 import pyarrow as pa
 
+from migstats.layout import Layout
 from migstats.readers import packed
-from migstats.source import Layout
 
 #: Reserved columns of a text table; every other column is the publisher's and is dictionary<int32, string>.
 VALUE = "_value"  # string: the raw text of the figure, null where the payload has a flag but no value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +15,13 @@ from migstats.errors import DriftError, LaterError, PublisherError, TooBigError,
 BOM: Final = b"\xef\xbb\xbf"
 #: Words by which OECD and other SDMX services say, as plain text, that nothing matched.
 _NOTHING: Final = ("norecordsfound", "noresultsfound")
+#: Codes of SDMX web services: more than is answered at once, and busy or broken for the moment.
+_TOO_BIG: Final = frozenset({"130", "413", "510"})
+_BUSY: Final = frozenset({"500", "503"})
+#: An address at which the answer will stand once it is prepared.
+_TO_POLL: Final = re.compile(r"(file|written|located|prepared|available)\b.*https?://", re.DOTALL | re.IGNORECASE)
+#: What an entry of an error says once more, in other languages, and where to read on.
+_FURTHER: Final = frozenset({"titles", "details", "links"})
 _START: Final = 4096
 _SPACE: Final = b" \t\r\n"
 
@@ -22,17 +29,18 @@ JsonObject = dict[str, msgspec.Raw]
 JsonArray = list[msgspec.Raw]
 
 
-def body(payload: bytes, expected: str) -> bytes:
+def body(payload: bytes, expected: str, *, markup: bool = False) -> bytes:
     """The payload without byte order mark, once it is neither empty, nor a page, nor an XML error.
 
-    `expected` names the format for the message. TryAgainError: a page, or XML that says come back later.
+    `expected` names the format for the message; `markup`: it is XML. TryAgainError: a page, or XML that says come
+    back later.
     PublisherError: nothing at all, or the publisher's own error.
     """
     start = payload[:_START].removeprefix(BOM).lstrip()
     if not start:
         raise PublisherError(f"the answer is empty, {expected} with rows was expected; no rows are not zero rows")
     if start.startswith(b"<"):
-        _refuse_markup(payload[: 16 * _START], expected)
+        _refuse_markup(payload[: 16 * _START], expected, markup)
     text = start[:64].decode("utf-8", "replace").strip().lower().replace(" ", "")
     if text.startswith(_NOTHING):
         raise PublisherError(
@@ -48,7 +56,7 @@ def json_document(
 
     A document that has one of the members `figures` is no error body, whatever else it has.
 
-    TryAgainError: not JSON, or cut off. PublisherError: `{}`, `[]`, or an error body of Eurostat's kind.
+    TryAgainError: not JSON, or cut off. PublisherError: `{}`, `[]`, or an error body of Eurostat's or SDMX's kind.
     DriftError: a key of the outermost object stands twice.
     """
     document = body(payload, expected)
@@ -64,8 +72,9 @@ def json_document(
         raise PublisherError(f"the answer is {short(document)!r}, {expected} with rows was expected: no rows")
     if isinstance(found, dict):
         for name in ("error", "errors", "warning"):
-            if name in found and not set(figures) & set(found):
-                refuse_error(msgspec.json.decode(found[name]))
+            said = msgspec.json.decode(found[name]) if name in found else None
+            if said and not set(figures) & set(found):
+                refuse_error(said)
         require_once(document, found, "the answer")
     return found
 
@@ -120,12 +129,22 @@ def refuse_error(error: Any) -> None:
     """Raise what an error body says: TryAgainError for a ticket, PublisherError with its id and label."""
     entries = error if isinstance(error, list) else [error]
     said = "; ".join(
-        ", ".join(f"{k} {v}" for k, v in entry.items()) if isinstance(entry, dict) else str(entry) for entry in entries
+        ", ".join(f"{k} {v}" for k, v in entry.items() if k not in _FURTHER) if isinstance(entry, dict) else str(entry)
+        for entry in entries
     )
-    _refuse_text(said)
+    refuse_said(said, {str(entry["code"]) for entry in entries if isinstance(entry, dict) and "code" in entry})
 
 
-def _refuse_text(said: str) -> None:
+def is_refusal(codes: Collection[str]) -> bool:
+    """Whether one of these codes says that an answer, if there is one, is not all."""
+    return not (_TOO_BIG | _BUSY).isdisjoint(codes)
+
+
+def refuse_said(said: str, codes: Collection[str] = ()) -> None:
+    """Raise what a publisher's message says; `codes` are those of SDMX that stand in it.
+
+    TooBigError: a part of it may be asked for. LaterError: the answer is being prepared. TryAgainError: busy.
+    """
     if "EXTRACTION_TOO_BIG" in said:
         raise TooBigError(f"the publisher says that the extraction is too big: {said}; cut the slice smaller")
     if "ASYNCHRONOUS" in said.upper() or "syncResponse" in said:
@@ -133,10 +152,18 @@ def _refuse_text(said: str) -> None:
             f"the publisher prepares the answer and asks to come back later: {said}; "
             "if it says so again and again, declare smaller slices"
         )
+    if not _TOO_BIG.isdisjoint(codes) and _TO_POLL.search(said):
+        raise LaterError(f"the publisher prepares the answer and says where it will be: {said}; come back later")
+    if not _TOO_BIG.isdisjoint(codes):
+        raise TooBigError(
+            f"the publisher says that this is more than it answers at once: {said}; cut the slice smaller"
+        )
+    if not _BUSY.isdisjoint(codes):
+        raise TryAgainError(f"the publisher says that it cannot answer now: {said}")
     raise PublisherError(f"the publisher answers with an error: {said or '(without a text)'}; mend what is asked for")
 
 
-def _refuse_markup(start: bytes, expected: str) -> None:
+def _refuse_markup(start: bytes, expected: str, markup: bool) -> None:
     text = start.decode("utf-8", "replace")
     if re.search(r"<(!doctype\s+html|html|head|body)\b", text, re.IGNORECASE):
         title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
@@ -144,10 +171,11 @@ def _refuse_markup(start: bytes, expected: str) -> None:
         raise TryAgainError(f"the answer is a web page{what}, {expected} was expected; the server may be busy")
     fault = re.search(r"<(?:\w+:)?faultstring[^>]*>(.*?)</", text, re.DOTALL)
     if fault:
-        _refuse_text(fault[1].strip())
+        refuse_said(fault[1].strip())
     if re.search(r"<(?:\w+:)?(syncResponse|queued)\b", text):
-        _refuse_text(f"syncResponse {short(start)}")
-    raise TryAgainError(f"the answer is XML, {expected} was expected; it begins with {short(start)!r}")
+        refuse_said(f"syncResponse {short(start)}")
+    if not markup:
+        raise TryAgainError(f"the answer is XML, {expected} was expected; it begins with {short(start)!r}")
 
 
 def short(raw: bytes) -> str:

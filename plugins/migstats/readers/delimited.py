@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.layout import DelimitedLayout
 from migstats.readers import Envelope, Explained, TextTable, answer, cells, csv_text
-from migstats.source import DelimitedLayout
 
 _EXPECTED: Final = "delimited text"
 _MEASURE: Final = "measure"

@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from migstats.errors import DriftError, PublisherError
+from migstats.layout import JsonRecordsLayout
 from migstats.readers import Envelope, TextTable, answer, cells, fields
-from migstats.source import JsonRecordsLayout
 
 _EXPECTED: Final = "JSON with records"
 _REMEDY: Final = (

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from migstats.errors import DriftError, PublisherError
+from migstats.layout import JsonStatLayout
 from migstats.readers import Envelope, Explained, TextTable, answer, cells
-from migstats.source import JsonStatLayout
 
 _EXPECTED: Final = "a JSON-stat dataset"
 _STATUS: Final = "_status"

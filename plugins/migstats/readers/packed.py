@@ -9,8 +9,8 @@ import zlib
 from typing import Final, NoReturn
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.layout import Packed
 from migstats.readers import answer
-from migstats.source import Packed
 
 _PIECE: Final = 1 << 20
 _GZIP: Final = b"\x1f\x8b"

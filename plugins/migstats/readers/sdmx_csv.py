@@ -13,12 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
-from migstats.readers import Envelope, Explained, TextTable, answer, cells, csv_text
-from migstats.source import SdmxCsvLayout
+from migstats.layout import SdmxCsvLayout
+from migstats.readers import Envelope, Explained, TextTable, answer, cells, csv_text, sdmx
 
 _EXPECTED: Final = "SDMX-CSV"
 _DIALECT: Final = csv_text.Dialect(_EXPECTED)
-_OBS_VALUE: Final = "OBS_VALUE"
 _UPDATED: Final = "LAST UPDATE"
 #: Actions of SDMX-CSV 2.0 that tell of figures: information, append, replace, merge.
 _ACTIONS: Final = frozenset({"I", "A", "R", "M"})
@@ -26,16 +25,10 @@ _ACTIONS: Final = frozenset({"I", "A", "R", "M"})
 _STRUCTURE: Final = re.compile(
     r"DATAFLOW|STRUCTURE(\[.*\])?|STRUCTURE_ID|STRUCTURE_NAME|ACTION|SERIES_KEY|OBS_KEY|LAST UPDATE|UPDATED"
 )
-#: Columns that say something of a figure and do not tell it from another one, by SDMX's and publishers' usual names.
-_ATTRIBUTE: Final = re.compile(
-    r"(OBS_|CONF_)?STATUS|(OBS_)?FLAGS?|(OBS_)?CONF|UNIT_MULT|DECIMALS|TIME_FORMAT|(LOWER|UPPER)_BOUND|REF_PERIOD|BASE_PER"
-    r"|(DATA_)?SOURCE|AVAILABILITY|COLLECTION|TITLE(_.*)?|DESCRIPTION|(.*_)?(NOTES?|COMMENTS?|FOOTNOTES?)(_.*)?"
-)
 #: Columns that tell figures apart wherever they stand; all others do so before the figure.
 _DIMENSION: Final = frozenset(
     {"FREQ", "REF_AREA", "GEO", "COUNTERPART_AREA", "INDICATOR", "MEASURE", "SEX", "AGE", "UNIT", "UNIT_MEASURE"}
 )
-_TIME: Final = "TIME_PERIOD"
 
 
 def inspect(payload: bytes, layout: SdmxCsvLayout) -> Envelope:
@@ -95,7 +88,7 @@ def _without_bare_series(
     columns: dict[str, pa.DictionaryArray], value: pa.Array, lines: csv_text.Lines, place: str
 ) -> tuple[dict[str, pa.DictionaryArray], pa.Array, csv_text.Lines, list[Explained]]:
     """Leave out the records that hold only what is said of a whole series, and count them."""
-    periods = columns.get(_TIME)
+    periods = columns.get(sdmx.TIME)
     if periods is None or "" not in periods.dictionary.to_pylist():
         return columns, value, lines, []
     bare = pc.and_(pc.equal(periods, ""), pc.is_null(value))
@@ -141,7 +134,7 @@ def _dimensions(
         previous = header[position - 1] if position else figure
         if previous in columns and _labels(previous, name, columns):
             found = [(*same, name) if same == (previous,) else same for same in found]
-        elif (position < before and not _ATTRIBUTE.fullmatch(usual)) or usual in (*_DIMENSION, _TIME):
+        elif (position < before and not sdmx.is_attribute(name, ())) or usual in (*_DIMENSION, sdmx.TIME):
             found.append((name,))
     return found
 
@@ -152,7 +145,7 @@ def _labels(name: str, label: str, columns: dict[str, pa.DictionaryArray]) -> bo
         return False
     codes, texts = columns[name], columns[label]
     labels = texts.dictionary.to_pylist()
-    if len(codes.dictionary) != len(labels) or not (name == _TIME or any(map(_looks_like_text, labels))):
+    if len(codes.dictionary) != len(labels) or not (name == sdmx.TIME or any(map(_looks_like_text, labels))):
         return False
     at = codes.indices.to_numpy(zero_copy_only=False)
     texts_at = texts.indices.to_numpy(zero_copy_only=False)
@@ -182,7 +175,7 @@ def _first_records(text: bytes) -> tuple[list[str], list[str] | None]:
 def _value_column(header: list[str]) -> str:
     """The name of the column with the figures, once the header is one that we can read."""
     if len(header) == 1:
-        other = next((mark for mark in ";\t|" if mark in header[0] and _OBS_VALUE in header[0].upper()), None)
+        other = next((mark for mark in ";\t|" if mark in header[0] and sdmx.OBS_VALUE in header[0].upper()), None)
         if other:
             raise DriftError(f"line 1: the delimiter is {other!r}, a comma was expected; ask with `Accept: text/csv`")
         raise TryAgainError(f"line 1: {_EXPECTED} was expected, the answer begins with {header[0][:60]!r}")
@@ -190,15 +183,15 @@ def _value_column(header: list[str]) -> str:
     if twice:
         raise DriftError(f"line 1: the header has {', '.join(map(repr, twice))} twice")
     for name in header:
-        if name.upper().startswith(_OBS_VALUE + ":"):
+        if name.upper().startswith(sdmx.OBS_VALUE + ":"):
             raise DriftError(
                 f"line 1: ids and labels stand in one cell ({name!r}); ask for the codes alone (labels=id), "
                 "or for ids and names in columns of their own (labels=name)"
             )
     for name in header:
-        if name.upper() == _OBS_VALUE:
+        if name.upper() == sdmx.OBS_VALUE:
             return name
-    raise DriftError(f"line 1: there is no column {_OBS_VALUE}; there are {', '.join(map(repr, header))}")
+    raise DriftError(f"line 1: there is no column {sdmx.OBS_VALUE}; there are {', '.join(map(repr, header))}")
 
 
 def _refuse_actions(actions: pa.DictionaryArray, lines: csv_text.Lines) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from migstats.errors import DriftError, PublisherError
+from migstats.layout import UnhcrLayout
 from migstats.readers import Envelope, TextTable, answer, cells, fields
-from migstats.source import UnhcrLayout
 
 _EXPECTED: Final = "UNHCR JSON with `items`"
 #: Numbers that are no figures: years, and the numbers of areas.

@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migstats.errors import DeclarationError, DriftError, PublisherError, TryAgainError
+from migstats.layout import WorkbookLayout, WorkbookTable
 from migstats.readers import NOTE, Envelope, Explained, TextTable, answer, cells
-from migstats.source import WorkbookLayout, WorkbookTable
 
 _EXPECTED: Final = "an Excel workbook (.xlsx)"
 _BLOCK: Final = "block"

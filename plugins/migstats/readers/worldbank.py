@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from migstats.errors import DriftError, PublisherError
+from migstats.layout import WorldBankLayout
 from migstats.readers import Envelope, TextTable, answer, cells
-from migstats.source import WorldBankLayout
 
 _EXPECTED: Final = "World Bank JSON `[header, rows]`"
 _PAIRS: Final = ("indicator", "country")
