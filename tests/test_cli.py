@@ -19,7 +19,7 @@ from migstats.cli import app
 from migstats.errors import PermanentError
 from migstats.observation import COLUMNS
 from migstats.postgres import Server
-from migstats.settings import home
+from migstats.settings import home, include
 from migstats.source import folder_of, read_source
 
 SAMPLE = home() / "include/samples/worldbank_wdi/SM.POP.NETM.json"
@@ -267,6 +267,18 @@ def test_read_takes_no_part_for_the_whole(tmp_path: Path) -> None:
     code, _, err = run("read", "worldbank_wdi", first, second, third, again, "-o", out)
     assert code == 1
     assert "pages [2] stand twice" in err
+
+
+def test_pages_by_an_offset_are_read_together(tmp_path: Path) -> None:
+    samples, out = include() / "samples" / "idmc_gidd", tmp_path / "o.csv"
+    first, second = samples / "displacements.json", samples / "displacements.page2.json"
+    code, said, err = run("read", "idmc_gidd", first, second, "--dataset", "displaced", "-o", out, "--json")
+    assert code == 0, err
+    [report] = json.loads(said)
+    assert (report["landed"], report["observations"]) == (424, 106)
+    code, _, err = run("read", "idmc_gidd", first, "--dataset", "displaced", "-o", tmp_path / "part.csv")
+    assert code == 1
+    assert "there are 2 pages, pages [2] are missing" in err
 
 
 def test_read_writes_a_figure_once_and_not_two_that_contradict(tmp_path: Path) -> None:

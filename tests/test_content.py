@@ -16,6 +16,7 @@ from faults.server import Action, Asked, FaultServer, answer, in_turn
 
 from migstats import candidate, landing, pipeline, publish, settings, vintage, warehouse, web
 from migstats import lake as lakes
+from migstats.codelists import read_codelist
 from migstats.errors import DriftError, PermanentError, PublisherError, RefusedError, TryAgainError
 from migstats.replay import answer as answer_of_sample
 from migstats.source import folder_of, plan, read_sources
@@ -92,6 +93,10 @@ def snapshots(url: str) -> int:
 
 def world_bank(page: int, rows: list[Any], total: int) -> Any:
     return [{"page": page, "pages": 2, "per_page": len(rows), "total": total, "lastupdated": "2024-06-28"}, rows]
+
+
+def idmc(page: int, rows: list[Any], total: int) -> Any:
+    return {"last_updated": "2025-05-13", "count": total, "next": None, "previous": None, "results": rows}
 
 
 def unhcr(page: int, rows: list[Any], total: int) -> Any:
@@ -655,3 +660,72 @@ def test_a_stamp_that_moves_alone_is_no_vintage(
     assert not publish.waiting(warehouse_url)
     after = toy.fingerprint(warehouse_url)
     assert {table for table in before if before[table] != after[table]} <= {"ops.balance"}
+
+
+# -- pages by an offset
+
+
+def by_offset(rows: list[Any], total: int | None) -> Callable[[Asked], Action]:
+    """A script that answers as IDMC does: a hundred rows from the offset that is asked for."""
+
+    def script(asked: Asked) -> Action:
+        offset = int(parse_qs(urlsplit(asked.target).query)["offset"][0])
+        document = idmc(1, rows[offset : offset + 100], len(rows) if total is None else total)
+        return answer(200, json.dumps(document).encode(), Content_Type="application/json")
+
+    return script
+
+
+def displaced(count: int) -> list[Any]:
+    areas = [code for code, row in codelist_of_areas().items() if row["kind"] == "country"]
+    fields = ("new_displacement", "new_displacement_rounded", "total_displacement_rounded")
+    return [
+        {"iso3": areas[n % 150], "country_name": "x", "year": 2010 + n // 150, "total_displacement": n}
+        | dict.fromkeys(fields)
+        for n in range(count)
+    ]
+
+
+def codelist_of_areas() -> Mapping[str, Mapping[str, str]]:
+    return read_codelist(settings.include() / "codelists", "area").rows
+
+
+@pytest.mark.parametrize(("count", "pages"), [(100, 1), (101, 2), (350, 4)])
+def test_pages_by_an_offset_end_with_the_last_row(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, count: int, pages: int
+) -> None:
+    with FaultServer(by_offset(displaced(count), None)) as server:
+        landed = land(monkeypatch, server, "idmc_gidd", "displaced")
+        offsets = [parse_qs(urlsplit(asked.target).query)["offset"] for asked in server.asked]
+    assert offsets == [[str(100 * n)] for n in range(pages)]
+    assert read(landed).observations == count
+
+
+def test_fewer_rows_than_an_offset_promises_are_refused(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C03"""
+    with FaultServer(by_offset(displaced(150), 160)) as server:
+        landed = land(monkeypatch, server, "idmc_gidd", "displaced")
+    with pytest.raises(PublisherError, match=r"the publisher counts \[160\] rows, 150 came"):
+        read(landed)
+
+
+def test_a_total_that_moves_between_pages_is_refused(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(asked: Asked) -> Action:
+        return by_offset(displaced(250), 250 if "offset=0" in asked.target else 251)(asked)
+
+    with (
+        FaultServer(script) as server,
+        pytest.raises(PublisherError, match="page 2 counts 3 pages and 251 rows, page 1 other numbers"),
+    ):
+        land(monkeypatch, server, "idmc_gidd", "displaced")
+
+
+def test_an_offset_that_the_server_ignores_is_told(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C01"""
+
+    def script(asked: Asked) -> Action:
+        document = idmc(1, displaced(250)[:100], 250)
+        return answer(200, json.dumps(document).encode(), Content_Type="application/json")
+
+    with FaultServer(script) as server, pytest.raises(PublisherError, match="page 2 repeats an earlier page"):
+        land(monkeypatch, server, "idmc_gidd", "displaced")

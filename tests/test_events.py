@@ -112,9 +112,11 @@ def test_every_declared_column_leads_to_its_concept(source: Source, dataset: Dat
 def sample(source: Source, dataset: Dataset) -> tuple[TextTable, Harmonised]:
     """The sample file that most figures of this dataset are in, read and harmonised."""
     found = []
-    for path in sorted(path for path in (SAMPLES / source.id).rglob("*") if path.is_file()):
-        with suppress(MigstatsError):  # the file is of another dataset
-            made = local.read_file(path, source, dataset.id, folder_of(source.id), today=dt.date(2026, 11, 1))
+    files = sorted(path for path in (SAMPLES / source.id).rglob("*") if path.is_file())
+    for path in files:
+        pages = [path, *(further for further in files if further.name.startswith(f"{path.stem}.page"))]
+        with suppress(MigstatsError):  # the file is of another dataset, or a further page
+            [(_, made)] = local.read_files(pages, source, dataset.id, folder_of(source.id), today=dt.date(2026, 11, 1))
             found.append((reader_for(dataset.reader).read(path.read_bytes(), dataset.reader), made))
     most = max(found, key=lambda one: one[1].facts.num_rows)
     if not most[1].facts.num_rows:

@@ -26,6 +26,7 @@ UNHCR = "https://api.unhcr.org/population/v1/population/"
 WORLDBANK = "https://api.worldbank.org/v2/country/all/indicator/"
 OECD = "https://sdmx.oecd.org/public/rest/data/OECD.ELS.IMD,"
 OECD_2023 = "startPeriod=2023&endPeriod=2023&dimensionAtObservation=AllDimensions&format=csvfilewithlabels"
+IDMC = "https://helix-tools-api.idmcdb.org/external-api/gidd/conflicts/"
 EUROSTAT = "https://ec.europa.eu/eurostat/api/dissemination/"
 
 #: Source → slice → the first request of it, whole. Of sources by year, the year 2023.
@@ -33,6 +34,10 @@ FIRST_REQUESTS = {
     "undesa_stock": {
         "destination": f"{UNDESA}undesa_pd_2024_ims_stock_by_sex_and_destination.xlsx",
         "origin": f"{UNDESA}undesa_pd_2024_ims_stock_by_sex_and_origin.xlsx",
+    },
+    "idmc_gidd": {
+        "displacements": f"{IDMC}?format=json&limit=100&offset=0",
+        "displaced": f"{IDMC}?format=json&limit=100&offset=0",
     },
     "oecd_migration": {
         **{
@@ -78,6 +83,7 @@ FIRST_REQUESTS = {
 #: Of Eurostat, by the path of the request.
 KNOWN_PARAMETERS = {
     "www.un.org": set(),
+    "helix-tools-api.idmcdb.org": {"client_id", "format", "limit", "offset"},
     "sdmx.oecd.org": {"startPeriod", "endPeriod", "dimensionAtObservation", "format"},
     "api.unhcr.org": {
         "limit",
@@ -164,7 +170,8 @@ def test_later_pages_differ_in_their_number_only(sources: dict[str, Source]) -> 
                 assert third == slice_.url
             else:
                 assert parts(third)[:3] == parts(slice_.url)[:3]
-                assert parts(third)[3] == sorted([*parts(slice_.url)[3], ("page", "3")])
+                page = (dataset.page_parameter, str(dataset.page_value(3)))
+                assert parts(third)[3] == sorted([*parts(slice_.url)[3], page])
 
 
 def test_years_that_are_not_over_are_not_asked_for_and_both_bounds_are_sent(sources: dict[str, Source]) -> None:
@@ -196,8 +203,12 @@ def test_un_desa_is_asked_with_a_user_agent_that_its_site_lets_in(sources: dict[
     assert (sources["undesa_stock"].user_agent or "").startswith("Mozilla/5.0 ")
 
 
-def test_live_asks_the_declared_address_itself_and_the_demo_its_stand_in(sources: dict[str, Source]) -> None:
+def test_live_asks_the_declared_address_itself_and_the_demo_its_stand_in(
+    sources: dict[str, Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for source in sources.values():
+        if source.key:
+            monkeypatch.setenv(source.key.variable, "given")
         for slice_ in plan(source, today=TODAY):
             url = first_request(source, slice_)
             with Client(manners_of(source, None)) as live:

@@ -20,7 +20,7 @@ from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, SHARED_ATTRIBUTES,
 ROOT = Path(__file__).resolve().parents[1]
 CODELISTS = ROOT / "include" / "codelists"
 SUITES = ROOT / "expectations"
-SOURCES = ("eurostat_migr", "oecd_migration", "undesa_stock", "unhcr_population", "worldbank_wdi")
+SOURCES = ("eurostat_migr", "idmc_gidd", "oecd_migration", "undesa_stock", "unhcr_population", "worldbank_wdi")
 SHA = "ab" * 32
 
 
@@ -105,6 +105,13 @@ WORLD = [
 ]
 EUROSTAT = {"source": "eurostat_migr", "indicator": "POP", "concept_basis": "citizenship", "reference_point": "start"}
 WORLDBANK = {"source": "worldbank_wdi", "concept_basis": ""}
+IDMC = {
+    "source": "idmc_gidd",
+    "indicator": "IDPS_ALL",
+    "reason": "CONFLICT",
+    "concept_basis": "",
+    "reference_point": "end",
+}
 OECD = {"source": "oecd_migration", "indicator": "INFLOWS_FOREIGN", "concept_basis": "", "reference_point": "period"}
 
 CLEAN: dict[str, list[dict[str, Any]]] = {
@@ -122,6 +129,10 @@ CLEAN: dict[str, list[dict[str, Any]]] = {
         {**WORLDBANK, "reference_point": "07-01"},
         {**WORLDBANK, "ref_area": "WB_ARB", "reference_point": "07-01"},
         {**WORLDBANK, "indicator": "REMIT_IN_GDP", "unit": "PT_GDP", "value": 7.25, "reference_point": "period"},
+    ],
+    "idmc_gidd": [
+        {**IDMC, "value": 297_000.0},
+        {**IDMC, "ref_area": "AGO", "value": None, "obs_status": "O", "missing_reason": "not_available"},
     ],
     "oecd_migration": [
         {**OECD, "ref_area": "ITA", "counterpart_area": area, "value": value}
@@ -245,6 +256,11 @@ MUTATIONS: dict[str, dict[str, dict[str, Any]]] = {
         "annual": {"freq": "Q"},
         "since_1960": {"period_year": 1959},
         "whole_persons": {"fractional": 1},
+    },
+    "idmc_gidd": {
+        "annual": {"freq": "Q"},
+        "whole_persons": {"fractional": 1},
+        "since_2008": {"period_year": 2007},
     },
     "oecd_migration": {
         "annual": {"freq": "Q"},

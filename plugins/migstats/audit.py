@@ -178,7 +178,8 @@ def _telling(payload: bytes, refused: Mapping[tuple[str, str], MigstatsError]) -
         if (start.startswith(_BEGINS[who[0]]) if who[0] in _BEGINS else not start.startswith(_NO_TEXT))
     }
     said: dict[str, list[str]] = {}
-    for (format_, dataset), error in (alike or refused).items():
+    # What a publisher says of an error of theirs, before what is missing to be a payload.
+    for (format_, dataset), error in sorted((alike or refused).items(), key=lambda one: isinstance(one[1], DriftError)):
         said.setdefault(f"{format_}: {error}", []).append(dataset)
     return "; ".join(said) if said else "no source is declared"
 

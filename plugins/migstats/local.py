@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -48,20 +49,24 @@ def read_files(
 
 
 def _slices_of(payloads: Mapping[Path, bytes], candidates: Sequence[Dataset]) -> list[tuple[Path, ...]]:
-    """The files, in their order, with the pages of one slice together: as many as the publisher says there are."""
+    """The files, in their order, with the pages of one slice together: as many as the publisher says there are.
+
+    Pages by an offset do not say which they are: they are taken in the order of the files.
+    """
     slices: dict[object, dict[int, list[Path]]] = {}
     said: dict[object, int] = {}
     for path, payload in payloads.items():
-        envelope = _envelope(payload, candidates)
-        part = (envelope.pages, envelope.total, envelope.updated)
-        key: object = path if envelope.pages <= 1 else part
-        slices.setdefault(key, {}).setdefault(envelope.page, []).append(path)
-        said[key] = max(envelope.pages, 1)
-    for key, pages in slices.items():
-        lacking = set(range(1, said[key] + 1)) - set(pages)
-        twice = [number for number, files in pages.items() if len(files) > 1]
+        envelope, step = _envelope(payload, candidates)
+        pages = math.ceil(envelope.total / step) if step > 1 and envelope.total else envelope.pages
+        key: object = path if pages <= 1 else (pages, envelope.total, envelope.updated)
+        pages_of = slices.setdefault(key, {})
+        pages_of.setdefault(len(pages_of) + 1 if step > 1 else envelope.page, []).append(path)
+        said[key] = max(pages, 1)
+    for key, pages_of in slices.items():
+        lacking = set(range(1, said[key] + 1)) - set(pages_of)
+        twice = [number for number, files in pages_of.items() if len(files) > 1]
         if said[key] > 1 and (lacking or twice):
-            names = ", ".join(f"{file} (page {number})" for number, files in sorted(pages.items()) for file in files)
+            names = ", ".join(f"{file} (page {number})" for number, files in sorted(pages_of.items()) for file in files)
             raise PermanentError(
                 f"{names}: the publisher says that there are {said[key]} pages, "
                 + (f"pages {sorted(lacking)} are missing" if lacking else f"pages {twice} stand twice")
@@ -70,14 +75,14 @@ def _slices_of(payloads: Mapping[Path, bytes], candidates: Sequence[Dataset]) ->
     return [tuple(file for number in sorted(pages) for file in pages[number]) for pages in slices.values()]
 
 
-def _envelope(payload: bytes, candidates: Sequence[Dataset]) -> Envelope:
-    """What a payload says of itself to the first reader that takes it."""
+def _envelope(payload: bytes, candidates: Sequence[Dataset]) -> tuple[Envelope, int]:
+    """What a payload says of itself to the first reader that takes it, and the step of its dataset's pages."""
     for dataset in candidates:
         try:
-            return reader_for(dataset.reader).inspect(payload, dataset.reader)
+            return reader_for(dataset.reader).inspect(payload, dataset.reader), dataset.page_step
         except MigstatsError:
             continue  # whoever reads it says why it cannot be read
-    return Envelope()
+    return Envelope(), 1
 
 
 def _read_local(

@@ -382,6 +382,8 @@ _END_OF_RUNS: Final = dt.date(2100, 12, 31)
 
 _Query = Iterable[tuple[str, str]]
 _Key = tuple[str, tuple[tuple[str, str], ...]]
+#: Slices with their datasets, which take different figures from one answer.
+_Alike = list[tuple[Slice, Dataset]]
 
 
 def samples_of(folder: Path, samples: Path | None = None) -> Path:
@@ -393,7 +395,7 @@ def samples_of(folder: Path, samples: Path | None = None) -> Path:
 def sampled(folder: Path) -> list[Slice]:
     """The slices of a source, of all its releases, whose first page is among its samples."""
     samples = samples_of(folder)
-    return [slice_ for slice_, _ in _slices(folder).values() if _pages(samples, slice_, 1)]
+    return [slice_ for alike in _slices(folder).values() if _files(samples, alike, 1) for slice_, _ in alike]
 
 
 def _pages(samples: Path, slice_: Slice, page: int) -> list[Path]:
@@ -406,15 +408,20 @@ def _pages(samples: Path, slice_: Slice, page: int) -> list[Path]:
     return sorted(p for p in place.parent.glob("*") if p.is_file() and p.name == f"{name}{p.suffix}" and p.suffix)
 
 
-def _slices(folder: Path) -> Mapping[tuple[str | None, _Key], tuple[Slice, Dataset]]:
-    """(parameter for the page, what is asked for) → slice, dataset. Empty where the declaration cannot be read."""
+def _files(samples: Path, alike: _Alike, page: int) -> list[Path]:
+    """The files of a page of slices that are asked for alike: they are named for one of them."""
+    return next((files for slice_, _ in alike if (files := _pages(samples, slice_, page))), [])
+
+
+def _slices(folder: Path) -> Mapping[tuple[str | None, _Key], _Alike]:
+    """(parameter for the page, what is asked for) → slices. Empty where the declaration cannot be read."""
     file = folder / "source.yaml"
     return _planned(file, file.stat().st_mtime_ns)
 
 
 @cache
-def _planned(file: Path, changed: int) -> Mapping[tuple[str | None, _Key], tuple[Slice, Dataset]]:
-    found = {}
+def _planned(file: Path, changed: int) -> Mapping[tuple[str | None, _Key], _Alike]:
+    found: dict[tuple[str | None, _Key], _Alike] = {}
     try:
         source = read_source(file)
         for release in (r.id for r in source.releases) if source.releases else (None,):
@@ -423,7 +430,7 @@ def _planned(file: Path, changed: int) -> Mapping[tuple[str | None, _Key], tuple
                 query = parse_qsl(parts.query, keep_blank_values=True)
                 dataset = source.dataset(slice_.dataset)
                 key = _key(parts.netloc.rpartition("@")[2] + parts.path, query)
-                found[dataset.page_parameter, key] = slice_, dataset
+                found.setdefault((dataset.page_parameter, key), []).append((slice_, dataset))
     except DeclarationError:  # said by `migstats check` and in Airflow's UI
         return {}
     return found
@@ -442,12 +449,12 @@ def _sample_file(samples: Path, place: str, query: Sequence[tuple[str, str]]) ->
             asked = known.get((parameter, _key(place, [(k, v) for k, v in query if k != parameter])))
             if asked is None:
                 continue
-            slice_, dataset = asked
+            slice_, dataset = asked[0]
             value = _whole(next((v for k, v in query if k == parameter), ""), dataset.page_from)
             page = dataset.page_of(value)
             if page is None:
                 return _plain(400, f"{parameter}={value} is no page of {slice_.slice}")
-            files = _pages(samples_of(folder, samples), slice_, page)
+            files = _files(samples_of(folder, samples), asked, page)
             if len(files) == 1:
                 kind = _TYPES.get(files[0].suffix.lower(), "application/octet-stream")
                 return Answer(200, kind, files[0].read_bytes())

@@ -30,6 +30,8 @@ def naive(payload):
     found = []
     for record in reader:
         figure = next(name for name in record if name.upper() == "OBS_VALUE")
+        if not record.get("TIME_PERIOD", "x") and not record[figure]:
+            continue  # it says something of a series
         found.append(record | {VALUE: record.pop(figure) or None})
     return found
 
