@@ -22,6 +22,7 @@ import pytest
 import yaml
 
 from migstats import postgres, warehouse
+from migstats.source import read_sources
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -260,6 +261,13 @@ def test_every_secret_that_compose_asks_for_is_made_and_every_one_made_is_asked_
 def test_optional_settings_are_documented() -> None:
     documented = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     assert {name for name in holes()["-"] if f"`{name}`" not in documented} == set()
+
+
+def test_the_keys_of_publishers_are_the_workers_alone() -> None:
+    keys = {source.key.variable for source in read_sources().values() if source.key}
+    assert keys
+    given = {name: keys & set(service["environment"]) for name, service in SERVICES.items()}
+    assert {name: found for name, found in given.items() if found} == {"worker": keys}
 
 
 def test_no_secret_is_written_into_the_file() -> None:
