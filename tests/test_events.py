@@ -27,7 +27,7 @@ from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES
 from migstats.readers import VALUE, TextTable, reader_for
 from migstats.replay import serve
 from migstats.services import Ports, Record
-from migstats.source import Column, Dataset, Source, folder_of, plan, read_sources
+from migstats.source import Column, Dataset, Multiplier, Source, folder_of, plan, read_sources
 
 SAMPLES = settings.include() / "samples"
 LAKE = events.Lake(lambda sha: Path("/lake/raw") / sha, lambda folder: Path("/lake") / folder)
@@ -95,10 +95,13 @@ def test_every_declared_column_leads_to_its_concept(source: Source, dataset: Dat
     found = events.read(source, [read(source, dataset)], LAKE)
     [snapshot], [observations] = found.inputs, found.outputs
     declared = {name: how.column for name, how in dataset.concepts.items() if isinstance(how, Column)}
-    assert set(columns(snapshot)) == {*declared.values(), *dataset.only, VALUE}
+    power = {dataset.unit_mult.column} if isinstance(dataset.unit_mult, Multiplier) else set()
+    assert set(columns(snapshot)) == {*declared.values(), *dataset.only, *power, VALUE}
     assert columns(observations) == list(events.OBSERVATION)
     of = made_of(observations)
-    assert of["value"] == of["raw"] == {VALUE}
+    assert of["raw"] == {VALUE}
+    assert of["value"] == {VALUE, *power}
+    assert of.get("unit_mult", set()) == power
     for concept, column in declared.items():
         assert column in of[concept]
     if "freq" not in dataset.concepts:

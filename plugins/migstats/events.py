@@ -27,7 +27,7 @@ from openlineage.client.facet_v2 import (
 from migstats.observation import DEFAULTS, PLACE, SERIES_DIMENSIONS, SHARED_ATTRIBUTES
 from migstats.readers import VALUE
 from migstats.redaction import redact
-from migstats.source import Column, Dataset, Slice, Source
+from migstats.source import Column, Dataset, Multiplier, Slice, Source
 
 if TYPE_CHECKING:  # a task that begins waits for its event, and these take seconds to import
     from migstats.candidate import Candidate
@@ -209,14 +209,21 @@ def appended_files(transport: str) -> list[Path]:
 
 def published_columns(dataset: Dataset) -> tuple[str, ...]:
     """The publisher's columns that are read, by their names in the text table; `_value` is the figure."""
-    read = [how.column for how in dataset.concepts.values() if isinstance(how, Column)]
+    read = [
+        how.column for how in (*dataset.concepts.values(), dataset.unit_mult) if isinstance(how, Column | Multiplier)
+    ]
     return tuple(dict.fromkeys([*read, *dataset.only, VALUE]))
 
 
 def origins(dataset: Dataset) -> dict[str, tuple[str, ...]]:
     """Column of an observation → the publisher's columns that it is made of; what is constant is not in it."""
-    of = {name: (how.column,) for name, how in dataset.concepts.items() if isinstance(how, Column)}
+    of: dict[str, tuple[str, ...]] = {
+        name: (how.column,) for name, how in dataset.concepts.items() if isinstance(how, Column)
+    }
     of["value"] = of["raw"] = (VALUE,)
+    if isinstance(dataset.unit_mult, Multiplier):
+        of["unit_mult"] = (dataset.unit_mult.column,)
+        of["value"] = (VALUE, dataset.unit_mult.column)
     # A text in place of a figure says why there is none.
     for status in ("obs_status", "conf_status"):
         of[status] = (*of.get(status, ()), VALUE)
@@ -232,7 +239,7 @@ def _observation_fields(source: Source, dataset: Dataset) -> Fields:
         **{name: how for name, how in dataset.concepts.items() if isinstance(how, str)},
         "source": source.id,
         "dataset": dataset.id,
-        "unit_mult": str(dataset.unit_mult),
+        **({} if isinstance(dataset.unit_mult, Multiplier) else {"unit_mult": str(dataset.unit_mult)}),
         "reference_point": dataset.reference_point,
     }
     made = origins(dataset)
