@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+import toy
 from typer.testing import CliRunner
 
 from migstats import audit as audits
@@ -114,6 +115,17 @@ def test_a_file_that_would_mostly_be_quarantined_is_not_of_the_dataset(tmp_path:
     file.write_text(sample.replace(",ITA,", ",QQQ,"), encoding="utf-8")
     [account] = audit([file], SOURCES.values(), today=TODAY)
     assert (account.outcome, account.landed) == ("read", 38)
+
+
+def test_private_sources_take_their_files_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy.declare(tmp_path, monkeypatch, "toy")
+    monkeypatch.delenv("MIGSTATS_SOURCES")
+    (tmp_path / "payloads").mkdir()
+    (tmp_path / "payloads" / "toy.csv").write_bytes(toy.payload([{}, {"REF_AREA": "SEN"}]))
+    status, shown, said = run(tmp_path / "payloads", "--sources", tmp_path / "sources", "--json")
+    assert status == 0, said
+    [account] = json.loads(shown)
+    assert (account["outcome"], account["source"], account["observations"]) == ("loaded", "toy", 2)
 
 
 @pytest.mark.payloads

@@ -1209,6 +1209,19 @@ def test_a_key_in_a_header_goes_to_the_host_of_the_url_alone(monkeypatch: pytest
     assert [got.headers.get("ocp-apim-subscription-key") for got in s.asked] == [GIVEN, None]
 
 
+@pytest.mark.parametrize("place", [{"parameter": "client_id"}, {"header": "X-Key"}])
+def test_a_key_that_the_publisher_gives_back_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, place: dict[str, str]
+) -> None:
+    monkeypatch.setenv("MIGSTATS_KEY_TEST", GIVEN)
+    asked = manners_of(keyed(**place), None)
+    refusal = answer(403, f"the key {GIVEN} is not registered".encode())
+    with always(refusal) as s, client(**parameter_of(asked)) as c, pytest.raises(PublisherError) as refused:
+        c.get(f"{s.url}/gidd")
+    assert "is not registered" in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
 def test_without_its_key_a_source_says_where_to_get_one_and_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MIGSTATS_KEY_TEST", raising=False)
     with pytest.raises(ConfigurationError, match=r"register, and give it in .* MIGSTATS_KEY_TEST"):

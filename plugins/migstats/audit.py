@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from migstats import pipeline
+from migstats.codelists import Folders
 from migstats.errors import DriftError, MigstatsError
 from migstats.harmonise import Codes, harmonise, last_plausible_year, read_codes
 from migstats.layout import Layout
@@ -61,26 +62,33 @@ class Account:
         return self.outcome != "loaded" or self.landed == self.observations + self.quarantined + self.explained
 
 
-def audit(files: Iterable[Path], sources: Iterable[Source], *, today: dt.date) -> Iterator[Account]:
-    """An account of each file, by the datasets of `sources`; nothing but errors of ours is caught."""
-    concepts = pipeline.concepts()
+def audit(
+    files: Iterable[Path], sources: Iterable[Source], further: Sequence[Path] = (), *, today: dt.date
+) -> Iterator[Account]:
+    """An account of each file, by the datasets of `sources`, of which some may stand in `further` folders.
+
+    Nothing but errors of ours is caught.
+    """
+    concepts = pipeline.concepts(further)
     declared = [
-        (source, dataset, read_codes(folder_of(source.id), concepts))
+        (source, dataset, read_codes(folder_of(source.id, further), concepts))
         for source in sources
         for dataset in source.datasets
     ]
     for path in files:
-        yield _of_file(path, declared, today)
+        yield _of_file(path, declared, concepts, today)
 
 
-def _of_file(path: Path, declared: Sequence[tuple[Source, Dataset, Codes]], today: dt.date) -> Account:
+def _of_file(
+    path: Path, declared: Sequence[tuple[Source, Dataset, Codes]], concepts: Folders, today: dt.date
+) -> Account:
     payload = path.read_bytes()
     tables = _Tables(payload)
     taken: list[Account] = []
     refused: dict[tuple[str, str], MigstatsError] = {}
     for source, dataset, codes in declared:
         try:
-            found = _as_dataset(path, tables.read(dataset.reader), source, dataset, codes, today)
+            found = _as_dataset(path, tables.read(dataset.reader), source, dataset, codes, concepts, today)
         except MigstatsError as error:
             refused[dataset.reader.format, f"{source.id} {dataset.id}"] = error
             continue
@@ -133,7 +141,7 @@ class _Tables:
 
 
 def _as_dataset(
-    path: Path, table: TextTable, source: Source, dataset: Dataset, codes: Codes, today: dt.date
+    path: Path, table: TextTable, source: Source, dataset: Dataset, codes: Codes, concepts: Folders, today: dt.date
 ) -> Account:
     sha = sha256(str(path).encode()).hexdigest()
     done = harmonise(
@@ -141,7 +149,7 @@ def _as_dataset(
         source.id,
         dataset,
         codes,
-        concepts=pipeline.concepts(),
+        concepts=concepts,
         last_year=last_plausible_year(today),
     )
     reasons = Counter(done.quarantine["reason"].to_pylist())

@@ -141,7 +141,9 @@ def audit(
     if not folder.is_dir():
         raise PermanentError(f"{folder}: there is no such folder")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    found = list(accounts_of(files, read_sources(further or ()).values(), today=dt.datetime.now(dt.UTC).date()))
+    found = list(
+        accounts_of(files, read_sources(further or ()).values(), further or (), today=dt.datetime.now(dt.UTC).date())
+    )
     rows = [
         {
             **asdict(account),

@@ -613,7 +613,7 @@ def _difference(read: Read, accepted: Callable[[Moment], pl.DataFrame | None], m
     at = ["snapshot", "place"]
     places = written.group_by(at, maintain_order=True).len(name="facts").with_row_index("used")
     return _Difference(
-        written=written.join(places, on=at, maintain_order="left").select(
+        written=written.join(places, on=at, how="left", maintain_order="left").select(
             *_KEY,
             *_SAID,
             pl.col("row").alias("place_row"),

@@ -583,6 +583,8 @@ class _Trip:
     url: str
     at: str
     asked: int = 0
+    #: The key that goes into a header; one in a parameter is found in the URL.
+    key: str = ""
 
     @property
     def where(self) -> str:
@@ -590,7 +592,7 @@ class _Trip:
         return redact(self.url) + via
 
     def text(self, foreign: str) -> str:
-        return clean(foreign, self.url, self.at)
+        return clean(foreign.replace(self.key, "***") if self.key else foreign, self.url, self.at)
 
 
 class Client:
@@ -640,7 +642,7 @@ class Client:
         if last_modified:
             headers["If-Modified-Since"] = last_modified
         url = self._with_key(url)
-        trip = _Trip(url, url)
+        trip = _Trip(url, url, key=self.manners.key_header[1] if self.manners.key_header else "")
         began, waited = time.monotonic(), 0.0
         for attempt in range(1, self.manners.tries + 1):
             try:

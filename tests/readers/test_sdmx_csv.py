@@ -217,3 +217,8 @@ def test_a_record_of_a_series_without_period_and_figure_is_no_observation(keeps_
     assert [(e.reason, e.count, e.example) for e in table.explained] == [("blank", 2, "line 2 column OBS_VALUE")]
     assert table.landed == 5
     keeps_the_contract(sdmx_csv, payload, table, LAYOUT)
+
+
+def test_an_answer_that_holds_nothing_but_bare_series_is_no_answer():
+    with pytest.raises(PublisherError, match=r"all 2 records are of series without .*line 2 column OBS_VALUE.*no rows"):
+        read(b"STRUCTURE,geo,TIME_PERIOD,OBS_VALUE\nd,A,,\nd,B,,\n")

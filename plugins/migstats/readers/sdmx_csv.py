@@ -95,6 +95,11 @@ def _without_bare_series(
     at = np.flatnonzero(bare.to_numpy(zero_copy_only=False))
     if not len(at):
         return columns, value, lines, []
+    if len(at) == len(lines):
+        raise PublisherError(
+            f"all {len(at)} records are of series without a period and a figure ({place.format(lines[at[0]])}); no "
+            "rows are not zero rows: check the periods that were asked for"
+        )
     kept = pc.invert(bare)
     explained = [Explained("blank", len(at), place.format(lines[at[0]]))]
     return (
