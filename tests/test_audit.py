@@ -113,7 +113,7 @@ def test_a_file_of_which_half_would_be_quarantined_is_not_of_the_dataset(tmp_pat
     sample = (SAMPLES / "oecd_migration" / "inflows" / "year=2022.csv").read_text(encoding="utf-8")
     file = tmp_path / "strange.csv"
     lines = sample.splitlines()
-    half = [line.replace(",ITA,", ",QQQ,") if n % 2 else line for n, line in enumerate(lines)]
+    half = [line.replace(",ITA,Italy,", ",QQQ,Quirm,") if n % 2 else line for n, line in enumerate(lines)]
     file.write_text("\n".join(half) + "\n", encoding="utf-8")
     [account] = audit([file], SOURCES.values(), today=TODAY)
     assert (account.outcome, account.landed) == ("read", 38)
