@@ -660,7 +660,7 @@ def up(*, live: bool = False, every: bool = False) -> None:
             _report_answer(console, urls["bi_reader"], file)
         if not live:
             console.print(
-                "Figures of samples: some of remittances, population and the newest year are invented, see "
+                "Figures of samples: some are invented (of remittances, population, the newest year, all of IDMC), see "
                 "include/samples/LICENCES.md\n"
             )
         further = sorted(set(sources) - set(wanted) - set(left))
