@@ -41,7 +41,7 @@ from faults.server import (
     trickle,
 )
 
-from migstats import web
+from migstats import turns, web
 from migstats.errors import (
     ConfigurationError,
     DeclarationError,
@@ -523,7 +523,7 @@ def test_a_hold_is_forgotten_after_a_quarter_of_an_hour() -> None:
             with pytest.raises(TryAgainError):
                 get(s.url, clock)
         assert len(s.asked) == 1
-        clock.now += web.LONGEST_HOLD + 1
+        clock.now += turns.LONGEST_HOLD + 1
         assert get(s.url, clock).body == BODY
 
 
@@ -534,9 +534,9 @@ def test_500_for_ever_makes_no_storm_of_requests() -> None:
         for _ in range(11):
             with pytest.raises(TryAgainError) as raised:
                 get(s.url, clock)
-        assert len(s.asked) == web.BREAK_AFTER
+        assert len(s.asked) == turns.BREAK_AFTER
         assert "the last 6 requests to it failed" in str(raised.value)
-        assert raised.value.retry_after == pytest.approx(web.COOL_DOWN)
+        assert raised.value.retry_after == pytest.approx(turns.COOL_DOWN)
 
 
 def test_the_circuit_bounds_threads_too() -> None:
@@ -551,7 +551,7 @@ def test_the_circuit_bounds_threads_too() -> None:
             thread.start()
         for thread in threads:
             thread.join(20)
-    assert len(s.asked) <= web.BREAK_AFTER + 10
+    assert len(s.asked) <= turns.BREAK_AFTER + 10
 
 
 def test_after_the_cool_down_one_request_goes_ahead_and_opens_the_way() -> None:
@@ -560,12 +560,12 @@ def test_after_the_cool_down_one_request_goes_ahead_and_opens_the_way() -> None:
         for _ in range(3):
             with pytest.raises(TryAgainError):
                 get(s.url, clock)
-        clock.now += web.COOL_DOWN
-        took = web._take_turn("127.0.0.1", clock.now, 0.0, 30.0, 30.0)
+        clock.now += turns.COOL_DOWN
+        took = turns.take("127.0.0.1", clock.now, 0.0, 30.0, 30.0)
         assert not took.refused
         with pytest.raises(TryAgainError, match="left alone"):
             get(s.url, clock)  # somebody else is trying
-        clock.now += web.COOL_DOWN
+        clock.now += turns.COOL_DOWN
         assert get(s.url, clock).body == BODY
         assert get(s.url, clock).body == BODY
     assert len(s.asked) == 8

@@ -7,9 +7,8 @@ What it holds to, whatever the other side does:
   for a server that sends one byte now and then. So every read of the socket asks for the time that is left.
 - Bodies are decoded here and not by `requests`, which takes a gzip stream that was cut off for a whole one.
   The cap counts decoded bytes while they stream.
-- Hosts are asked at most `requests_per_second` times over all threads and processes of this machine, by a
-  small locked file `<state>/rate/<host>`. It also holds the time that a Retry-After named, and how many requests
-  in a row failed: after BREAK_AFTER of them nobody asks that host for COOL_DOWN seconds.
+- Hosts are asked at most `requests_per_second` times over all threads and processes of this machine, and not
+  at all for a while after many failures (`turns`).
 - Proxies (HTTPS_PROXY, NO_PROXY ...) and a CA bundle (REQUESTS_CA_BUNDLE) are taken from the environment;
   .netrc and cookies are not used, and certificates are always verified. A replay server is asked without proxy.
 - No secret of a URL stands in an error, a log line or an Answer (`redact`). Errors are raised without the
@@ -21,10 +20,8 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import email.utils
-import fcntl
 import http.client
 import io
-import json
 import logging
 import math
 import os
@@ -41,7 +38,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from importlib import metadata
-from typing import IO, Any, Final, Self, cast
+from typing import Any, Final, Self, cast
 from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
 
 import requests
@@ -51,7 +48,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
-from migstats import settings
+from migstats import turns
 from migstats.errors import (
     ConfigurationError,
     DeclarationError,
@@ -73,12 +70,6 @@ logging.getLogger("urllib3").setLevel(logging.INFO)
 PATIENCE: Final = 30.0
 #: Seconds without a single byte after which an answer is given up, where the deadline leaves as much.
 SILENCE: Final = 120.0
-#: The longest time (seconds) for which a Retry-After holds back the others who ask the same host.
-LONGEST_HOLD: Final = 900.0
-#: Failed requests in a row, over all processes of this machine, after which a host is left alone ...
-BREAK_AFTER: Final = 6
-#: ... for so many seconds.
-COOL_DOWN: Final = 60.0
 MAX_REDIRECTS: Final = 5
 
 _PIECE: Final = 256 * 1024
@@ -463,105 +454,6 @@ def _excerpt(response: requests.Response) -> bytes:
     return start[: 16 * 1024]
 
 
-# --- turns: one file per host, over all processes of this machine ------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Turns:
-    """What everybody on this machine has to know of one host. Times are seconds of the epoch."""
-
-    next_free: float = 0.0
-    held_until: float = 0.0
-    failures: int = 0
-
-
-def _parse_turns(text: str) -> _Turns:
-    try:
-        next_free, held_until, failures = json.loads(text)
-        return _Turns(float(next_free), float(held_until), int(failures))
-    except (ValueError, TypeError):
-        return _Turns()  # new, or its writer was killed
-
-
-@contextlib.contextmanager
-def _locked(name: str) -> Iterator[IO[str]]:
-    path = settings.state() / "rate" / name
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="ascii")
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path} cannot be written ({error.strerror}); it keeps the pace at which a host is asked, "
-            "let MIGSTATS_STATE name a folder that can be written"
-        ) from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
-
-
-def _change_turns(name: str, change: Callable[[_Turns], _Turns]) -> _Turns:
-    """Change the file of a host under its lock; returns what was there before."""
-    with _locked(name) as file:
-        file.seek(0)
-        before = _parse_turns(file.read(200))
-        after = change(before)
-        if after != before:
-            file.seek(0)
-            file.truncate()
-            file.write(json.dumps([after.next_free, after.held_until, after.failures]))
-    return before
-
-
-@dataclass(frozen=True)
-class _Turn:
-    """The answer to "may I ask now?": go after `wait` seconds, or leave it for `refused` seconds."""
-
-    wait: float = 0.0
-    refused: float = 0.0
-    failures: int = 0
-
-
-def _take_turn(name: str, now: float, interval: float, patience: float, queue_limit: float) -> _Turn:
-    turn = _Turn()
-
-    def change(turns: _Turns) -> _Turns:
-        nonlocal turn
-        # A time further ahead than we ever write was written before the clock was set back.
-        held = turns.held_until - now if turns.held_until - now <= LONGEST_HOLD else 0.0
-        queued = turns.next_free - now if turns.next_free - now <= LONGEST_HOLD + interval else 0.0
-        wait = max(0.0, held, queued)
-        if held > patience or wait > queue_limit:
-            turn = _Turn(refused=wait, failures=turns.failures)
-            return turns
-        turn = _Turn(wait=wait, failures=turns.failures)
-        # One request goes ahead to see whether a host that failed is back; the others stay away meanwhile.
-        trial = turns.failures >= BREAK_AFTER
-        return replace(
-            turns,
-            next_free=now + wait + interval,
-            held_until=now + wait + COOL_DOWN if trial else turns.held_until,
-        )
-
-    _change_turns(name, change)
-    return turn
-
-
-def _note_failure(name: str, now: float, told: float | None) -> None:
-    def change(turns: _Turns) -> _Turns:
-        failures = turns.failures + 1
-        hold = max(min(told or 0.0, LONGEST_HOLD), COOL_DOWN if failures >= BREAK_AFTER else 0.0)
-        return replace(turns, failures=failures, held_until=max(turns.held_until, now + hold))
-
-    _change_turns(name, change)
-
-
-def _note_success(name: str) -> None:
-    def change(turns: _Turns) -> _Turns:
-        return replace(turns, failures=0, held_until=0.0 if turns.failures >= BREAK_AFTER else turns.held_until)
-
-    _change_turns(name, change)
-
-
 # --- the client ----------------------------------------------------------------------------------------------
 
 
@@ -685,9 +577,9 @@ class Client:
             host = self._turns_name(trip.at)
             passing = reply.status in _BUSY or reply.status >= 500
             if passing:
-                _note_failure(host, self._clock(), _retry_after(reply))
+                turns.note_failure(host, self._clock(), _retry_after(reply))
             elif failures:
-                _note_success(host)
+                turns.note_success(host)
             if reply.status not in _REDIRECTS:
                 return self._judge(trip, reply, conditional=bool(headers))
             before, trip.at = trip.at, self._next_url(trip, reply)
@@ -751,8 +643,8 @@ class Client:
         """Wait until this host may be asked; returns how many requests to it failed in a row."""
         # Our own replay server needs no courtesy; what it says of waiting is obeyed all the same.
         interval = 0.0 if self.manners.replay else 1 / self.manners.requests_per_second
-        limit = min(self.manners.deadline_seconds, LONGEST_HOLD)
-        turn = _take_turn(self._turns_name(trip.at), self._clock(), interval, patience, max(limit, interval))
+        limit = min(self.manners.deadline_seconds, turns.LONGEST_HOLD)
+        turn = turns.take(self._turns_name(trip.at), self._clock(), interval, patience, max(limit, interval))
         if turn.refused:
             host = urlsplit(trip.at).hostname
             why = (
@@ -792,7 +684,7 @@ class Client:
             )
         # Raised here and not above, so that no exception of a library, with the URL in it, hangs on ours.
         if isinstance(failure, TryAgainError):
-            _note_failure(self._turns_name(trip.at), self._clock(), None)
+            turns.note_failure(self._turns_name(trip.at), self._clock(), None)
         if failure is not None:
             raise failure
         return cast(_Reply, reply)
