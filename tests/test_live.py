@@ -1,6 +1,7 @@
 """`make live` asks the publishers themselves: what is sent to them is what their interfaces are known to take.
 
-The addresses here are typed out from the publishers' contracts, not made from the declarations. No network.
+The addresses in `sources/<id>/requests.yaml` are typed out from the publishers' contracts, not made from the
+declarations. No network.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import yaml
 
 from migstats import services
 from migstats.landing import _page_url
@@ -21,95 +24,18 @@ from migstats.web import Client, manners_of
 TODAY = dt.date(2026, 11, 24)
 PORTS = Ports(ui=18080, postgres=15433, replay=18100)
 
-UNDESA = "https://www.un.org/development/desa/pd/sites/www.un.org.development.desa.pd/files/"
-UNHCR = "https://api.unhcr.org/population/v1/population/"
-WORLDBANK = "https://api.worldbank.org/v2/country/all/indicator/"
-OECD = "https://sdmx.oecd.org/public/rest/data/OECD.ELS.IMD,"
-OECD_2023 = "startPeriod=2023&endPeriod=2023&dimensionAtObservation=AllDimensions&format=csvfilewithlabels"
-IDMC = "https://helix-tools-api.idmcdb.org/external-api/gidd/conflicts/"
-EUROSTAT = "https://ec.europa.eu/eurostat/api/dissemination/"
-
+FACTS: dict[str, dict[str, Any]] = {
+    path.parent.name: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in sorted(Path(__file__).with_name("sources").glob("*/requests.yaml"))
+}
 #: Source → slice → the first request of it, whole. Of sources by year, the year 2023.
-FIRST_REQUESTS = {
-    "undesa_stock": {
-        "destination": f"{UNDESA}undesa_pd_2024_ims_stock_by_sex_and_destination.xlsx",
-        "origin": f"{UNDESA}undesa_pd_2024_ims_stock_by_sex_and_origin.xlsx",
-    },
-    "idmc_gidd": {
-        "displacements": f"{IDMC}?format=json&limit=100&offset=0",
-        "displaced": f"{IDMC}?format=json&limit=100&offset=0",
-    },
-    "oecd_migration": {
-        **{
-            f"{dataset}/year=2023": f"{OECD}DSD_MIG@DF_MIG,1.0/..A.{measure}.._Z._Z.PS?{OECD_2023}"
-            for dataset, measure in {
-                "inflows": "B11",
-                "outflows": "B12",
-                "asylum": "B13",
-                "foreign": "B15",
-                "acquisitions": "B16",
-            }.items()
-        },
-        "foreign_born/year=2023": f"{OECD}DSD_MIG_F@DF_MIG_POPF,1.0/..A.B14.._Z._Z.PS?{OECD_2023}",
-    },
-    "unhcr_population": {
-        "pairs/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coo_all=true&coa_all=true&page=1",
-        "asylum/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coa_all=true&page=1",
-        "origin/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coo_all=true&page=1",
-        "returned/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coo_all=true&coa_all=true&page=1",
-        "returned_asylum/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coa_all=true&page=1",
-        "returned_origin/year=2023": f"{UNHCR}?limit=15000&yearFrom=2023&yearTo=2023&coo_all=true&page=1",
-    },
-    "worldbank_wdi": {
-        "stocks/indicator=SM.POP.TOTL": f"{WORLDBANK}SM.POP.TOTL?format=json&per_page=20000&page=1",
-        "stocks/indicator=SP.POP.TOTL": f"{WORLDBANK}SP.POP.TOTL?format=json&per_page=20000&page=1",
-        "flows/indicator=SM.POP.NETM": f"{WORLDBANK}SM.POP.NETM?format=json&per_page=20000&page=1",
-        "remittances/indicator=BX.TRF.PWKR.CD.DT": f"{WORLDBANK}BX.TRF.PWKR.CD.DT?format=json&per_page=20000&page=1",
-        "remittances/indicator=BM.TRF.PWKR.CD.DT": f"{WORLDBANK}BM.TRF.PWKR.CD.DT?format=json&per_page=20000&page=1",
-        "shares/indicator=BX.TRF.PWKR.DT.GD.ZS": f"{WORLDBANK}BX.TRF.PWKR.DT.GD.ZS?format=json&per_page=20000&page=1",
-    },
-    "eurostat_migr": {
-        "citizenship/year=2023": (
-            f"{EUROSTAT}statistics/1.0/data/migr_pop1ctz?format=JSON&lang=EN&unit=NR&age=TOTAL"
-            "&sex=T&sex=M&sex=F&sinceTimePeriod=2023&untilTimePeriod=2023"
-        ),
-        "birth/year=2023": (
-            f"{EUROSTAT}sdmx/2.1/data/migr_pop3ctb/A..TOTAL.NR..?format=SDMX-CSV&startPeriod=2023&endPeriod=2023"
-        ),
-    },
-}
-
-#: What an interface takes, and nothing else: three of the four answer 200 to a parameter that they do not know.
-#: Of Eurostat, by the path of the request.
-KNOWN_PARAMETERS = {
-    "www.un.org": set(),
-    "helix-tools-api.idmcdb.org": {"client_id", "format", "limit", "offset"},
-    "sdmx.oecd.org": {"startPeriod", "endPeriod", "dimensionAtObservation", "format"},
-    "api.unhcr.org": {
-        "limit",
-        "page",
-        "yearFrom",
-        "yearTo",
-        "year[]",
-        "coo",
-        "coa",
-        "coo_all",
-        "coa_all",
-        "cf_type",
-        "ptype_show",
-        "columns[]",
-    },
-    "api.worldbank.org": {"format", "date", "per_page", "page", "mrv", "mrnev", "gapfill", "footnote", "source"},
-    "ec.europa.eu/eurostat/api/dissemination/statistics/1.0": {
-        "format",
-        "lang",
-        "sinceTimePeriod",
-        "untilTimePeriod",
-        "lastTimePeriod",
-        *("freq", "citizen", "age", "unit", "sex", "geo"),  # the dimensions of migr_pop1ctz
-    },
-    "ec.europa.eu/eurostat/api/dissemination/sdmx/2.1": {"format", "compressed", "startPeriod", "endPeriod"},
-}
+FIRST_REQUESTS: dict[str, dict[str, str]] = {source: facts["first_requests"] for source, facts in FACTS.items()}
+#: What an interface takes, and nothing else: several answer 200 to a parameter that they do not know. By host, or by
+#: host and the beginning of the path.
+KNOWN_PARAMETERS: dict[str, set[str]] = {}
+for facts in FACTS.values():
+    for place, names in facts["parameters"].items():
+        KNOWN_PARAMETERS.setdefault(place, set()).update(names)
 
 
 @pytest.fixture(scope="module")

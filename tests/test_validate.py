@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+import yaml
 
 from migstats import frames, validate
 from migstats.errors import DeclarationError, ValidationFailedError
@@ -20,8 +21,17 @@ from migstats.observation import DEFAULTS, SERIES_DIMENSIONS, SHARED_ATTRIBUTES,
 ROOT = Path(__file__).resolve().parents[1]
 CODELISTS = ROOT / "include" / "codelists"
 SUITES = ROOT / "expectations"
-SOURCES = ("eurostat_migr", "idmc_gidd", "oecd_migration", "undesa_stock", "unhcr_population", "worldbank_wdi")
 SHA = "ab" * 32
+
+#: Source → `clean`, figures that pass its suite, and `breaks`, expectation → cells of one row that break it.
+SUITE_OF: dict[str, dict[str, Any]] = {
+    path.parent.name: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in sorted(Path(__file__).with_name("sources").glob("*/suite.yaml"))
+}
+SOURCES = tuple(SUITE_OF)
+CLEAN: dict[str, list[dict[str, Any]]] = {
+    source: [{"source": source, **figure} for figure in facts["clean"]] for source, facts in SUITE_OF.items()
+}
 
 
 # -- a candidate in a few rows ----------------------------------------------------------------------------------
@@ -104,49 +114,6 @@ WORLD = [
     {"ref_area": area, "value": value, "concept_basis": "mixed"} for area, value in {"001": 320.0, **REGIONS}.items()
 ]
 EUROSTAT = {"source": "eurostat_migr", "indicator": "POP", "concept_basis": "citizenship", "reference_point": "start"}
-WORLDBANK = {"source": "worldbank_wdi", "concept_basis": ""}
-IDMC = {
-    "source": "idmc_gidd",
-    "indicator": "IDPS_ALL",
-    "reason": "CONFLICT",
-    "concept_basis": "",
-    "reference_point": "end",
-}
-OECD = {"source": "oecd_migration", "indicator": "INFLOWS_FOREIGN", "concept_basis": "", "reference_point": "period"}
-
-CLEAN: dict[str, list[dict[str, Any]]] = {
-    "undesa_stock": [
-        *by_sex(10, 6, 4),
-        *by_sex(7, 4, 3, ref_area="SEN"),
-        *WORLD,
-        {"ref_area": "TUN", "value": None, "obs_status": "M", "missing_reason": "not_available"},
-    ],
-    "unhcr_population": [
-        {"source": "unhcr_population", "indicator": "REFUGEES", "counterpart_area": area, "reference_point": "12-31"}
-        for area in ("SYR", "UKR", "_X_STATELESS")
-    ],
-    "worldbank_wdi": [
-        {**WORLDBANK, "reference_point": "07-01"},
-        {**WORLDBANK, "ref_area": "WB_ARB", "reference_point": "07-01"},
-        {**WORLDBANK, "indicator": "REMIT_IN_GDP", "unit": "PT_GDP", "value": 7.25, "reference_point": "period"},
-    ],
-    "idmc_gidd": [
-        {**IDMC, "value": 297_000.0},
-        {**IDMC, "ref_area": "AGO", "value": None, "obs_status": "O", "missing_reason": "not_available"},
-    ],
-    "oecd_migration": [
-        {**OECD, "ref_area": "ITA", "counterpart_area": area, "value": value}
-        for area, value in {"_T": 336_495.0, "MAR": 19_364.0, "SUN": 0.0}.items()
-    ],
-    "eurostat_migr": [
-        *by_sex(10_000, 6_000, 4_000, **EUROSTAT),
-        *(
-            {**EUROSTAT, "ref_area": "FRA", "counterpart_area": area, "value": value}
-            for area, value in {"_T": 900.0, "ESTAT_NAT": 800.0, "ESTAT_FOR_STLS": 100.0}.items()
-        ),
-        {**EUROSTAT, "ref_area": "DEU", "age": "Y15T64", "obs_status": "P", "value": 3.0},
-    ],
-}
 
 
 def profile(figures: Iterable[Mapping[str, Any]], source: str = "undesa_stock") -> pd.DataFrame:
@@ -235,45 +202,7 @@ MUTATIONS: dict[str, dict[str, dict[str, Any]]] = {
         "facts_current_some": {"facts_current": 0},
         **{f"{m}_none": {m: 1} for m in frames.MEASURES if m != "facts_current"},
     },
-    "undesa_stock": {
-        "sexes_add_up": {"sexes_difference": 2},
-        "regions_add_up": {"regions_difference": 4},
-        "world_magnitude": {"regions_total": 500_000_001},
-        "years_of_the_workbook": {"time_period": "2021"},
-        "concept_basis_said": {"without_basis": 1},
-        "whole_persons": {"fractional": 1},
-    },
-    "unhcr_population": {
-        "self_corridor_none": {"self_corridor": 1},
-        "whole_persons": {"fractional": 1},
-        "small_counts_rounded": {"below_five": 1},
-        "annual": {"freq": "M"},
-        "since_1951": {"period_year": 1950},
-    },
-    "worldbank_wdi": {
-        "countries_and_groups": {},  # a frame as a whole: see the test of its own below
-        "shares_up_to_100": {"share_max": 101, "place_max": "shares_up_to_100"},
-        "annual": {"freq": "Q"},
-        "since_1960": {"period_year": 1959},
-        "whole_persons": {"fractional": 1},
-    },
-    "idmc_gidd": {
-        "annual": {"freq": "Q"},
-        "whole_persons": {"fractional": 1},
-        "since_2008": {"period_year": 2007},
-    },
-    "oecd_migration": {
-        "annual": {"freq": "Q"},
-        "whole_persons": {"fractional": 1},
-        "since_1960": {"period_year": 1959},
-    },
-    "eurostat_migr": {
-        "sexes_add_up": {"sexes_share": 0.0051},
-        "citizens_add_up": {"citizens_share": 0.0051},
-        "annual": {"freq": "S"},
-        "whole_persons": {"fractional": 1},
-        "concept_basis_said": {"without_basis": 1},
-    },
+    **{source: facts["breaks"] for source, facts in SUITE_OF.items()},
 }
 
 
