@@ -25,7 +25,15 @@ pytestmark = pytest.mark.database
 MIGSTATS = str(Path(sys.executable).parent / "migstats")
 TABLES = {
     *("core.series", "core.attributes", "core.observation", "bi.fact_observation"),
-    *("core.superseded", "core.override", "core.place", "bi.dim_area", "bi.dim_indicator", "bi.dim_source"),
+    *(
+        "core.superseded",
+        "core.override",
+        "core.place",
+        "core.restricted",
+        "bi.dim_area",
+        "bi.dim_indicator",
+        "bi.dim_source",
+    ),
     *("bi.dim_sex", "bi.dim_age", "bi.dim_status", "bi.dim_time"),
 }
 CONTENT = {
@@ -79,7 +87,7 @@ def test_every_table_has_its_rows_and_a_hash(warehouse_url: str, source: Source)
     assert set(found) == set(empty) == TABLES
     assert (empty["core.observation"][0], found["core.observation"][0], found["bi.fact_observation"][0]) == (0, 8, 8)
     of_codelists = {f"bi.dim_{name}" for name in ("area", "indicator", "sex", "age", "status", "time")}
-    of_history = {"core.superseded", "core.override"}
+    of_history = {"core.superseded", "core.override", "core.restricted"}
     assert {table for table in TABLES if found[table] == empty[table]} == of_codelists | of_history
     assert all(len(digest) == 32 for _, digest in found.values())
     assert found == toy.fingerprint(warehouse_url)

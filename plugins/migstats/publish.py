@@ -1,13 +1,20 @@
-"""Publish: bring what BI reads to the accepted vintages, in one transaction; readers see one whole state."""
+"""Publish: bring what BI reads to the accepted vintages, in one transaction; readers see one whole state.
+
+Figures of a source that may not be passed on stand in core.restricted, which readers of `bi` cannot see.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from migstats import warehouse
 from migstats.faultpoint import reach
+
+#: Where figures go: what may be passed on to bi.fact_observation, all else to core.restricted.
+_TABLES: Final = ("published", "restricted")
 
 
 @dataclass(frozen=True)
@@ -54,9 +61,9 @@ def publish(
             connection.execute("ANALYZE pg_temp.published")
             warehouse.execute(connection, "load/mark_additive", {})
             reach("publish.staged")
-            removed = warehouse.execute(connection, "load/remove_published")
+            removed = sum(warehouse.execute(connection, f"load/remove_{beside}") for beside in _TABLES)
             reach("publish.removed")
-            added = warehouse.execute(connection, "load/add_published")
+            added = sum(warehouse.execute(connection, f"load/add_{beside}") for beside in _TABLES)
             for source, vintage in vintages.items():
                 moved = {"source": source, "vintage_id": vintage}
                 warehouse.execute(connection, "load/set_publication", moved)

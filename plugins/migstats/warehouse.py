@@ -234,7 +234,7 @@ def _migrate(connection: Connection) -> list[str]:
 
 
 def add_source(connection: Connection, source: Source) -> None:
-    """Bring the row of a source in ref.source to its declaration."""
+    """Bring the row of a source in ref.source to its declaration; what may be passed on no more leaves `bi`."""
     execute(
         connection,
         "load/add_source",
@@ -250,6 +250,8 @@ def add_source(connection: Connection, source: Source) -> None:
             "owner": source.owner,
         },
     )
+    if source.licence.redistribution != "allowed":
+        execute(connection, "load/withhold", {"source": source.id})
 
 
 # -- ledgers ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 -- Which figures SUM(value) counts. A cell is one indicator in one area and year. In each cell one source counts (the
 -- preferred one, ref.source_preference) in one frequency (the year before its quarters; of a stock one day), and of it
 -- one pattern of breakdowns: the finest whose parts are all there, overlap nowhere and add up to the published total
--- (each part may be off by half a unit), else the total itself. Groups of areas, shares and rates never count.
+-- (each part may be off by half a unit), else the total itself. A source that may not be passed on counts where no other
+-- source has a figure, so that what readers of bi see is a whole without it. Groups of areas, shares and rates never count.
 WITH figures AS (
     SELECT
         p.observation_id,
@@ -110,8 +111,10 @@ coherent AS (
 usable AS (
     SELECT
         c.*,
-        coalesce(array_position(string_to_array(f.sources, '|'), c.source), 999) AS preference
+        coalesce(array_position(string_to_array(f.sources, '|'), c.source), 999) AS preference,
+        s.redistribution <> 'allowed' AS restricted
     FROM coherent AS c
+    INNER JOIN ref.source AS s ON c.source = s.code
     LEFT JOIN ref.source_preference AS f ON c.indicator = f.code
     WHERE c.pattern = '' OR c.adds_up OR NOT c.has_total
 ),
@@ -123,7 +126,7 @@ first_source AS (
         year,
         source
     FROM usable
-    ORDER BY indicator ASC, ref_area ASC, year ASC, preference ASC, source ASC
+    ORDER BY indicator ASC, ref_area ASC, year ASC, restricted ASC, preference ASC, source ASC
 ),
 
 chosen AS (

@@ -259,7 +259,7 @@ measured (measure, value) AS (
         SELECT
             vintage,
             count(*) AS figures
-        FROM bi.fact_observation
+        FROM core.published
         WHERE source = %(source)s
         GROUP BY vintage
     ) AS f

@@ -29,7 +29,7 @@ INNER JOIN core.place AS p ON o.place_id = p.place_id
 INNER JOIN raw.snapshot AS n ON p.snapshot_id = n.snapshot_id
 INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
 INNER JOIN ops.load AS l ON v.load_id = l.load_id
-INNER JOIN ref.source AS r ON o.source = r.code;
+INNER JOIN ref.source AS r ON o.source = r.code AND r.redistribution = 'allowed';
 
 COMMENT ON VIEW bi.revision_lineage IS
 'Where each figure of bi.revisions, past ones too, comes from, down to the cell; join by observation_id and vintage';

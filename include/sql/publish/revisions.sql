@@ -75,6 +75,7 @@ SELECT
     v.cause
 FROM recorded AS o
 INNER JOIN ops.publication AS p ON o.source = p.source AND o.recorded_from <= p.vintage_id
+INNER JOIN ref.source AS l ON o.source = l.code AND l.redistribution = 'allowed'
 INNER JOIN core.series AS s ON o.source = s.source AND o.series_id = s.series_id
 INNER JOIN core.attributes AS a ON o.attribute_id = a.attribute_id
 INNER JOIN ref.period AS t ON o.time_id = t.time_id

@@ -1,6 +1,10 @@
 -- In the transaction that publishes everything anew: readers see the state before it or the state after it.
 WITH taken AS (
     DELETE FROM ops.publication
+),
+
+withheld AS (
+    DELETE FROM core.restricted
 )
 
 DELETE FROM bi.fact_observation

@@ -92,9 +92,17 @@ SELECT
     'bi shows figures of a source that was not published',
     f.source,
     'run the DAG publish'
-FROM (SELECT DISTINCT source FROM bi.fact_observation) AS f
+FROM (SELECT DISTINCT source FROM core.published) AS f
 LEFT JOIN ops.publication AS p ON f.source = p.source
 WHERE p.source IS NULL
+UNION ALL
+SELECT
+    'bi shows figures that may not be passed on',
+    f.source,
+    'run the DAG publish'
+FROM (SELECT DISTINCT source FROM bi.fact_observation) AS f
+INNER JOIN ref.source AS s ON f.source = s.code
+WHERE s.redistribution <> 'allowed'
 UNION ALL
 SELECT
     'figures came with a vintage that is not there',

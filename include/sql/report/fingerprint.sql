@@ -52,6 +52,11 @@ WITH contents (name, content) AS (
     FROM bi.fact_observation AS f
     UNION ALL
     SELECT
+        'core.restricted',
+        (to_jsonb(f) - 'vintage')::text
+    FROM core.restricted AS f
+    UNION ALL
+    SELECT
         'bi.dim_area',
         a::text
     FROM bi.dim_area AS a
@@ -97,8 +102,8 @@ SELECT
 FROM (
     VALUES
     ('core.series'), ('core.attributes'), ('core.observation'), ('core.superseded'), ('core.override'), ('core.place'),
-    ('bi.fact_observation'), ('bi.dim_area'), ('bi.dim_indicator'), ('bi.dim_sex'), ('bi.dim_age'), ('bi.dim_status'),
-    ('bi.dim_time'), ('bi.dim_source')
+    ('core.restricted'), ('bi.fact_observation'), ('bi.dim_area'), ('bi.dim_indicator'), ('bi.dim_sex'), ('bi.dim_age'),
+    ('bi.dim_status'), ('bi.dim_time'), ('bi.dim_source')
 ) AS t (name)
 LEFT JOIN contents AS c ON t.name = c.name
 GROUP BY t.name

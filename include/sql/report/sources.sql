@@ -9,7 +9,7 @@ published AS (
     SELECT
         source,
         count(*) AS figures
-    FROM bi.fact_observation
+    FROM core.published
     GROUP BY source
 )
 

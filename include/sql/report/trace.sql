@@ -45,11 +45,11 @@ INNER JOIN raw.snapshot AS n ON p.snapshot_id = n.snapshot_id
 INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
 INNER JOIN ops.load AS l ON v.load_id = l.load_id
 INNER JOIN ref.source AS r ON o.source = r.code
-LEFT JOIN bi.fact_observation AS f
+LEFT JOIN core.published AS f
     ON
         f.observation_id = %(observation_id)s::text AND o.vintage_from = f.vintage
         AND o.vintage_to IS DISTINCT FROM o.vintage_from
 WHERE o.source = %(source)s AND o.series_id = %(series_id)s AND t.time_period = %(time_period)s
--- what bi shows; of a figure that it shows no more, the last one
+-- what is published; of a figure that it shows no more, the last one
 ORDER BY (f.observation_id IS NOT NULL) DESC, (o.known_to IS NULL) DESC, o.known_from DESC, o.vintage_from DESC
 LIMIT 1
