@@ -47,7 +47,8 @@ accepted; clear it to be asked again. *Required actions* in the menu lists what 
 asks the same, or something newer took its place |
 | `load` | writes what changed, as a new vintage | another run was accepted meanwhile, and this one breaches against \
 it: clear `gate`. Skipped: nothing changed since the last accepted vintage, it was rejected, or something newer stands |
-| `complete` | says whether every slice came through | lists the slices that did not; the others are loaded |
+| `complete` | says whether all came through | lists slices that did not, and codes that nobody mapped; the rest is \
+loaded |
 
 **Run it by hand** with the form: a release, datasets, years, slices; *replay* reads what landed \
 again, which empties the quarantine after a new line in `codes.csv`; *dry run* stops before the load.

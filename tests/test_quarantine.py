@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import toy
 
-from migstats import warehouse
+from migstats import pipeline, tasks, warehouse
+from migstats.errors import PermanentError
 from migstats.source import Source
 
 pytestmark = pytest.mark.database
@@ -107,3 +109,30 @@ def test_the_role_of_the_tasks_may_read_it(warehouse_url: str, sources: list[Sou
     load(warehouse_url, sources[0], A, {}, AREA)
     etl = warehouse_url.replace("postgres:test-only", "migstats_etl:test-only")
     assert len(standing(etl)) == len(summary(etl)) == 1
+
+
+def test_a_code_that_nobody_mapped_is_named_by_check_and_makes_the_run_red_while_all_else_passes(
+    warehouse_url: str, sources: list[Source]
+) -> None:
+    source = sources[0]
+    rows = [{}, {"REF_AREA": "QQQ"}, {"REF_AREA": "QQQ", "TIME_PERIOD": "2021"}, {"SEX": "X"}]
+    read = toy.read(warehouse_url, source, toy.SLICES[0], rows)
+    whole = toy.read(warehouse_url, source, toy.SLICES[1], [{"REF_AREA": "SRB"}])
+    planned = [{"slice": slice_} for slice_ in toy.SLICES[:2]]
+
+    report = pipeline.check([read, whole], source, run_id="r", url=None, today=toy.DAY.date())
+    [judgement] = [j for j in report.judgements if j.rule == "codes_known"]
+    assert (judgement.severity, judgement.success, judgement.unexpected) == ("warning", False, 2)
+    assert judgement.failing[0] == (
+        "unknown_code=REF_AREA 'QQQ', keeps 2 figures in quarantine at figures/part=a line 3 column OBS_VALUE"
+    )
+
+    tasks.complete(source.id, planned[1:], [[asdict(whole)]])
+    with pytest.raises(PermanentError) as raised:
+        tasks.complete(source.id, planned, [[asdict(read)], [asdict(whole)]])
+    assert str(raised.value) == (
+        f"{source.id}: 2 code(s) that nobody has mapped; all else was loaded. "
+        "figures/part=a: REF_AREA 'QQQ', keeps 2 figures in quarantine at line 3 column OBS_VALUE; "
+        "figures/part=a: SEX 'X', keeps 1 figures in quarantine at line 5 column OBS_VALUE. "
+        "Say in codes.csv what they mean (or that nobody can know it: `unknown`), then run again with `replay`"
+    )

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import csv
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
+import samples
 import toy
 
-from migstats import gate, pipeline, settings
+from migstats import gate, pipeline
 from migstats.comparison import Comparison, Figures
 from migstats.harmonise import harmonise, read_codes, wide
 from migstats.readers import reader_for
-from migstats.replay import answer
-from migstats.replay import sampled as sampled_slices
 from migstats.rules import Golden, Rules, read_golden, read_lists, read_rules
-from migstats.source import Slice, Source, folder_of, plan, read_sources
+from migstats.source import Source, folder_of, read_sources
 
 SOURCES = read_sources()
 HERE = Path(__file__).parent / "sources"
-TODAY = dt.date(2026, 11, 24)
-IMITATED = ("eurostat_migr", "undesa_stock", "unhcr_population", "worldbank_wdi")
-YEARS = {"unhcr_population": range(2020, 2025), "eurostat_migr": range(2020, 2025)}
 KEY = ["dataset", "indicator", "ref_area", "counterpart_area", "counterpart_basis", "sex", "age", "time_period"]
 
 
@@ -43,21 +38,8 @@ def read_bytes(source: Source, dataset_id: str, payload: bytes, name: str = "fil
 
 
 def sampled(source: Source) -> Iterator[tuple[str, str, pl.DataFrame, object]]:
-    samples = settings.include() / "samples"
-    for slice_ in slices_with_samples(source):
-        target = "/" + slice_.url.removeprefix("https://")
-        got = answer(samples, target, {"User-Agent": source.user_agent or "migstats"})
-        assert got.status == 200, (slice_.slice, got.status)
-        yield slice_.release, slice_.dataset, *read_bytes(source, slice_.dataset, got.body, slice_.slice)
-
-
-def slices_with_samples(source: Source) -> list[Slice]:
-    """Those that a file is named for; of the four imitated publishers all slices of the years of their samples."""
-    if source.id not in IMITATED:
-        return sampled_slices(folder_of(source.id))
-    releases = [r.id for r in source.releases] or [None]
-    planned = [plan(source, today=TODAY, release=r, years=YEARS.get(source.id, ())) for r in releases]
-    return [slice_ for of_release in planned for slice_ in of_release]
+    for slice_, payload in samples.payloads(source):
+        yield slice_.release, slice_.dataset, *read_bytes(source, slice_.dataset, payload, slice_.slice)
 
 
 @pytest.fixture(scope="module", params=sorted(SOURCES))

@@ -168,6 +168,7 @@ MUTATIONS: dict[str, dict[str, dict[str, Any]]] = {
         "quarantine_bound": {"quarantine_share": 0.051},
         "figures_some": {"figures": 0},
         "publisher_total": {"publisher_rows": 99, "publisher_total": 100},
+        "codes_known": {"unknown_code": "citizenship 'XY', keeps 2 figures in quarantine"},
     },
     "observation": {
         "source_is_this_one": {"source": "another"},

@@ -88,16 +88,39 @@ class Landing:
     publisher_total: int | None = None
 
 
-_LANDED_TEXTS: Final = ("source", "dataset", "slice", "snapshot", "place")
+@dataclass(frozen=True)
+class UnknownCode:
+    """A code of the publisher's that nobody has mapped, and the figures that it keeps in quarantine."""
+
+    slice: str
+    column: str
+    code: str
+    rows: int
+    #: The first of them.
+    place: str
+    #: What it may mean.
+    suggestion: str
+
+    def __str__(self) -> str:
+        """What a person has to know to map it."""
+        meant = f", which may be {self.suggestion}" if self.suggestion else ""
+        return f"{self.column} {self.code!r}{meant}, keeps {self.rows} figures in quarantine"
+
+
+_LANDED_TEXTS: Final = ("source", "dataset", "slice", "snapshot", "place", "unknown_code")
 _LANDED_NUMBERS: Final = (
     *("bytes", "page", "pages", "landed", "observations", "quarantined", "explained", "figures", "accepted"),
     *("difference", "quarantine_share", "publisher_rows", "publisher_total"),
 )
 
 
-def landed_frame(source: str, landings: Iterable[Landing]) -> pd.DataFrame:
-    """One row per snapshot, `difference` and `quarantine_share` worked out; place is the slice and page."""
-    rows = []
+def landed_frame(source: str, landings: Iterable[Landing], unknown: Iterable[UnknownCode] = ()) -> pd.DataFrame:
+    """One row per snapshot, `difference` and `quarantine_share` worked out, place its slice and page; then one row per
+    unknown code.
+    """
+    rows: list[dict[str, object]] = [
+        {"place": f"{code.slice} {code.place}", "unknown_code": str(code)} for code in unknown
+    ]
     for at in landings:
         figures = at.observations + at.quarantined
         rows.append(

@@ -66,6 +66,16 @@ class WorkbookLayout(Packed):
 
     format: Literal["workbook"]
     tables: tuple[WorkbookTable, ...] = Field(min_length=1)
+    sheets: Text | None = Field(
+        default=None,
+        description="regular expression of the names of the other sheets that are known; one more is drift, since "
+        "figures may have moved there. Null: others are not looked at",
+    )
+
+    @model_validator(mode="after")
+    def _known_sheets(self) -> Self:
+        _regular("sheets", self.sheets)
+        return self
 
 
 class JsonStatLayout(Packed):

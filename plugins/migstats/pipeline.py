@@ -277,7 +277,8 @@ def check(reads: Sequence[Read], source: Source, *, run_id: str, url: str | None
     sums = dict(validate.read_suite(settings.expectations(), source.id).sums) if own.is_file() else {}
     tables = {name: _together(reads, name) for name in ("series", "attributes", "facts")}
     profile = frames.profile(tables["series"], tables["attributes"], tables["facts"], concepts(), sums)
-    judged = {"landed": frames.landed_frame(source.id, _landings(reads)), **dict.fromkeys(suites, profile)}
+    landed = frames.landed_frame(source.id, _landings(reads), unknown_codes(reads))
+    judged = {"landed": landed, **dict.fromkeys(suites, profile)}
     report = validate.judge(judged, settings.expectations(), source.id, parameters)
     reach("check.judged")
     keep_report(report, run_id=run_id, url=url)
@@ -328,6 +329,22 @@ def _landings(reads: Iterable[Read]) -> Iterator[frames.Landing]:
                 quarantined=held.get(sha, 0),
                 explained=told.get(sha, 0),
             )
+
+
+def unknown_codes(reads: Iterable[Read]) -> list[frames.UnknownCode]:
+    """The codes of what was read that nobody has mapped, those that keep most figures in quarantine first."""
+    found = []
+    for read in reads:
+        quarantine = pl.from_arrow(lake.read_table(lake.absolute(read.folder) / "quarantine.parquet"))
+        assert isinstance(quarantine, pl.DataFrame)
+        texts = quarantine.filter(pl.col("reason") == "unknown_code").select(
+            pl.col("column", "code", "place", "suggestion").cast(pl.String).fill_null("")
+        )
+        counted = texts.group_by("column", "code", maintain_order=True).agg(
+            pl.len().alias("rows"), pl.col("place", "suggestion").first()
+        )
+        found += [frames.UnknownCode(slice=read.slice, **row) for row in counted.iter_rows(named=True)]
+    return sorted(found, key=lambda code: -code.rows)
 
 
 def _per_snapshot(table: pa.Table, column: str | None) -> dict[str, int]:

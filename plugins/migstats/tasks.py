@@ -296,12 +296,25 @@ def load(source_id: str, checked: Sequence[Json] | None, judged: Json | None, ac
 
 
 def complete(source_id: str, planned: Sequence[Json] | None, reads: Reads) -> None:
-    """Fail where a planned slice did not come through, so that the run is red although the others were loaded."""
-    there = {read["slice"] for read in _flat(reads)}
+    """Fail where a planned slice did not come through, or a code is in quarantine that nobody has mapped, so that the
+    run is red although everything else was loaded.
+    """
+    newest = {read["slice"]: read for read in _flat(reads)}
+    there = set(newest)
     missing = [p["slice"] for p in planned or () if p["slice"] not in there]
     if missing:
         message = (
             f"{source_id}: {len(missing)} of {len(planned or ())} slices did not come through: {', '.join(missing)}"
+        )
+        log.error("%s", message)
+        raise PermanentError(message)
+    unknown = pipeline.unknown_codes(pipeline.read_from(read) for read in newest.values())
+    if unknown:
+        message = (
+            f"{source_id}: {len(unknown)} code(s) that nobody has mapped; all else was loaded. "
+            + "; ".join(f"{code.slice}: {code} at {code.place}" for code in unknown[:10])
+            + ("; ..." if len(unknown) > 10 else "")
+            + ". Say in codes.csv what they mean (or that nobody can know it: `unknown`), then run again with `replay`"
         )
         log.error("%s", message)
         raise PermanentError(message)

@@ -435,6 +435,9 @@ def _declared_sheets(archive: zipfile.ZipFile, layout: WorkbookLayout) -> dict[s
         raise DriftError(
             f"the workbook has no sheet {', '.join(map(repr, lacking))}; it has {', '.join(map(repr, paths))}"
         )
+    new = [name for name in paths if name not in declared and not re.fullmatch(layout.sheets or ".*", name)]
+    if new:
+        raise DriftError(f"the workbook has new sheets: {', '.join(map(repr, new))}; see what is in them")
     unseen = [name for name in declared if name in hidden]
     if unseen:
         raise DriftError(f"the sheets {', '.join(map(repr, unseen))} are hidden; hidden figures are not published ones")
