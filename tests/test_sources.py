@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute
 import pytest
 import samples
 import toy
@@ -77,6 +79,42 @@ def test_a_first_load_of_the_samples_holds_nothing(slices) -> None:
         findings = gate.judge(toy.alone(Figures.concat(own)), rules, golden, lists, release=release)
         assert [f for f in findings if f.severity == "breach"] == []
         assert len(findings) <= 25
+
+
+def in_thousands(done, factor: float) -> Figures:
+    facts = done.facts
+    values = pa.compute.multiply(facts["value"], factor)
+    return toy.figures(facts.set_column(facts.schema.get_field_index("value"), "value", values), done.series)
+
+
+@pytest.mark.parametrize("factor", [1000.0, 0.001])
+def test_a_dataset_whose_figures_come_a_thousand_times_as_large_or_small_is_held(slices, factor: float) -> None:
+    source, parts = slices
+    folder, lists = folder_of(source.id), read_lists(pipeline.concepts())
+    rules, golden = read_rules(folder), read_golden(folder)
+    release = max(edition for edition, *_ in parts)
+    own = [(dataset, done) for edition, dataset, _, done in parts if edition == release]
+    accepted = Figures.concat([toy.figures(done.facts, done.series) for _, done in own])
+    for moved in {dataset for dataset, _ in own}:
+        candidate = Figures.concat([in_thousands(done, factor if dataset == moved else 1) for dataset, done in own])
+        findings = gate.judge(Comparison.of(candidate, accepted), rules, golden, lists, release=release)
+        kinds = {f.kind for f in findings if f.severity == "breach"}
+        assert "scale" in kinds, (moved, kinds)
+
+
+def test_a_first_load_a_thousand_times_too_large_is_held(slices) -> None:
+    """Nothing was accepted yet: what is known of the real publication is what tells."""
+    source, parts = slices
+    folder, lists = folder_of(source.id), read_lists(pipeline.concepts())
+    rules, golden = read_rules(folder), read_golden(folder)
+    release = max(edition for edition, *_ in parts)
+    frames = [frame for edition, _, frame, _ in parts if edition == release]
+    known = [g for g in rows_of(folder / "golden.csv") if g["release"] in ("", release)]
+    if pl.concat(frames).join(pl.DataFrame(known).select(KEY), on=KEY, how="semi").is_empty():
+        pytest.skip(f"{source.id}: its sample is invented and has no figure of the real publication")
+    own = Figures.concat([in_thousands(done, 1000) for edition, _, _, done in parts if edition == release])
+    findings = gate.judge(toy.alone(own), rules, golden, lists, release=release)
+    assert {f.kind for f in findings if f.severity == "breach"} >= {"golden"}
 
 
 @pytest.mark.parametrize(
