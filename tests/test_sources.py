@@ -17,9 +17,9 @@ import toy
 from migstats import gate, pipeline
 from migstats.comparison import Comparison, Figures
 from migstats.harmonise import harmonise, read_codes, wide
-from migstats.readers import reader_for
+from migstats.readers import PLACE, ROW, reader_for
 from migstats.rules import Golden, Rules, read_golden, read_lists, read_rules
-from migstats.source import Source, folder_of, read_sources
+from migstats.source import Column, Source, folder_of, read_sources
 
 SOURCES = read_sources()
 HERE = Path(__file__).parent / "sources"
@@ -79,6 +79,52 @@ def test_a_first_load_of_the_samples_holds_nothing(slices) -> None:
         findings = gate.judge(toy.alone(Figures.concat(own)), rules, golden, lists, release=release)
         assert [f for f in findings if f.severity == "breach"] == []
         assert len(findings) <= 25
+
+
+def flagged(source: Source, dataset_id: str, payload: bytes) -> tuple[dict[str, str], pl.DataFrame]:
+    """Place → the publisher's flag of each figure; and what became of the figures."""
+    dataset = source.dataset(dataset_id)
+    how = dataset.concepts["obs_status"]
+    assert isinstance(how, Column)
+    table = reader_for(dataset.reader).read(payload, dataset.reader).data
+    rows = table.select([PLACE, ROW, how.column]).to_pylist()
+    flags = {row[PLACE].replace("{}", str(row[ROW])): (row[how.column] or "").strip() for row in rows}
+    return flags, read_bytes(source, dataset_id, payload)[0]
+
+
+def assert_flags_come_out(source: Source, dataset_id: str, payload: bytes) -> int:
+    """Each flag is the status, or stands in the note; what has none comes out without; how many there are."""
+    flags, frame = flagged(source, dataset_id, payload)
+    listed = [
+        row
+        for row in rows_of(folder_of(source.id) / "codes.csv")
+        if row["concept"] == "obs_status" and row["column"] != "_value" and row["dataset"] in ("*", dataset_id)
+    ]
+    meanings: dict[str, set[str]] = {}
+    for row in listed:
+        meanings.setdefault(row["target"], set()).add(row["code"])
+    for place, status, note in frame.select("place", "obs_status", "note").iter_rows():
+        flag = flags[place]
+        told = note == flag or meanings.get(status) == {flag} or (flag == "A" and flag in meanings["A"])
+        assert told if flag else not note or note not in {row["code"] for row in listed}, (place, flag, status, note)
+    return sum(map(bool, flags.values()))
+
+
+@pytest.mark.parametrize("source_id", sorted(SOURCES))
+def test_every_flag_of_a_sample_comes_out_and_no_other(source_id: str) -> None:
+    source = SOURCES[source_id]
+    for slice_, payload in samples.payloads(source):
+        if isinstance(source.dataset(slice_.dataset).concepts.get("obs_status"), Column):
+            assert_flags_come_out(source, slice_.dataset, payload)
+
+
+@pytest.mark.payloads
+@pytest.mark.parametrize("source_id", sorted(SOURCES))
+def test_every_flag_of_a_real_payload_comes_out_and_no_other(source_id: str, payloads: Path) -> None:
+    source, files = SOURCES[source_id], rows_of(folder_of(source_id) / "golden.csv")
+    for file, dataset_id in sorted({(row["file"], row["dataset"]) for row in files}):
+        if isinstance(source.dataset(dataset_id).concepts.get("obs_status"), Column):
+            assert_flags_come_out(source, dataset_id, next(payloads.rglob(Path(file).name)).read_bytes())
 
 
 def in_thousands(done, factor: float) -> Figures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
@@ -219,6 +220,28 @@ def _flags(concept: str, column: Column, cells: Coded, dataset: Dataset, codes: 
     return Coded(take(mapping, cells.codes, -1), targets)
 
 
+def _with_flags(noted: Coded, table: pa.Table, dataset: Dataset, codes: Codes, status: Coded) -> Coded:
+    """The notes, and where nothing is noted the publisher's own flags, if the status that the figure has does not tell
+    them: there are several, others mean the same to us, or there is no figure and that is the status.
+    """
+    how = dataset.concepts.get("obs_status")
+    if not isinstance(how, Column):
+        return noted
+    cells = coded(table[how.column])
+    listed = codes.of(dataset.id, how.column, "obs_status")
+    means = Counter(target for target, treatment in listed.values() if treatment == "map")
+    values = {text: number for number, text in enumerate(noted.values)}
+    own, tells = [], []
+    for cell in cells.values:
+        text = cell.strip()
+        tokens = _tokens(text, how)
+        target = listed.get(tokens[0], ("", ""))[0] if len(tokens) == 1 else ""
+        own.append(values.setdefault(text, len(values)) if text and (text, target) != ("A", "A") else -1)
+        tells.append(status.values.index(target) if means[target] == 1 and target in status.values else -2)
+    own_of = np.where(take(tells, cells.codes, -2) == status.codes, -1, take(own, cells.codes, -1))
+    return Coded(np.where(noted.codes >= 0, noted.codes, own_of), list(values))
+
+
 def _tokens(text: str, column: Column) -> list[str]:
     """The flags of a cell, most important first: what follows a `|` is confidentiality and goes first."""
     if column.split is None:
@@ -340,10 +363,11 @@ def harmonise(
         # a flag of the figure may say that it is confidential, where the column for that says nothing
         implied = _flags("conf_status", obs, coded(table[obs.column]), dataset, codes, problems)
         flags["conf_status"] = said_first(flags.get("conf_status"), implied)
-    if "note" not in dataset.concepts and NOTE in table.column_names:
-        mapped["note"] = coded(table[NOTE])
     markers = {c: codes.of(dataset.id, VALUE, c) for c in (*_STATUS, "missing_reason")}
     figures = figures_of(raw, scale, dataset, markers, flags, problems, concepts)
+    if "note" not in dataset.concepts:
+        noted = coded(table[NOTE]) if NOTE in table.column_names else Coded(np.full(n, -1, dtype=np.int64), [])
+        mapped["note"] = _with_flags(noted, table, dataset, codes, figures.obs_status)
     if "freq" not in mapped:
         mapped["freq"] = _frequencies(mapped["time_period"])
     for dimension, default in DEFAULTS.items():
