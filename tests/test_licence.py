@@ -53,7 +53,7 @@ def told_to_readers(url: str) -> str:
                 sql.SQL("SELECT t::text FROM bi.{} AS t").format(sql.Identifier(name))
             ).fetchall()
         functions = connection.execute(
-            "SELECT proname FROM pg_proc WHERE pronamespace = 'bi'::regnamespace AND pronargs = 1"
+            "SELECT proname FROM pg_proc WHERE pronamespace = 'bi'::regnamespace AND proretset"
         ).fetchall()
         for at in (toy.DAY - dt.timedelta(days=1), LATER, LATER + dt.timedelta(days=3650)):
             for (name,) in functions:

@@ -11,7 +11,7 @@ import pytest
 import toy
 
 from migstats import publish, warehouse
-from migstats.source import Source
+from migstats.source import Source, read_source
 
 pytestmark = pytest.mark.database
 
@@ -244,3 +244,29 @@ def test_what_is_missing_is_a_gap_in_every_view_and_never_nought(warehouse_url: 
             )
             found = [tuple(row.values()) for row in connection.execute(query).fetchall()]
             assert found == [("MAR", None, None), ("SRB", 0, 0)], view
+
+
+def test_a_sum_over_countries_that_count_other_people_says_that_it_is_mixed(
+    warehouse_url: str, tmp_path: Path, sources: list[Source]
+) -> None:
+    bases = ("birth+refugees", "citizenship", "birth")
+    for source, area, basis in zip(sources, ("MAR", "SRB", "TUN"), bases, strict=True):
+        file = tmp_path / "sources" / source.id / "source.yaml"
+        declared = file.read_text(encoding="utf-8")
+        file.write_text(declared.replace("note: {", f"concept_basis: {basis}\n      note: {{"), encoding="utf-8")
+        rows = [{"REF_AREA": area, "OBS_VALUE": "5"}]
+        rows += [{"REF_AREA": area, "OBS_VALUE": "5", "TIME_PERIOD": "2019"}] if basis != "citizenship" else []
+        load_and_publish(warehouse_url, read_source(file), rows)
+
+    def said(query: str) -> list[tuple[object, ...]]:
+        with warehouse.connect(warehouse_url) as connection:
+            return [tuple(row.values()) for row in connection.execute(query).fetchall()]
+
+    of_rows = "SELECT DISTINCT year, comparability FROM bi.migrant_stock ORDER BY year"
+    assert said(of_rows) == [(2019, "birth"), (2020, "mixed")]
+    of_sums = (
+        "SELECT sum(value), bi.comparability(concept_basis) FROM bi.migrant_stock WHERE ref_area = any({}) GROUP BY"
+    )
+    assert said(of_sums.format("'{MAR,TUN}'") + " year ORDER BY year") == [(10, "birth"), (10, "birth")]
+    assert said(of_sums.format("'{MAR,SRB}'") + " year ORDER BY year") == [(5, "birth"), (10, "mixed")]
+    assert said(of_sums.format("'{SRB}'") + " year") == [(5, "citizenship")]

@@ -64,6 +64,8 @@ def publish(
             removed = sum(warehouse.execute(connection, f"load/remove_{beside}") for beside in _TABLES)
             reach("publish.removed")
             added = sum(warehouse.execute(connection, f"load/add_{beside}") for beside in _TABLES)
+            for change in ("remove", "add"):
+                warehouse.execute(connection, f"load/{change}_comparability")
             for source, vintage in vintages.items():
                 moved = {"source": source, "vintage_id": vintage}
                 warehouse.execute(connection, "load/set_publication", moved)

@@ -24,11 +24,13 @@ SELECT
     f.concept_basis,
     f.point_in_time,
     f.note,
-    f.release
+    f.release,
+    k.comparability
 FROM bi.fact_observation AS f
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
 INNER JOIN ref.area AS a ON f.ref_area = a.code
 INNER JOIN ref.area AS c ON f.counterpart_area = c.code
+LEFT JOIN core.comparability AS k ON f.indicator = k.indicator AND f.year = k.year
 WHERE i.topic = 'migration_flows';
 
 COMMENT ON VIEW bi.migration_flows IS
@@ -58,3 +60,5 @@ COMMENT ON COLUMN bi.migration_flows.concept_basis IS 'Who counts as a migrant: 
 COMMENT ON COLUMN bi.migration_flows.point_in_time IS 'Of stocks: the day that the figure is of';
 COMMENT ON COLUMN bi.migration_flows.note IS 'Footnotes and flags as the publisher gives them';
 COMMENT ON COLUMN bi.migration_flows.release IS 'Edition of the publisher that brought the figure';
+COMMENT ON COLUMN bi.migration_flows.comparability IS
+'Who is counted in the figures of this indicator and year that SUM(value) adds up: birth, citizenship ..., or mixed';

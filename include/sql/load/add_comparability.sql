@@ -1,0 +1,9 @@
+INSERT INTO core.comparability (indicator, year, comparability)
+SELECT
+    f.indicator,
+    f.year,
+    bi.comparability(f.concept_basis)
+FROM bi.fact_observation AS f
+WHERE f.value IS NOT NULL AND f.indicator IN (SELECT p.indicator FROM pg_temp.published AS p)
+GROUP BY f.indicator, f.year
+HAVING bi.comparability(f.concept_basis) IS NOT NULL
