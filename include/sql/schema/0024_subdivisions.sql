@@ -71,6 +71,22 @@ ADD COLUMN subdivision_matched text,
 ADD COLUMN subdivision_published text,
 ADD COLUMN match_level integer;
 
+-- Where the table beside it was made of the narrower one.
+DO $$
+BEGIN
+    IF to_regclass('core.restricted') IS NOT NULL THEN
+        ALTER TABLE core.restricted
+        ADD COLUMN subdivision_matched text,
+        ADD COLUMN subdivision_published text,
+        ADD COLUMN match_level integer;
+        CREATE OR REPLACE VIEW core.published AS
+        SELECT * FROM bi.fact_observation -- noqa: AM04
+        UNION ALL
+        SELECT * FROM core.restricted; -- noqa: AM04
+    END IF;
+END
+$$;
+
 COMMENT ON COLUMN bi.fact_observation.subdivision IS
 'Part of the area, see dim_subdivision; _T the whole area. With a + a unit of the publisher that is not matched';
 COMMENT ON COLUMN bi.fact_observation.subdivision_matched IS
