@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import gzip
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +13,13 @@ import polars as pl
 import pytest
 import toy
 
-from migstats import checks, pipeline, publish, vintage, warehouse
+from migstats import checks, gate, pipeline, publish, vintage, warehouse
 from migstats.codelists import read_codelist
-from migstats.errors import DeclarationError
-from migstats.source import Source, folder_of, read_source
+from migstats.comparison import Figures
+from migstats.errors import DeclarationError, DriftError
+from migstats.harmonise import harmonise, read_codes, wide
+from migstats.rules import Rules, read_golden, read_lists
+from migstats.source import Source, folder_of, plan, read_source
 from migstats.subdivisions import Level, Subdivisions, told_apart, unmatched
 
 FOLDER = Path("include/codelists")
@@ -170,8 +174,6 @@ def map_codes(lines: str) -> None:
 
 def harmonised(source: Source, body: bytes) -> tuple[dict[str, float], list[str], dict[str, str]]:
     """(unit → value, reasons of quarantine, unit → name) of a payload."""
-    from migstats.harmonise import harmonise, read_codes
-
     dataset, lists = source.datasets[0], pipeline.concepts()
     table = pipeline.read_page(body, dataset)
     codes = read_codes(folder_of("toy"), lists)
@@ -334,3 +336,92 @@ def test_units_of_a_later_load_are_known_too(warehouse_url: str, source: Source)
     toy.load(warehouse_url, source, toy.read(warehouse_url, source, toy.SLICES[1], payload(TABLE[3:])))
     found = shown(warehouse_url, "SELECT subdivision FROM ops.unmatched_unit")
     assert found == [("NP-P1+Everest",)]
+
+
+# -- the national sources -----------------------------------------------------------------------------------------
+
+SAMPLES = Path("include/samples")
+
+
+def of_source(source_id: str, dataset_id: str, body: bytes) -> pl.DataFrame:
+    """The observations of a payload of a declared source; what is in quarantine fails."""
+    source, lists = read_source(folder_of(source_id) / "source.yaml"), pipeline.concepts()
+    dataset = source.dataset(dataset_id)
+    made = harmonise(
+        {"a" * 64: pipeline.read_page(body, dataset)},
+        source_id,
+        dataset,
+        read_codes(folder_of(source_id), lists),
+        concepts=lists,
+        last_year=2026,
+    )
+    assert made.quarantine["reason"].to_pylist() == []
+    return wide(made, "s")
+
+
+def test_a_region_that_the_philippines_made_after_our_list_stands_under_the_country() -> None:
+    body = (SAMPLES / "phl_cfo" / "origin.csv").read_bytes().replace(b"Region XIII - Caraga", b"Negros Island Region")
+    found = of_source("phl_cfo", "origin", body).filter(pl.col("subdivision").str.contains("+", literal=True))
+    assert set(found["subdivision"]) == {"PHL+Negros Island Region"}
+    assert found.height == 2
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        (b"dname", b"district", "the declared columns ['dname'] are not in the payload"),
+        (b"sexname,category", b"sexname,agegroup", "the declared columns ['category'] are not in the payload"),
+        (b"gapa,sex,", b"gapa,rural,", "the declared columns ['sex'] are not in the payload"),
+    ],
+)
+def test_a_column_of_the_census_that_was_renamed_is_named(was: bytes, now: bytes, said: str) -> None:
+    body = (SAMPLES / "npl_census" / "absent_by_age.csv").read_bytes().replace(was, now, 1)
+    with pytest.raises(DriftError) as caught:
+        of_source("npl_census", "absent_by_age", body)
+    assert said in str(caught.value)
+
+
+def test_harmless_changes_of_the_census_change_nothing() -> None:
+    body = (SAMPLES / "npl_census" / "absent_by_age.csv").read_text(encoding="utf-8")
+    header, *lines = body.splitlines()
+    other = "\n".join([header, *(line.replace(",Taplejung,", ", TAPLEJUNG ,") for line in reversed(lines))]) + "\n"
+    key = ["subdivision", "sex", "age", "value"]
+    both = [of_source("npl_census", "absent_by_age", text.encode()).select(key).sort(key) for text in (body, other)]
+    assert both[0].equals(both[1])
+
+
+@pytest.mark.payloads
+@pytest.mark.database
+def test_the_census_of_nepal_counts_each_absentee_once(
+    payloads: Path, warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIGSTATS_LAKE", str(tmp_path / "lake"))
+    source = read_source(folder_of("npl_census") / "source.yaml")
+    files = {"absent_by_age": "Hhld18", "absent_by_country": "Hhld19", "absent_by_reason": "Hhld21"}
+    reads = []
+    for slice_ in plan(source, today=toy.DAY.date()):
+        [path] = payloads.rglob(f"{files[slice_.dataset]}.csv.gz")
+        reads.append(toy.land(warehouse_url, source, slice_, gzip.decompress(path.read_bytes()), toy.DAY))
+    assert [read.quarantined for read in reads] == [0, 0, 0]
+
+    compared = toy.alone(Figures.concat([vintage.figures(read) for read in reads]))
+    findings = gate.judge(compared, Rules(), read_golden(folder_of("npl_census")), read_lists(FOLDER), release="")
+    assert [f.message for f in findings if f.severity == "breach"] == []
+
+    toy.load(warehouse_url, source, *reads)
+    publish.publish(warehouse_url, run_id="test")
+    assert shown(warehouse_url, "SELECT sum(value) FROM bi.migrant_stock") == [(2_190_592,)]
+    by_sex = "SELECT sex, sum(value) FROM bi.migrant_stock WHERE value IS NOT NULL GROUP BY sex ORDER BY sex"
+    assert shown(warehouse_url, by_sex) == [("F", 390_917), ("M", 1_799_675)]
+    province = """
+        SELECT count(DISTINCT f.subdivision), sum(f.value) FROM bi.migrant_stock AS f
+        INNER JOIN bi.dim_subdivision AS u ON f.subdivision = u.subdivision
+        WHERE u.first_level = 'NP-P1' AND f.value IS NOT NULL
+    """
+    assert shown(warehouse_url, province) == [(137, 343_034)]
+    assert shown(warehouse_url, "SELECT count(*) FROM ops.unmatched_unit") == [(753,)]
+    one = """
+        SELECT subdivision_matched, subdivision_published, match_level, published_value FROM bi.fact_observation
+        WHERE subdivision = 'NP0101+1' AND sex = '_T' AND age = '_T'
+    """
+    assert shown(warehouse_url, one) == [("NP0101", "Phaktanlung Gaunpalika", 2, 477)]
