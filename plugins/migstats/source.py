@@ -131,9 +131,9 @@ class Unit(Declared):
         return (*(self.within.chain if self.within is not None else ()), self)
 
     @property
-    def read(self) -> frozenset[str]:
+    def read(self) -> tuple[str, ...]:
         """The publisher's columns that it takes into account."""
-        return frozenset(c for unit in self.chain for c in (unit.column, unit.name) if c is not None)
+        return tuple(dict.fromkeys(c for unit in self.chain for c in (unit.column, unit.name) if c is not None))
 
 
 class Column(Unit):
