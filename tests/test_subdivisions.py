@@ -410,18 +410,21 @@ def test_the_census_of_nepal_counts_each_absentee_once(
 
     toy.load(warehouse_url, source, *reads)
     publish.publish(warehouse_url, run_id="test")
-    assert shown(warehouse_url, "SELECT sum(value) FROM bi.migrant_stock") == [(2_190_592,)]
-    by_sex = "SELECT sex, sum(value) FROM bi.migrant_stock WHERE value IS NOT NULL GROUP BY sex ORDER BY sex"
+    assert shown(warehouse_url, "SELECT sum(value) FROM core.published") == [(2_190_592,)]
+    by_sex = "SELECT sex, sum(value) FROM core.published WHERE value IS NOT NULL GROUP BY sex ORDER BY sex"
     assert shown(warehouse_url, by_sex) == [("F", 390_917), ("M", 1_799_675)]
     province = """
-        SELECT count(DISTINCT f.subdivision), sum(f.value) FROM bi.migrant_stock AS f
-        INNER JOIN bi.dim_subdivision AS u ON f.subdivision = u.subdivision
-        WHERE u.first_level = 'NP-P1' AND f.value IS NOT NULL
+        SELECT count(DISTINCT f.subdivision), sum(f.value) FROM core.published AS f
+        INNER JOIN ref.subdivision AS u ON f.subdivision = u.code
+        INNER JOIN bi.dim_subdivision AS d ON coalesce(u.matched, u.code) = d.subdivision
+        WHERE d.first_level = 'NP-P1' AND f.value IS NOT NULL
     """
     assert shown(warehouse_url, province) == [(137, 343_034)]
     assert shown(warehouse_url, "SELECT count(*) FROM ops.unmatched_unit") == [(753,)]
     one = """
-        SELECT subdivision_matched, subdivision_published, match_level, published_value FROM bi.fact_observation
+        SELECT subdivision_matched, subdivision_published, match_level, published_value FROM core.published
         WHERE subdivision = 'NP0101+1' AND sex = '_T' AND age = '_T'
     """
     assert shown(warehouse_url, one) == [("NP0101", "Phaktanlung Gaunpalika", 2, 477)]
+    assert shown(warehouse_url, "SELECT count(*) FROM bi.fact_observation") == [(0,)]
+    assert shown(warehouse_url, "SELECT count(*) FROM bi.dim_subdivision WHERE NOT is_matched") == [(0,)]

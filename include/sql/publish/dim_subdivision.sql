@@ -22,7 +22,16 @@ FROM ref.subdivision AS u
 LEFT JOIN ref.area AS a ON u.area = a.code
 LEFT JOIN ref.subdivision AS p ON u.parent = p.code
 LEFT JOIN ref.subdivision AS q ON p.parent = q.code
-LEFT JOIN ref.subdivision AS r ON q.parent = r.code;
+LEFT JOIN ref.subdivision AS r ON q.parent = r.code
+-- what only sources say that may not be passed on is not passed on
+WHERE
+    u.matched IS NULL
+    OR u.code IN (
+        SELECT s.subdivision
+        FROM core.series AS s
+        INNER JOIN ref.source AS o ON s.source = o.code
+        WHERE o.redistribution = 'allowed'
+    );
 
 COMMENT ON VIEW bi.dim_subdivision IS 'Parts of countries, ISO 3166-2, and units of publishers that are matched with none of them';
 COMMENT ON COLUMN bi.dim_subdivision.subdivision IS 'ISO 3166-2, or OCHA''s p-code where ISO has none; with a + of a unit that is not matched';
