@@ -319,6 +319,17 @@ def test_a_mapping_moves_a_figure_to_its_own_unit_without_a_download_and_history
 
 
 @pytest.mark.database
+def test_bi_does_not_tell_the_units_of_a_source_that_may_not_be_passed_on(warehouse_url: str, source: Source) -> None:
+    withheld = source.model_copy(update={"licence": source.licence.model_copy(update={"redistribution": "forbidden"})})
+    load(warehouse_url, withheld, payload(TABLE))
+    listed = "SELECT subdivision FROM bi.dim_subdivision WHERE NOT is_matched"
+    assert shown(warehouse_url, listed) == []
+    assert shown(warehouse_url, "SELECT subdivision_published FROM core.published WHERE published_value = 35") == [
+        ("Everest",)
+    ]
+
+
+@pytest.mark.database
 def test_a_unit_that_is_not_matched_is_a_warning_of_the_run_and_no_quarantine(
     warehouse_url: str, source: Source
 ) -> None:

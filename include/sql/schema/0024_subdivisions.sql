@@ -66,19 +66,26 @@ COMMENT ON TABLE core.subdivision_name IS 'What publishers call the parts of cou
 COMMENT ON COLUMN core.subdivision_name.name IS 'As it stands in the table that was loaded last';
 GRANT INSERT, UPDATE ON core.subdivision_name TO migstats_etl;
 
+-- What was published before is about whole areas.
 ALTER TABLE bi.fact_observation
-ADD COLUMN subdivision_matched text,
+ADD COLUMN subdivision_matched text DEFAULT '_T',
 ADD COLUMN subdivision_published text,
-ADD COLUMN match_level integer;
+ADD COLUMN match_level integer DEFAULT 0;
+ALTER TABLE bi.fact_observation
+ALTER COLUMN subdivision_matched DROP DEFAULT,
+ALTER COLUMN match_level DROP DEFAULT;
 
 -- Where the table beside it was made of the narrower one.
 DO $$
 BEGIN
     IF to_regclass('core.restricted') IS NOT NULL THEN
         ALTER TABLE core.restricted
-        ADD COLUMN subdivision_matched text,
+        ADD COLUMN subdivision_matched text DEFAULT '_T',
         ADD COLUMN subdivision_published text,
-        ADD COLUMN match_level integer;
+        ADD COLUMN match_level integer DEFAULT 0;
+        ALTER TABLE core.restricted
+        ALTER COLUMN subdivision_matched DROP DEFAULT,
+        ALTER COLUMN match_level DROP DEFAULT;
         CREATE OR REPLACE VIEW core.published AS
         SELECT * FROM bi.fact_observation -- noqa: AM04
         UNION ALL
