@@ -7,5 +7,6 @@ SELECT
     n.name
 FROM unnest(%(subdivisions)s::text[], %(names)s::text[]) AS n (subdivision, name)
 INNER JOIN ref.subdivision AS u ON n.subdivision = u.code
-ON CONFLICT (source, dataset, subdivision) DO UPDATE SET name = excluded.name
-WHERE subdivision_name.name IS DISTINCT FROM excluded.name
+ON CONFLICT (source, dataset, subdivision) DO UPDATE
+    SET name = excluded.name
+    WHERE subdivision_name.name IS DISTINCT FROM excluded.name
