@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import gzip
 import json
 from pathlib import Path
 
@@ -128,6 +129,17 @@ def test_private_sources_take_their_files_too(tmp_path: Path, monkeypatch: pytes
     assert status == 0, said
     [account] = json.loads(shown)
     assert (account["outcome"], account["source"], account["observations"]) == ("loaded", "toy", 2)
+
+
+def test_a_copy_that_was_packed_to_be_kept_is_read_as_what_is_in_it(tmp_path: Path) -> None:
+    sample = SAMPLES / "npl_census" / "absent_by_age.csv"
+    file = tmp_path / "absent_by_age.csv.gz"
+    file.write_bytes(gzip.compress(sample.read_bytes()))
+    [account] = audit([file], SOURCES.values(), today=TODAY)
+    assert (account.outcome, account.source, account.datasets) == ("loaded", "npl_census", ("absent_by_age",))
+    file.write_bytes(gzip.compress(sample.read_bytes())[:-20])
+    [account] = audit([file], SOURCES.values(), today=TODAY)
+    assert account.outcome == "refused"
 
 
 @pytest.mark.payloads

@@ -35,6 +35,7 @@ SCHEMES = {
     "education": ("eurostat",),
     "unit": ("eurostat",),
     "concept_basis": ("undesa",),
+    "subdivision": ("pcode",),
 }
 
 
@@ -106,14 +107,14 @@ def test_a_publishers_code_stands_for_one_of_ours(name: str, scheme: str) -> Non
     assert all(code == code.strip() != "" for code in theirs)
 
 
-@pytest.mark.parametrize("name", [n for n in all_names() if n != "source_preference"])
+@pytest.mark.parametrize("name", [n for n in all_names() if n not in ("source_preference", "subdivision")])
 def test_every_row_has_an_english_name_that_no_other_row_has(name: str) -> None:
     english = [row["name_en"] for row in codelist(name).rows.values()]
     assert all(english)
     assert len(set(english)) == len(english), sorted({n for n in english if english.count(n) > 1})
 
 
-@pytest.mark.parametrize("name", [n for n in all_names() if n not in ("source_preference", "area")])
+@pytest.mark.parametrize("name", [n for n in all_names() if n not in ("source_preference", "area", "subdivision")])
 def test_lists_that_people_see_are_named_in_five_languages(name: str) -> None:
     missing = [(c, n) for c, row in codelist(name).rows.items() for n in NAMES if not row[n]]
     assert not missing
@@ -149,7 +150,7 @@ def test_every_area_has_a_kind_and_a_code_in_the_form_of_its_kind() -> None:
         "country": r"[A-Z]{3}",
         "territory": r"[A-Z]{3}|AB9",
         "historical": r"[A-Z]{3}(_FORMER)?",
-        "group": r"[0-9]{3}|(WB|ESTAT|UNDESA)_[A-Z0-9_]+",
+        "group": r"[0-9]{3}|(WB|ESTAT|UNDESA|NSO_NPL)_[A-Z0-9_]+",
         "residual": r"_U|_Z|_X_[A-Z_]+",
         "total": r"_T",
     }

@@ -357,6 +357,10 @@ PARTS = [
     {"ref_area": "MAR", "time_period": "2020", "subdivision": "MA-01", "value": 60.0},
     {"ref_area": "MAR", "time_period": "2020", "subdivision": "MA-02", "value": 30.0},
 ]
+DISTRICTS = [
+    {"ref_area": "NPL", "time_period": "2021", "subdivision": unit, "value": value}
+    for unit, value in (("_T", 100.0), ("NP-P1", 60.0), ("NP-P2", 30.0), ("NP0101", 25.0), ("NP0102", 30.0))
+]
 
 
 def changed(rows: Sequence[Row], number: int, **change: object) -> list[Row]:
@@ -382,6 +386,12 @@ def changed(rows: Sequence[Row], number: int, **change: object) -> list[Row]:
         (changed(ORIGINS, 1, value=80.0, counterpart_area="UNDESA_903"), False),  # a group of areas
         (PARTS, False),
         (changed(PARTS, 1, value=80.0), True),
+        (DISTRICTS, False),  # provinces beside their districts
+        (changed(DISTRICTS, 1, value=80.0), True),  # a province against the country
+        (changed(DISTRICTS, 3, value=40.0), True),  # a district against its province
+        (changed(DISTRICTS, 3, value=40.0, subdivision="NP-P1+Everest"), True),  # its name is not known, its level is
+        (changed(DISTRICTS, 3, value=40.0, subdivision="NPL++East > Everest"), False),  # of which province?
+        ([DISTRICTS[0], DISTRICTS[3], {**DISTRICTS[4], "value": 90.0}], True),  # without the provinces between
     ],
 )
 def test_parts_make_up_their_total_within_the_rounding(rows: Sequence[Row], wrong: bool) -> None:

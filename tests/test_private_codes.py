@@ -20,10 +20,11 @@ LISTS = {
     "sdg_series,sdg_indicator,owner,topic,note\n"
     "VISAS,Visas,,,,,Persons who hold a visa of the islands.,PS,stock,0,1000,none,none,tests,migrant_stock,\n",
     "breakdown": "code,name_en,name_fr,name_es,name_ar,name_ru\nVISA:A,Visa of class A,,,,\n",
-    "subdivision": "code,name_en,name_fr,name_es,name_ar,name_ru\nMA-01,Tanger-Tétouan-Al Hoceïma,,,,\n",
+    "subdivision": "code,area,parent,level,pcode,name_en,name_fr,name_es,name_ar,name_ru,valid_from,valid_to,note\n"
+    "MAR-PORT,MAR,MA-TNG,3,,Port of the islands,,,,,,,\n",
 }
 ROW = {"INDICATOR": "VISAS", "OBS_VALUE": "7"}
-PRIVATE = {"indicator": "VISAS", "breakdown": "VISA:A", "subdivision": "MA-01"}
+PRIVATE = {"indicator": "VISAS", "breakdown": "VISA:A", "subdivision": "MAR-PORT"}
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The codelists of a folder of private sources, whose one source measures what only they know."""
     toy.declare(tmp_path, monkeypatch, "toy")
     declaration = tmp_path / "sources" / "toy" / "source.yaml"
-    own = '\n      breakdown: "VISA:A"\n      subdivision: MA-01\n      note:'
+    own = '\n      breakdown: "VISA:A"\n      subdivision: MAR-PORT\n      note:'
     declaration.write_text(declaration.read_text().replace("\n      note:", own))
     folder = tmp_path / "sources" / "codelists"
     folder.mkdir()
@@ -51,7 +52,7 @@ def test_codes_are_added_to_ours_and_known_to_the_checks(lists: Path) -> None:
     shutil.rmtree(lists)
     [first, second] = found()
     assert "breakdown: 'VISA:A' is no code of codelist breakdown" in first + second
-    assert "subdivision: 'MA-01' is no code of codelist subdivision" in first + second
+    assert "subdivision: 'MAR-PORT' is no code of codelist subdivision" in first + second
 
 
 @pytest.mark.parametrize("way", ["option", "environment", "folder"])
@@ -71,6 +72,11 @@ BAD = {
     "a code of ours with another content": ("breakdown", OURS.replace("Всего", "Итого"), "'_T' means something else"),
     "other columns": ("breakdown", "code,name_en\nVISA:A,Visa\n", "line 1: the columns are code, name_en; expected"),
     "a list that is not ours": ("visa", "code,name_en\nA,Visa\n", "there is no codelist 'visa'"),
+    "a unit in one of another country": (
+        "subdivision",
+        LISTS["subdivision"].replace("MAR,MA-TNG", "MAR,NP-P1"),
+        "subdivision: MAR-PORT: a code has no +, and its parent is a unit of the same area one level above",
+    ),
     "no name": ("breakdown", LISTS["breakdown"].replace("Visa of class A", ""), "'VISA:A': name_en is empty"),
     "an unknown unit": ("indicator", LISTS["indicator"].replace("PS", "PERSONS"), "unit 'PERSONS' is no code"),
     "neither stock nor flow": ("indicator", LISTS["indicator"].replace("stock,0", "level,0"), "'level' is neither"),

@@ -154,7 +154,7 @@ def source_of(suite: str) -> str:
 
 # -- every expectation ------------------------------------------------------------------------------------------
 
-_UNKNOWN = {"indicator": "NOTHING", "subdivision": "XX-1", "counterpart_basis": "shoe_size", "sex": "X", "age": "Y9T1"}
+_UNKNOWN = {"indicator": "NOTHING", "counterpart_basis": "shoe_size", "sex": "X", "age": "Y9T1"}
 
 #: Suite → expectation → cells of one row that break it, and no other expectation.
 MUTATIONS: dict[str, dict[str, dict[str, Any]]] = {
@@ -175,11 +175,13 @@ MUTATIONS: dict[str, dict[str, dict[str, Any]]] = {
         **{
             f"{name}_known": {name: _UNKNOWN.get(name, "NOTHING")}
             for name in (
-                *("indicator", "subdivision", "counterpart_basis", "sex", "age", "migration_status", "education"),
+                *("indicator", "counterpart_basis", "sex", "age", "migration_status", "education"),
                 *("labour_status", "occupation", "activity", "reason", "urbanisation", "disability", "obs_status"),
                 *("conf_status", "missing_reason", "nature", "concept_basis", "residence_criterion"),
             )
         },
+        "subdivision_known": {"unit_kind": "not in the codelist"},
+        "subdivision_matched": {"unit_matched": "no: NPL+Everest"},
         "ref_area_known": {"area_kind": "not in the codelist"},
         "counterpart_area_known": {"counterpart_kind": "not in the codelist"},
         "freq_known": {"freq": "X", "period_freq": "X"},

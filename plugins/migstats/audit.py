@@ -16,8 +16,9 @@ from migstats import pipeline
 from migstats.codelists import Folders
 from migstats.errors import DriftError, MigstatsError
 from migstats.harmonise import Codes, harmonise, last_plausible_year, read_codes
-from migstats.layout import Layout
+from migstats.layout import Layout, Packed
 from migstats.readers import TextTable, answer, reader_for
+from migstats.readers.packed import unpacked
 from migstats.source import Dataset, Source, folder_of
 
 #: Formats that say everything of themselves: a file of theirs is read also where no source declares it.
@@ -82,7 +83,25 @@ def audit(
 def _of_file(
     path: Path, declared: Sequence[tuple[Source, Dataset, Codes]], concepts: Folders, today: dt.date
 ) -> Account:
+    """The account of a file as it is; where nobody takes it, and it was packed to be kept, of what is in it."""
     payload = path.read_bytes()
+    account = _of_payload(path, payload, declared, concepts, today)
+    if account.outcome != "refused" or path.suffix != ".gz":
+        return account
+    try:
+        inside = unpacked(payload, Packed(compression="gzip"))
+    except MigstatsError:
+        return account
+    return _of_payload(path, inside, declared, concepts, today)
+
+
+def _of_payload(
+    path: Path,
+    payload: bytes,
+    declared: Sequence[tuple[Source, Dataset, Codes]],
+    concepts: Folders,
+    today: dt.date,
+) -> Account:
     tables = _Tables(payload)
     taken: list[Account] = []
     refused: dict[tuple[str, str], MigstatsError] = {}

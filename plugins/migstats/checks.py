@@ -16,6 +16,7 @@ from migstats.observation import SERIES_DIMENSIONS, period_bounds
 from migstats.readers import VALUE
 from migstats.rules import read_golden, read_rules
 from migstats.source import Column, Dataset, Source, Years, codelist_folders, folder_of, plan, read_sources
+from migstats.subdivisions import Subdivisions
 from migstats.validate import read_suites
 
 
@@ -77,6 +78,11 @@ def _of_code(name: str, row: Mapping[str, str], lists: tuple[Path, ...]) -> Iter
     empty = [column for column in _NEEDED.get(name, ("name_en",)) if not row[column]]
     if empty:
         yield f"{', '.join(empty)} is empty"
+    if name == "subdivision":
+        try:
+            Subdivisions.read(lists)
+        except DeclarationError as error:
+            yield str(error)
     if name == "indicator":
         if row["unit"] not in read_codelist(lists, "unit"):
             yield f"unit {row['unit']!r} is no code of codelist unit"
@@ -108,7 +114,8 @@ def _of_source(source: Source, folder: Path, concepts: tuple[Path, ...], today: 
     except DeclarationError as error:
         yield from str(error).splitlines()
         return
-    known = {(d.id, c.column, n) for d in source.datasets for n, c in d.concepts.items() if isinstance(c, Column)}
+    mapped = [(d.id, n, c) for d in source.datasets for n, c in d.concepts.items() if isinstance(c, Column)]
+    known = {(dataset_id, unit.column, concept) for dataset_id, concept, column in mapped for unit in column.chain}
     known |= {(d.id, VALUE, n) for d in source.datasets for n in ("obs_status", "conf_status", "missing_reason")}
     # a flag of the figure may say that it is confidential, beside a column of its own for that
     flagged = ((d.id, d.concepts.get("obs_status")) for d in source.datasets)
@@ -198,6 +205,19 @@ def _of_correction(correction: Correction, source: Source, concepts: Folders, to
             yield f"{concept}: {code!r} is no code of codelist {codelist.name}; mend the code"
 
 
+def _of_subdivision(how: Column, concepts: Folders) -> Iterator[str]:
+    """What is wrong with the columns that say the unit; a unit that nothing knows is loaded under the one above."""
+    units = Subdivisions.read(concepts)
+    for unit in how.chain:
+        if unit.scheme is not None:
+            try:
+                units.require(unit.scheme)
+            except DeclarationError as error:
+                yield f"subdivision: column {unit.column!r}: {error}; mend the scheme"
+        if unit.blank is not None and unit.blank not in units.rows:
+            yield f"subdivision: blank {unit.blank!r} is no code of codelist subdivision"
+
+
 def _of_dataset(dataset: Dataset, codes: Codes, concepts: Folders) -> Iterator[str]:
     catalogue = read_codelist(concepts, "indicator")
     for concept, how in dataset.concepts.items():
@@ -205,6 +225,9 @@ def _of_dataset(dataset: Dataset, codes: Codes, concepts: Folders) -> Iterator[s
         if isinstance(how, str):
             if codelist is not None and how not in codelist:
                 yield f"{concept}: {how!r} is no code of codelist {codelist.name}"
+            continue
+        if concept == "subdivision":
+            yield from _of_subdivision(how, concepts)
             continue
         if how.scheme is None and codelist is not None and concept not in ("obs_status", "conf_status"):
             treatments = {treatment for _, treatment in codes.of(dataset.id, how.column, concept).values()}

@@ -8,7 +8,7 @@ A folder of private sources may bring rows of its own in `codelists/<name>.csv` 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,9 @@ class Codelist:
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Scheme → name in its normal form → what it could mean.
     unclear: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: Of a list whose codes have a parent: the further names as they stand in the file. Two of its codes may have one
+    #: name, and which is meant is a question of what they are parts of (`subdivisions`).
+    further: Sequence[Mapping[str, str]] = ()
 
     def __contains__(self, code: object) -> bool:
         return code in self.rows
@@ -121,7 +124,20 @@ def read_codelist(folders: Folders, name: str) -> Codelist:
             if rows.setdefault(code, row) != row:
                 raise DeclarationError(f"{file}: the code {code!r} means something else already; choose another code")
     named = [row for file in (folder / "names" / f"{name}.csv" for folder in (ours, *further)) for row in _named(file)]
+    if "parent" in columns:
+        return Codelist(name, rows, unclear=_unclear(named), further=_of_known_codes(name, rows, named))
     return Codelist(name, rows, _names(name, rows, named), _unclear(named)) if named else Codelist(name, rows)
+
+
+def _of_known_codes(
+    name: str, rows: Mapping[str, Mapping[str, str]], named: list[Mapping[str, str]]
+) -> tuple[Mapping[str, str], ...]:
+    for row in named:
+        if row["code"] and row["code"] not in rows:
+            raise DeclarationError(
+                f"codelist {name}: names: {row['name']!r} has the code {row['code']!r}, which is none"
+            )
+    return tuple(row for row in named if row["code"])
 
 
 def _named(file: Path) -> Iterator[Mapping[str, str]]:
@@ -157,12 +173,8 @@ def _names(
     ]
     unclear = _unclear(named)
     found: dict[str, dict[str, str]] = {f"name_{language}": {} for language in LANGUAGES}
-    for row in (row for row in [*own, *named] if row["code"] and row["name"]):
+    for row in (row for row in [*own, *_of_known_codes(name, rows, named)] if row["name"]):
         scheme, text = f"name_{row['language']}", normal(row["name"], row["language"])
-        if row["code"] not in rows:
-            raise DeclarationError(
-                f"codelist {name}: names: {row['name']!r} has the code {row['code']!r}, which is none"
-            )
         if text in unclear.get(scheme, ()):
             continue
         if found[scheme].setdefault(text, row["code"]) != row["code"]:

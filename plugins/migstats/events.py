@@ -54,6 +54,10 @@ _CORE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "place_row": ("place",),
         "raw": ("raw",),
     },
+    "core.subdivision_name": {
+        **{name: (name,) for name in ("source", "dataset", "subdivision")},
+        "name": ("subdivision",),
+    },
 }
 
 #: Column of bi.fact_observation → tables and columns that it is made of, where not of the one of the same name.
@@ -77,6 +81,9 @@ _PUBLISHED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     ),
     "release": (("ops.vintage", "release"),),
     "vintage": (("core.observation", "vintage_from"),),
+    "subdivision_matched": (("core.series", "subdivision"), ("ref.subdivision", "matched")),
+    "subdivision_published": (("core.subdivision_name", "name"), ("ref.subdivision", "name_en")),
+    "match_level": (("ref.subdivision", "level"),),
 }
 
 #: Step of `maintain` → the tables and views that its statements read.
@@ -139,6 +146,7 @@ TABLES: Final = tuple(
         (
             *_CORE,
             "ref.period",
+            "ref.subdivision",
             "ops.candidate",
             "ops.quarantine",
             "ops.validation_result",
@@ -209,16 +217,15 @@ def appended_files(transport: str) -> list[Path]:
 
 def published_columns(dataset: Dataset) -> tuple[str, ...]:
     """The publisher's columns that are read, by their names in the text table; `_value` is the figure."""
-    read = [
-        how.column for how in (*dataset.concepts.values(), dataset.unit_mult) if isinstance(how, Column | Multiplier)
-    ]
-    return tuple(dict.fromkeys([*read, *dataset.only, VALUE]))
+    read = [column for how in dataset.concepts.values() if isinstance(how, Column) for column in how.read]
+    power = [dataset.unit_mult.column] if isinstance(dataset.unit_mult, Multiplier) else []
+    return tuple(dict.fromkeys([*read, *power, *dataset.only, VALUE]))
 
 
 def origins(dataset: Dataset) -> dict[str, tuple[str, ...]]:
     """Column of an observation → the publisher's columns that it is made of; what is constant is not in it."""
     of: dict[str, tuple[str, ...]] = {
-        name: (how.column,) for name, how in dataset.concepts.items() if isinstance(how, Column)
+        name: how.read for name, how in dataset.concepts.items() if isinstance(how, Column)
     }
     of["value"] = of["raw"] = (VALUE,)
     if isinstance(dataset.unit_mult, Multiplier):
@@ -472,7 +479,7 @@ def checked_warehouse(warehouse: Warehouse) -> Lineage:
 
 def published(publication: Publication, warehouse: Warehouse) -> Lineage:
     """What `publish` brought `bi` to; its version names the vintage of each source that moved."""
-    inputs = {table: _table(warehouse, table) for table in (*_CORE, "ref.period", "ops.vintage")}
+    inputs = {table: _table(warehouse, table) for table in (*_CORE, "ref.period", "ref.subdivision", "ops.vintage")}
     fields = {
         field.name: [_field(inputs[table], column, same=column == field.name) for table, column in _origin(field.name)]
         for field in warehouse.columns.get("bi.fact_observation", ())

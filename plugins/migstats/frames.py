@@ -17,6 +17,7 @@ import pyarrow as pa
 from migstats.codelists import Folders, read_codelist
 from migstats.errors import DeclarationError
 from migstats.observation import EITHER_WAY, SERIES_DIMENSIONS, SHARED_ATTRIBUTES, WITHOUT_VALUE, period_of, time_id
+from migstats.subdivisions import Subdivisions, told_apart
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,6 +184,7 @@ _PROFILE: Final[dict[str, type[pl.DataType]]] = {
     **dict.fromkeys(SERIES_DIMENSIONS, pl.String),
     **dict.fromkeys(SHARED_ATTRIBUTES, pl.String),
     **dict.fromkeys(("area_kind", "counterpart_kind", "time_period", "period_freq"), pl.String),
+    **dict.fromkeys(("unit_kind", "unit_matched"), pl.String),
     **dict.fromkeys(("obs_status", "status_says", "holds"), pl.String),
     **dict.fromkeys(("unit_expected", "kind", "kind_expected", "place_min", "place_max", "key"), pl.String),
     **dict.fromkeys(
@@ -360,11 +362,26 @@ def _values(used: pl.DataFrame, dimension: str, codelists: Folders) -> pl.DataFr
         kind = AREA_KINDS[dimension]
         found = found.join(_column(codelists, "area", "kind", kind, dimension), on=dimension, how="left")
         return found.with_columns(pl.col(kind).fill_null("not in the codelist"))
+    if dimension == "subdivision":
+        units = Subdivisions.read(codelists)
+        kinds = [_unit_kind(code, units) for code in found["subdivision"]]
+        return found.with_columns(
+            unit_kind=pl.Series([known for known, _ in kinds], dtype=pl.String),
+            unit_matched=pl.Series([matched for _, matched in kinds], dtype=pl.String),
+        )
     if dimension == "age":
         for theirs, ours in (("min_age", "age_min"), ("max_age", "age_max")):
             column = _column(codelists, "age", theirs, ours, dimension)
             found = found.join(column, on=dimension, how="left").with_columns(pl.col(ours).cast(pl.Float64))
     return found
+
+
+def _unit_kind(code: str, units: Subdivisions) -> tuple[str, str]:
+    """Whether a part of a country (or what it lies in) is in the codelist, and whether it is matched itself."""
+    other = told_apart(code)
+    if other is None:
+        return ("known" if code in units.rows else "not in the codelist"), "yes"
+    return ("known" if other.above in units.rows or units.area(code) else "not in the codelist"), f"no: {code}"
 
 
 def _column(codelists: Folders, name: str, column: str, alias: str, code: str) -> pl.DataFrame:

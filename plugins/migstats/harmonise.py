@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migstats.coded import Coded, Ints, Mask, Problems, coded, constant, dictionary, take
+from migstats.coded import Coded, Ints, Mask, Problems, coded, combined, constant, dictionary, take
 from migstats.codelists import Folders, codelist_of, read_codelist, read_csv
 from migstats.errors import DeclarationError, DriftError
 from migstats.figures import Figures, figures_of, multipliers, said_first
@@ -32,6 +32,8 @@ from migstats.observation import (
 )
 from migstats.readers import NOTE, PLACE, ROW, SNAPSHOT, VALUE, TextTable
 from migstats.source import Column, Dataset, Multiplier
+from migstats.subdivided import UNITS, subdivided, units_of
+from migstats.subdivisions import Subdivisions
 
 _STATUS = ("obs_status", "conf_status")
 #: Columns of a text table that are ours.
@@ -96,6 +98,8 @@ class Harmonised:
     overrides: pa.Table = field(default_factory=OVERRIDES.empty_table)
     #: As LABELS says. A label that changes alone changes no observation: it is no part of the content.
     labels: pa.Table = field(default_factory=LABELS.empty_table)
+    #: As UNITS says. What a unit is called is no part of the content, either.
+    units: pa.Table = field(default_factory=UNITS.empty_table)
 
     @property
     def content_hash(self) -> str:
@@ -255,36 +259,6 @@ def _tokens(text: str, column: Column) -> list[str]:
 # -- keys -------------------------------------------------------------------------------------------------------
 
 
-def _combine(columns: Sequence[Coded], empty: str | None) -> tuple[Ints, list[tuple[Any, ...]]]:
-    """Number the distinct combinations of some columns: (number of each row, the combinations).
-
-    `empty` stands for a cell in which there is nothing.
-    """
-    n = len(columns[0].codes)
-    key = np.zeros(n, dtype=np.int64)
-    size = 1
-    for column in columns:
-        width = len(column.values) + 1
-        if size * width >= 2**62:
-            key, distinct = _dense(key)
-            size = len(distinct)
-        key = key * width + (column.codes + 1)
-        size *= width
-    numbers, distinct = _dense(key)
-    first = np.empty(len(distinct), dtype=np.int64)
-    first[numbers[::-1]] = np.arange(n - 1, -1, -1)
-    texts = [np.asarray([*column.values, empty], dtype=object)[column.codes[first]].tolist() for column in columns]
-    return numbers, list(zip(*texts, strict=True))
-
-
-def _dense(key: Ints) -> tuple[Ints, Ints]:
-    encoded = pa.array(key).dictionary_encode()
-    return (
-        encoded.indices.cast(pa.int64()).to_numpy(zero_copy_only=False),
-        encoded.dictionary.to_numpy(zero_copy_only=False),
-    )
-
-
 def attribute_id(values: Sequence[str | None]) -> int:
     """Deterministic signed 64-bit id of a combination of shared attributes."""
     text = "\x1f".join("\x00" if v is None else v for v in values)
@@ -347,6 +321,7 @@ def harmonise(
 
     mapped: dict[str, Coded] = {}
     flags: dict[str, Coded] = {}
+    parts: Column | None = None
     for concept, how in dataset.concepts.items():
         if isinstance(how, str):
             (flags if concept in _STATUS else mapped)[concept] = constant(how, n)
@@ -354,9 +329,16 @@ def harmonise(
             mapped[concept] = _periods(how, coded(table[how.column]), problems, last_year)
         elif concept in _STATUS:
             flags[concept] = _flags(concept, how, coded(table[how.column]), dataset, codes, problems)
+        elif concept == "subdivision":
+            parts = how  # of which area has to be known first
         else:
             cells = coded(table[how.column])
             mapped[concept] = _map(concept, how, cells, dataset, codes, concepts, problems)
+    named = UNITS.empty_table()
+    if parts is not None:
+        listed = {unit.column: codes.of(dataset.id, unit.column, "subdivision") for unit in parts.chain}
+        units = Subdivisions.read(concepts)
+        mapped["subdivision"], named = subdivided(table, parts, mapped["ref_area"], listed, units, problems)
     _require_point_within(mapped["time_period"], dataset, problems)
     obs = dataset.concepts.get("obs_status")
     if isinstance(obs, Column) and codes.of(dataset.id, obs.column, "conf_status"):
@@ -382,8 +364,8 @@ def harmonise(
         mapped.setdefault(attribute, Coded(np.full(n, -1, dtype=np.int64), []))
 
     _bounds(mapped["indicator"], figures.value, problems, concepts)
-    numbers, keys = _combine([mapped[d] for d in SERIES_DIMENSIONS], "")
-    attributes, combinations = _combine([mapped[a] for a in SHARED_ATTRIBUTES], None)
+    numbers, keys = combined([mapped[d] for d in SERIES_DIMENSIONS], "")
+    attributes, combinations = combined([mapped[a] for a in SHARED_ATTRIBUTES], None)
     period = mapped["time_period"]
     _duplicates(table, dataset, numbers, period, figures, attributes, problems)
 
@@ -415,6 +397,7 @@ def harmonise(
         quarantine=_quarantine(table, raw, snapshot, place, line, problems, dataset, concepts),
         explained=_explained(pages, snapshot, place, line, problems),
         landed={sha: page.landed for sha, page in pages.items()},
+        units=units_of(named, mapped["subdivision"], fine),
         labels=labels_of(table, [page.labels for page in pages.values()], _declared(dataset)),
     )
 
@@ -432,7 +415,7 @@ def _require_columns(table: pa.Table, dataset: Dataset) -> None:
 
 def _mapped(dataset: Dataset) -> set[str]:
     """The publisher's columns that become a concept of ours."""
-    mapped = {how.column for how in dataset.concepts.values() if isinstance(how, Column)}
+    mapped = {c for how in dataset.concepts.values() if isinstance(how, Column) for c in how.read}
     return mapped | ({dataset.unit_mult.column} if isinstance(dataset.unit_mult, Multiplier) else set())
 
 

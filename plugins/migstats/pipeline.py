@@ -47,7 +47,7 @@ log = logging.getLogger("migstats")
 Attempt = Callable[[str, str], AbstractContextManager[ledger.Tally]]
 
 #: Tables of a slice that was read, one Parquet file each; fields of Harmonised.
-TABLES = ("series", "attributes", "quarantine", "explained", "overrides", "labels", "facts")
+TABLES = ("series", "attributes", "quarantine", "explained", "overrides", "labels", "units", "facts")
 
 
 #: Loads of the same source that may come between the judging and the loading of one before it gives up.

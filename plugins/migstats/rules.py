@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from migstats.codelists import Folders, read_codelist, read_csv
 from migstats.errors import DeclarationError
 from migstats.observation import DEFAULTS, SERIES_DIMENSIONS
+from migstats.subdivisions import Subdivisions
 
 Severity = Literal["breach", "notice"]
 
@@ -132,6 +133,8 @@ class Lists:
     ages: pl.DataFrame
     #: Indicators whose figures add up: persons and amounts, no shares.
     additive: frozenset[str]
+    #: Parts of countries, and what they lie in.
+    units: Subdivisions
 
 
 @dataclass(frozen=True)
@@ -284,6 +287,7 @@ def read_lists(concepts: Folders) -> Lists:
         areas=pl.DataFrame({"code": list(areas), "kind": [row["kind"] for row in areas.values()]}),
         ages=pl.DataFrame(bands, schema={"code": pl.String, "min_age": pl.Int64, "max_age": pl.Int64}, orient="row"),
         additive=frozenset(code for code, row in indicators.items() if row["unit"] in ("PS", "USD", "NUMBER")),
+        units=Subdivisions.read(concepts),
     )
 
 

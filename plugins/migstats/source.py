@@ -98,19 +98,52 @@ class Years(Declared):
         return [str(y) for y in range(self.start, (self.end or today.year - self.lag) + 1)]
 
 
-class Column(Declared):
-    """How a publisher's column becomes a concept of ours: by codes.csv first, then by `scheme`."""
+class Unit(Declared):
+    """What a column says of the part of a country that a figure is about: by codes.csv first, then by `scheme`."""
 
     column: Text
     #: Column of the codelist (`include/codelists/<concept>.csv`) in which the publisher's codes stand.
     scheme: str | None = None
+    #: What an empty cell means, in our codes; without it an empty cell goes to quarantine.
+    blank: str | None = None
+    name: Text | None = Field(
+        default=None,
+        description="of subdivision: the column of what the publisher calls the unit, where `column` holds codes",
+    )
+    level: int | None = Field(
+        default=None,
+        ge=1,
+        le=5,
+        description="of subdivision: the level of the codelist that the units of this column are of",
+    )
+    as_of: dt.date | None = Field(
+        default=None,
+        description="of subdivision: the units are those of this day; without it, those that there are now",
+    )
+    within: Unit | None = Field(
+        default=None,
+        description="of subdivision: the column of the unit above, since the same name stands for units of several",
+    )
+
+    @property
+    def chain(self) -> tuple[Unit, ...]:
+        """The columns from the highest level to this one."""
+        return (*(self.within.chain if self.within is not None else ()), self)
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The publisher's columns that it takes into account."""
+        return tuple(dict.fromkeys(c for unit in self.chain for c in (unit.column, unit.name) if c is not None))
+
+
+class Column(Unit):
+    """How a publisher's column becomes a concept of ours: by codes.csv first, then by `scheme`."""
+
     #: `sdmx`: an SDMX period. `year`: the first four digits are a year. Only for time_period.
     period: Literal["sdmx", "year"] | None = None
     #: `letters`: several one-letter flags in one cell (Eurostat `be`); the first in `precedence` is the status.
     split: Literal["letters"] | None = None
     precedence: str = ""
-    #: What an empty cell means, in our codes; without it an empty cell goes to quarantine.
-    blank: str | None = None
 
 
 class Multiplier(Declared):
@@ -142,6 +175,7 @@ _CONCEPTS = (
 #: What may be said of the column of these concepts; of all others, `scheme` and `blank`.
 _SETTINGS_OF: dict[str, tuple[str, ...]] = {
     "time_period": ("period",),
+    "subdivision": ("scheme", "blank", "name", "level", "as_of", "within"),
     "obs_status": ("split", "precedence"),
     "conf_status": ("split", "precedence"),
 }

@@ -5,6 +5,7 @@ A cell is one total on one axis in one period: its number is that of all that it
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,7 @@ import polars as pl
 from migstats.comparison import KEY, Comparison
 from migstats.observation import SERIES_DIMENSIONS
 from migstats.rules import Finding, Lists, Rules, Severity, the_rest
+from migstats.subdivisions import WHOLE
 
 #: An age band without end, in years.
 _OPEN: Final = 10_000
@@ -30,14 +32,34 @@ def of_candidate(compared: Comparison, rules: Rules, lists: Lists) -> Iterator[F
 
     By sex and age all parts have to be there, then they make up the total. Whether every origin or subdivision is
     there cannot be known: parts are never more than their total, and where they made up nearly all of it, what they
-    leave out stays what it was.
+    leave out stays what it was. Units of a country are parts of those of the level above that the source has.
     """
     series = compared.series.filter(pl.col("indicator").is_in(lists.additive))
-    for name in ("sex", "age", "counterpart_area", "subdivision"):
-        coded = _on_axis(name, series, compared.periods.height, lists)
+    for name, coded in _axes(series, compared.periods.height, lists):
         if coded.height:
             places = compared.series.select("series").join(coded, on="series", how="left", maintain_order="left")
             yield from _of_axis(_Axis(name, places, compared, rules, lists))
+
+
+def _axes(series: pl.DataFrame, periods: int, lists: Lists) -> Iterator[tuple[str, pl.DataFrame]]:
+    for name in ("sex", "age", "counterpart_area"):
+        yield name, _on_axis(name, series, periods, lists)
+    yield from _levels(series, periods, lists)
+
+
+def _levels(series: pl.DataFrame, periods: int, lists: Lists) -> Iterator[tuple[str, pl.DataFrame]]:
+    """For each level of units, and the one above it that is there, what `_on_axis` gives of these two."""
+    units = lists.units
+    codes = series["subdivision"].unique().to_list()
+    level = {code: 0 if code == WHOLE else units.level(code) or 1 for code in codes}
+    present = sorted({0, *level.values()})
+    for above, below in itertools.pairwise(present):
+        whole = [(code, WHOLE, code) for code in codes if level[code] == above]
+        parts = [(code, code, units.above(code, above)) for code in codes if level[code] == below]
+        schema = {"subdivision": pl.String, "part": pl.String, "unit": pl.String}
+        of_both = pl.DataFrame([*whole, *parts], schema=schema, orient="row").drop_nulls()
+        coded = series.join(of_both, on="subdivision").drop("subdivision").rename({"part": "subdivision"})
+        yield f"subdivision{f':{below}' if above else ''}", _on_axis("subdivision", coded, periods, lists)
 
 
 def _on_axis(axis: str, series: pl.DataFrame, periods: int, lists: Lists) -> pl.DataFrame:
@@ -45,7 +67,8 @@ def _on_axis(axis: str, series: pl.DataFrame, periods: int, lists: Lists) -> pl.
 
     Series without a counterpart (all parts and no total, or a total without parts) are left out.
     """
-    others = [d for d in SERIES_DIMENSIONS if d != axis and series[d].n_unique() > 1]
+    shared = [d for d in (*SERIES_DIMENSIONS, "unit") if d != axis and d in series.columns]
+    others = [d for d in shared if series[d].n_unique() > 1]
     rest = (
         pl.struct(pl.col(d).cast(pl.Categorical).to_physical() for d in others).rank("dense") if others else pl.lit(1)
     )

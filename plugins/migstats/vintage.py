@@ -689,8 +689,15 @@ def _stage_series(
     """
     series = _frame(lake.read_table(lake.absolute(read.folder) / "series.parquet"))
     series = series.join(fresh, on="series_id", how="semi").join(seen, on="series_id", how="anti")
+    _add_subdivisions(connection, read, series)
     warehouse.copy(connection, ("core", f"series_{read.source}") if alone else ("stage_series",), series)
     return pl.concat([seen, series.select("series_id")])
+
+
+def _add_subdivisions(connection: Connection, read: Read, series: pl.DataFrame) -> None:
+    units = lake.absolute(read.folder) / "units.parquet"
+    names = dict(_frame(lake.read_table(units)).sort("name", descending=True).iter_rows()) if units.is_file() else {}
+    warehouse.add_subdivisions(connection, read.source, read.dataset, series["subdivision"].unique(), names)
 
 
 def _next_vintage(connection: Connection) -> int:

@@ -21,6 +21,7 @@ from migstats import settings
 from migstats.codelists import read_codelist
 from migstats.errors import ConfigurationError, PermanentError, TryAgainError
 from migstats.source import Source, codelist_folders
+from migstats.subdivisions import told_apart
 
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -252,6 +253,21 @@ def add_source(connection: Connection, source: Source) -> None:
     )
     if source.licence.redistribution != "allowed":
         execute(connection, "load/withhold", {"source": source.id})
+
+
+def add_subdivisions(
+    connection: Connection, source: str, dataset: str, codes: Iterable[str], names: Mapping[str, str]
+) -> None:
+    """Add the units among `codes` that are matched with none of ours, and what the publisher calls its units.
+
+    `names` is unit → name. Units that are there already, and names that are the same, are left as they are.
+    """
+    unknown = sorted(code for code in codes if told_apart(code) is not None)
+    if unknown:
+        connection.execute("SELECT ref.add_unmatched(%s)", (unknown,))
+    if names:
+        said = {"subdivisions": list(names), "names": list(names.values())}
+        execute(connection, "load/add_subdivision_names", {"source": source, "dataset": dataset, **said})
 
 
 # -- ledgers ----------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 -- Which figures SUM(value) counts. A cell is one indicator in one area and year. In each cell one source counts (the
 -- preferred one, ref.source_preference) in one frequency (the year before its quarters; of a stock one day), and of it
 -- one pattern of breakdowns: the finest whose parts are all there, overlap nowhere and add up to the published total
--- (each part may be off by half a unit), else the total itself. A source that may not be passed on counts where no other
--- source has a figure, so that what readers of bi see is a whole without it. Groups of areas, shares and rates never count.
+-- (each part may be off by half a unit), else the total itself; provinces and districts are two patterns. A source that
+-- may not be passed on counts where no other source has a figure, so that what readers of bi see is a whole without it.
+-- Groups of areas, shares and rates never count.
 WITH figures AS (
     SELECT
         p.observation_id,
@@ -16,7 +17,7 @@ WITH figures AS (
         CASE p.freq WHEN 'A' THEN 1 WHEN 'S' THEN 2 WHEN 'Q' THEN 3 ELSE 4 END AS fineness,
         i.stock_or_flow = 'stock' AS is_stock,
         CASE WHEN p.counterpart_area = '_T' THEN '' ELSE 'counterpart:' || p.counterpart_basis || ' ' END
-        || CASE WHEN p.subdivision = '_T' THEN '' ELSE 'subdivision ' END
+        || CASE WHEN p.subdivision = '_T' THEN '' ELSE 'subdivision:' || coalesce(u.level::text, '') || ' ' END
         || CASE WHEN p.sex = '_T' THEN '' ELSE 'sex ' END
         || CASE WHEN p.age = '_T' THEN '' ELSE 'age ' END
         || CASE WHEN p.migration_status = '_T' THEN '' ELSE 'migration_status ' END
@@ -37,6 +38,7 @@ WITH figures AS (
                 p.disability, p.breakdown, p.time_period
             ORDER BY p.counterpart_basis, p.observation_id
         ) AS copy,
+        coalesce(u.level, 0) AS level,
         g.min_age,
         coalesce(g.max_age, 999) AS max_age,
         -- how far the bands that begin before this one, or with it and end later, reach
@@ -52,6 +54,7 @@ WITH figures AS (
     INNER JOIN ref.indicator AS i ON p.indicator = i.code
     INNER JOIN ref.area AS a ON p.ref_area = a.code
     INNER JOIN ref.area AS c ON p.counterpart_area = c.code
+    INNER JOIN ref.subdivision AS u ON p.subdivision = u.code
     LEFT JOIN ref.age AS g ON p.age = g.code
     WHERE
         p.unit IN ('PS', 'USD', 'NUMBER')
@@ -90,6 +93,7 @@ patterns AS (
         count(published_value) AS figures,
         count(*) AS cells,
         bool_or(crosses) AS crosses,
+        max(level) AS level,
         array_length(string_to_array(pattern, ' '), 1) AS depth
     FROM single
     GROUP BY source, indicator, ref_area, year, time_period, pattern
@@ -146,6 +150,8 @@ chosen AS (
         u.ref_area ASC,
         u.time_period ASC,
         CASE WHEN u.adds_up THEN u.depth ELSE -coalesce(u.depth, 0) - 1 END DESC NULLS LAST,
+        -- without a total nobody knows whether all districts are there; of provinces a reader would see it
+        CASE WHEN u.adds_up THEN u.level ELSE -u.level END DESC,
         u.figures DESC,
         u.pattern ASC
 )

@@ -52,13 +52,20 @@ SELECT
     END AS point_in_time,
     a.note,
     v.release,
-    o.vintage_from AS vintage
+    o.vintage_from AS vintage,
+    coalesce(u.matched, s.subdivision) AS subdivision_matched,
+    coalesce(n.name, CASE WHEN u.matched IS NOT NULL THEN u.name_en END) AS subdivision_published,
+    coalesce(m.level, 0) AS match_level
 FROM core.observation AS o
 INNER JOIN core.series AS s ON o.source = s.source AND o.series_id = s.series_id
 INNER JOIN indicators AS i ON s.indicator = i.indicator
 INNER JOIN core.attributes AS a ON o.attribute_id = a.attribute_id
 INNER JOIN ref.period AS t ON o.time_id = t.time_id
 INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
+INNER JOIN ref.subdivision AS u ON s.subdivision = u.code
+INNER JOIN ref.subdivision AS m ON coalesce(u.matched, u.code) = m.code
+LEFT JOIN core.subdivision_name AS n
+    ON o.source = n.source AND a.dataset = n.dataset AND s.subdivision = n.subdivision
 WHERE
     o.vintage_to IS NULL
     AND (o.source = any(%(sources)s) OR o.source IN (SELECT p.source FROM ops.publication AS p))

@@ -25,8 +25,14 @@ SELECT
     f.point_in_time,
     f.note,
     f.release,
-    k.comparability
+    k.comparability,
+    f.subdivision,
+    u.name_en AS subdivision_name,
+    f.subdivision_matched,
+    f.subdivision_published,
+    f.match_level
 FROM bi.fact_observation AS f
+INNER JOIN ref.subdivision AS u ON f.subdivision = u.code
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
 INNER JOIN ref.area AS a ON f.ref_area = a.code
 INNER JOIN ref.area AS c ON f.counterpart_area = c.code
@@ -62,3 +68,8 @@ COMMENT ON COLUMN bi.migration_flows.note IS 'Footnotes and flags as the publish
 COMMENT ON COLUMN bi.migration_flows.release IS 'Edition of the publisher that brought the figure';
 COMMENT ON COLUMN bi.migration_flows.comparability IS
 'Who is counted in the figures of this indicator and year that SUM(value) adds up: birth, citizenship ..., or mixed';
+COMMENT ON COLUMN bi.migration_flows.subdivision IS 'Part of the area, see dim_subdivision; _T the whole area. With a + a unit of the publisher that is not matched';
+COMMENT ON COLUMN bi.migration_flows.subdivision_name IS 'Name of the part of the area';
+COMMENT ON COLUMN bi.migration_flows.subdivision_matched IS 'Part of the area, ISO 3166-2, that the figure is about or lies in; _T: in the area, more is not known';
+COMMENT ON COLUMN bi.migration_flows.subdivision_published IS 'What the publisher calls the part of the area';
+COMMENT ON COLUMN bi.migration_flows.match_level IS 'Level of subdivision_matched: 0 the area, 1 the first level below';

@@ -16,6 +16,7 @@ BEGIN
     END LOOP;
 END
 $$;
+TRUNCATE core.subdivision_name;
 TRUNCATE core.override, core.superseded, core.place, core.attributes, core.observation, core.series
 RESTART IDENTITY CASCADE;
 TRUNCATE ops.slice_state;
