@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import re
 import subprocess
@@ -94,22 +95,23 @@ def test_a_landing_leads_from_the_address_of_the_publisher_to_the_snapshot(sourc
 def test_every_declared_column_leads_to_its_concept(source: Source, dataset: Dataset) -> None:
     found = events.read(source, [read(source, dataset)], LAKE)
     [snapshot], [observations] = found.inputs, found.outputs
-    declared = {name: how.column for name, how in dataset.concepts.items() if isinstance(how, Column)}
+    declared = {name: dataset.parts_of(how.column) for name, how in dataset.concepts.items() if isinstance(how, Column)}
+    only = {part for column in dataset.only for part in dataset.parts_of(column)}
     power = {dataset.unit_mult.column} if isinstance(dataset.unit_mult, Multiplier) else set()
-    assert set(columns(snapshot)) == {*declared.values(), *dataset.only, *power, VALUE}
+    assert set(columns(snapshot)) == {*itertools.chain(*declared.values()), *only, *power, VALUE}
     assert columns(observations) == list(events.OBSERVATION)
     of = made_of(observations)
     assert of["raw"] == {VALUE}
     assert of["value"] == {VALUE, *power}
     assert of.get("unit_mult", set()) == power
-    for concept, column in declared.items():
-        assert column in of[concept]
+    for concept, parts in declared.items():
+        assert set(parts) <= of[concept]
     if "freq" not in dataset.concepts:
         assert of["freq"] == of["time_period"]
     constant = set(dataset.concepts) - set(declared)
     assert constant & set(of) <= {"obs_status", "conf_status"}
     filters = observations.facets["columnLineage"].dataset  # type: ignore[index, attr-defined]
-    assert {one.field for one in filters} == set(dataset.only)
+    assert {one.field for one in filters} == only
 
 
 def sample(source: Source, dataset: Dataset) -> tuple[TextTable, Harmonised]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,36 @@ def dictionary(column: Coded) -> pa.Array:
     null = column.codes < 0
     return pa.DictionaryArray.from_arrays(
         pa.array(column.codes.astype(np.int32), mask=null), pa.array(list(column.values), pa.string())
+    )
+
+
+def combine(columns: Sequence[Coded], empty: str | None) -> tuple[Ints, list[tuple[Any, ...]]]:
+    """Number the distinct combinations of some columns: (number of each row, the combinations).
+
+    `empty` stands for a cell in which there is nothing.
+    """
+    n = len(columns[0].codes)
+    key = np.zeros(n, dtype=np.int64)
+    size = 1
+    for column in columns:
+        width = len(column.values) + 1
+        if size * width >= 2**62:
+            key, distinct = _dense(key)
+            size = len(distinct)
+        key = key * width + (column.codes + 1)
+        size *= width
+    numbers, distinct = _dense(key)
+    first = np.empty(len(distinct), dtype=np.int64)
+    first[numbers[::-1]] = np.arange(n - 1, -1, -1)
+    texts = [np.asarray([*column.values, empty], dtype=object)[column.codes[first]].tolist() for column in columns]
+    return numbers, list(zip(*texts, strict=True))
+
+
+def _dense(key: Ints) -> tuple[Ints, Ints]:
+    encoded = pa.array(key).dictionary_encode()
+    return (
+        encoded.indices.cast(pa.int64()).to_numpy(zero_copy_only=False),
+        encoded.dictionary.to_numpy(zero_copy_only=False),
     )
 
 

@@ -212,13 +212,14 @@ def published_columns(dataset: Dataset) -> tuple[str, ...]:
     read = [
         how.column for how in (*dataset.concepts.values(), dataset.unit_mult) if isinstance(how, Column | Multiplier)
     ]
-    return tuple(dict.fromkeys([*read, *dataset.only, VALUE]))
+    parts = (part for column in (*read, *dataset.only) for part in dataset.parts_of(column))
+    return tuple(dict.fromkeys([*parts, VALUE]))
 
 
 def origins(dataset: Dataset) -> dict[str, tuple[str, ...]]:
     """Column of an observation → the publisher's columns that it is made of; what is constant is not in it."""
     of: dict[str, tuple[str, ...]] = {
-        name: (how.column,) for name, how in dataset.concepts.items() if isinstance(how, Column)
+        name: dataset.parts_of(how.column) for name, how in dataset.concepts.items() if isinstance(how, Column)
     }
     of["value"] = of["raw"] = (VALUE,)
     if isinstance(dataset.unit_mult, Multiplier):
@@ -416,7 +417,8 @@ def read(source: Source, reads: Sequence[Read], lake: Lake) -> Lineage:
     selected_by = [
         column_lineage_dataset.InputField(at.namespace, at.name, column, [selects])
         for at in snapshots
-        for column in dataset.only
+        for one in dataset.only
+        for column in dataset.parts_of(one)
     ]
     observations = OutputDataset(
         namespace="file",

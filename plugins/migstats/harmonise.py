@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migstats.coded import Coded, Ints, Mask, Problems, coded, constant, dictionary, take
+from migstats.coded import Coded, Ints, Mask, Problems, coded, combine, constant, dictionary, take
 from migstats.codelists import Folders, codelist_of, read_codelist, read_csv
 from migstats.errors import DeclarationError, DriftError
 from migstats.figures import Figures, figures_of, multipliers, said_first
@@ -30,6 +30,7 @@ from migstats.observation import (
     series_id,
     time_id,
 )
+from migstats.parts import not_broken_down, with_combined
 from migstats.readers import NOTE, PLACE, ROW, SNAPSHOT, VALUE, TextTable
 from migstats.source import Column, Dataset, Multiplier
 
@@ -255,36 +256,6 @@ def _tokens(text: str, column: Column) -> list[str]:
 # -- keys -------------------------------------------------------------------------------------------------------
 
 
-def _combine(columns: Sequence[Coded], empty: str | None) -> tuple[Ints, list[tuple[Any, ...]]]:
-    """Number the distinct combinations of some columns: (number of each row, the combinations).
-
-    `empty` stands for a cell in which there is nothing.
-    """
-    n = len(columns[0].codes)
-    key = np.zeros(n, dtype=np.int64)
-    size = 1
-    for column in columns:
-        width = len(column.values) + 1
-        if size * width >= 2**62:
-            key, distinct = _dense(key)
-            size = len(distinct)
-        key = key * width + (column.codes + 1)
-        size *= width
-    numbers, distinct = _dense(key)
-    first = np.empty(len(distinct), dtype=np.int64)
-    first[numbers[::-1]] = np.arange(n - 1, -1, -1)
-    texts = [np.asarray([*column.values, empty], dtype=object)[column.codes[first]].tolist() for column in columns]
-    return numbers, list(zip(*texts, strict=True))
-
-
-def _dense(key: Ints) -> tuple[Ints, Ints]:
-    encoded = pa.array(key).dictionary_encode()
-    return (
-        encoded.indices.cast(pa.int64()).to_numpy(zero_copy_only=False),
-        encoded.dictionary.to_numpy(zero_copy_only=False),
-    )
-
-
 def attribute_id(values: Sequence[str | None]) -> int:
     """Deterministic signed 64-bit id of a combination of shared attributes."""
     text = "\x1f".join("\x00" if v is None else v for v in values)
@@ -331,6 +302,7 @@ def harmonise(
     table = pa.concat_tables([with_snapshot(t.data, sha) for sha, t in pages.items()], promote_options="default")
     n = table.num_rows
     problems = Problems(n)
+    table = with_combined(table, dataset)
     _require_columns(table, dataset)
     _require_dimensions(table, dataset, dict.fromkeys(same for page in pages.values() for same in page.dimensions))
     snapshot, place = coded(table[SNAPSHOT]), coded(table[PLACE])
@@ -381,9 +353,10 @@ def harmonise(
     for attribute in SHARED_ATTRIBUTES:
         mapped.setdefault(attribute, Coded(np.full(n, -1, dtype=np.int64), []))
 
+    problems.add(not_broken_down(table, dataset, figures.value), "declared_ignored", *dataset.wholes, explained=True)
     _bounds(mapped["indicator"], figures.value, problems, concepts)
-    numbers, keys = _combine([mapped[d] for d in SERIES_DIMENSIONS], "")
-    attributes, combinations = _combine([mapped[a] for a in SHARED_ATTRIBUTES], None)
+    numbers, keys = combine([mapped[d] for d in SERIES_DIMENSIONS], "")
+    attributes, combinations = combine([mapped[a] for a in SHARED_ATTRIBUTES], None)
     period = mapped["time_period"]
     _duplicates(table, dataset, numbers, period, figures, attributes, problems)
 
@@ -431,14 +404,15 @@ def _require_columns(table: pa.Table, dataset: Dataset) -> None:
 
 
 def _mapped(dataset: Dataset) -> set[str]:
-    """The publisher's columns that become a concept of ours."""
+    """The columns that become a concept of ours, and those that they are made of."""
     mapped = {how.column for how in dataset.concepts.values() if isinstance(how, Column)}
-    return mapped | ({dataset.unit_mult.column} if isinstance(dataset.unit_mult, Multiplier) else set())
+    mapped |= {dataset.unit_mult.column} if isinstance(dataset.unit_mult, Multiplier) else set()
+    return mapped.union(*map(dataset.parts_of, mapped))
 
 
 def _declared(dataset: Dataset) -> set[str]:
-    """The publisher's columns of which source.yaml says something."""
-    return _mapped(dataset) | set(dataset.only)
+    """The columns of which source.yaml says something, and those that they are made of."""
+    return _mapped(dataset).union(dataset.only, *map(dataset.parts_of, dataset.only))
 
 
 def _require_dimensions(table: pa.Table, dataset: Dataset, dimensions: Iterable[tuple[str, ...]]) -> None:

@@ -25,12 +25,15 @@ SELECT
     f.point_in_time,
     f.note,
     f.release,
-    k.comparability
+    k.comparability,
+    f.breakdown,
+    b.name_en AS breakdown_name
 FROM bi.fact_observation AS f
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
 INNER JOIN ref.area AS a ON f.ref_area = a.code
 INNER JOIN ref.area AS c ON f.counterpart_area = c.code
 LEFT JOIN core.comparability AS k ON f.indicator = k.indicator AND f.year = k.year
+INNER JOIN ref.breakdown AS b ON f.breakdown = b.code
 WHERE i.topic = 'displacement';
 
 COMMENT ON VIEW bi.displacement IS
@@ -62,3 +65,5 @@ COMMENT ON COLUMN bi.displacement.note IS 'Footnotes and flags as the publisher 
 COMMENT ON COLUMN bi.displacement.release IS 'Edition of the publisher that brought the figure';
 COMMENT ON COLUMN bi.displacement.comparability IS
 'Who is counted in the figures of this indicator and year that SUM(value) adds up: birth, citizenship ..., or mixed';
+COMMENT ON COLUMN bi.displacement.breakdown IS 'A further breakdown, scheme:code, such as the instance of a decision; _T all';
+COMMENT ON COLUMN bi.displacement.breakdown_name IS 'Name of the breakdown in English';
