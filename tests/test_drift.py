@@ -174,7 +174,9 @@ def json_renamed(sample: Sample) -> bytes:
 
 def json_new_code(sample: Sample) -> bytes:
     def change(records: list[dict[str, Any]]) -> None:
-        holder, name = _field(records[-1], sample.concept(sample.areas))
+        wanted = sample.dataset.only
+        kept = [one for one in records if all(one.get(name) in codes for name, codes in wanted.items() if name in one)]
+        holder, name = _field(kept[-1], sample.concept(sample.areas))
         holder[name] = NEW_CODE
 
     return _objects(sample, change)

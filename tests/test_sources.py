@@ -14,7 +14,7 @@ import pytest
 import samples
 import toy
 
-from migstats import gate, pipeline
+from migstats import gate, pipeline, settings
 from migstats.comparison import Comparison, Figures
 from migstats.harmonise import harmonise, read_codes, wide
 from migstats.observation import SERIES_DIMENSIONS
