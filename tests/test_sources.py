@@ -163,7 +163,7 @@ def test_a_first_load_a_thousand_times_too_large_is_held(slices) -> None:
     release = max(edition for edition, *_ in parts)
     frames = [frame for edition, _, frame, _ in parts if edition == release]
     known = [g for g in rows_of(folder / "golden.csv") if g["release"] in ("", release)]
-    if pl.concat(frames).join(pl.DataFrame(known).select(KEY), on=KEY, how="semi").is_empty():
+    if not known or pl.concat(frames).join(pl.DataFrame(known).select(KEY), on=KEY, how="semi").is_empty():
         pytest.skip(f"{source.id}: its sample is invented and has no figure of the real publication")
     own = Figures.concat([in_thousands(done, 1000) for edition, _, _, done in parts if edition == release])
     findings = gate.judge(toy.alone(own), rules, golden, lists, release=release)
@@ -202,7 +202,9 @@ GOLDEN = [(source, golden) for source in sorted(SOURCES) for golden in rows_of(f
 
 @pytest.mark.parametrize("source", sorted(SOURCES))
 def test_there_are_ten_golden_figures_at_least(source: str) -> None:
-    assert sum(name == source for name, _ in GOLDEN) >= 10
+    """None where nothing that the publisher put out was at hand: an invented one would hold every real figure."""
+    known = sum(name == source for name, _ in GOLDEN)
+    assert known >= 10 or (not known and all(d.verified != "payload" for d in SOURCES[source].datasets))
 
 
 @pytest.mark.payloads

@@ -66,12 +66,7 @@ def test_every_application_of_the_full_dump_is_accounted_for_and_cases_are_no_pe
     frame, done = read_as("unhcr_asylum", dataset, payload)
     rows = list(csv.DictReader(io.StringIO(payload.decode())))
     assert (len(rows), frame.height, done.quarantine.num_rows) == (120_597, 120_597, 0)
-    said = (
-        frame.group_by("indicator", "unit")
-        .agg(pl.len(), pl.col("value").sum())
-        .sort("indicator")
-        .rows()
-    )
+    said = frame.group_by("indicator", "unit").agg(pl.len(), pl.col("value").sum()).sort("indicator").rows()
     counted = Counter(row["app_pc"] for row in rows)
     summed = {kind: sum(float(r["applied"]) for r in rows if r["app_pc"] == kind) for kind in "CP"}
     assert said == [(PERSONS_OR_CASES[k][0], unit, counted[k], summed[k]) for k, unit in (("P", "PS"), ("C", "CASES"))]
