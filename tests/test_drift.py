@@ -20,7 +20,7 @@ import samples
 from migstats import pipeline
 from migstats.errors import MigstatsError
 from migstats.harmonise import Harmonised, harmonise, read_codes
-from migstats.readers import TextTable
+from migstats.readers import TextTable, packed
 from migstats.source import Column, Dataset, folder_of, read_sources
 
 SOURCES = read_sources()
@@ -54,10 +54,15 @@ class Sample:
 def _samples() -> Iterator[Sample]:
     for source in SOURCES.values():
         done = set()
-        for slice_, payload in samples.payloads(source):
+        for slice_, served in samples.payloads(source):
             if slice_.dataset not in done:
                 done.add(slice_.dataset)
-                yield Sample(source.id, source.dataset(slice_.dataset), payload)
+                dataset = source.dataset(slice_.dataset)
+                payload = packed.unpacked(served, dataset.reader)  # what is changed is what is packed
+                if dataset.reader.compression:
+                    reader = dataset.reader.model_copy(update={"compression": None, "member": None})
+                    dataset = dataset.model_copy(update={"reader": reader})
+                yield Sample(source.id, dataset, payload)
 
 
 SAMPLES = {str(sample): sample for sample in _samples()}
@@ -77,7 +82,8 @@ Change = Callable[[Sample], bytes]
 
 def _text(sample: Sample) -> tuple[str, str]:
     layout: Any = sample.dataset.reader
-    return getattr(layout, "encoding", "utf-8-sig"), getattr(layout, "delimiter", ",")
+    encoding = getattr(layout, "encoding", "utf-8")
+    return "utf-8-sig" if encoding == "utf-8" else encoding, getattr(layout, "delimiter", ",")
 
 
 def _records(sample: Sample, change: Callable[[list[list[str]], int], None]) -> bytes:

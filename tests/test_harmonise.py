@@ -412,3 +412,9 @@ def test_a_multiplier_that_is_declared_a_remark_is_not_compared(codes: Codes) ->
         run(codes, {"UNIT_MULT": "0"}, unit_mult=6, reader=reader)
     done = run(codes, {"UNIT_MULT": "0"}, unit_mult=6, reader={**reader, "attributes": ["UNIT_MULT"]})
     assert said(done) == [("MAR", 7e6, "A", "F", None)]
+
+
+def test_projections_are_believed_as_far_as_they_are_declared(codes: Codes) -> None:
+    rows = [{"time": year, "geo": geo} for year, geo in (("2027", "MA"), ("2100", "SN"), ("2101", "TN"))]
+    assert why(run(codes, *rows)) == [("future_period", "line 3"), ("future_period", "line 4")]
+    assert why(run(codes, *rows, projected_to=2100)) == [("future_period", "line 4")]

@@ -294,7 +294,8 @@ def harmonise(
 ) -> Harmonised:
     """Turn the text tables of one slice (snapshot → table) into observations.
 
-    `concepts` are the folders of codelists; a period that begins after `last_year` is not believed.
+    `concepts` are the folders of codelists; a period that begins after `last_year` is not believed, unless the dataset
+    has projections so far.
     Raises DriftError where a declared column is not there, the payload tells its figures apart by a column that is not
     declared, a status flag is new or a multiplier is another than the declared one; a row that cannot become an
     observation goes to `quarantine` with its reason, and is never dropped.
@@ -323,7 +324,7 @@ def harmonise(
         if isinstance(how, str):
             (flags if concept in _STATUS else mapped)[concept] = constant(how, n)
         elif concept == "time_period":
-            mapped[concept] = _periods(how, coded(table[how.column]), problems, last_year)
+            mapped[concept] = _periods(how, coded(table[how.column]), problems, dataset.projected_to or last_year)
         elif concept in _STATUS:
             flags[concept] = _flags(concept, how, coded(table[how.column]), dataset, codes, problems)
         else:

@@ -188,6 +188,12 @@ class Dataset(Declared):
     unit_mult: int | Multiplier = Field(
         default=0, description="value = figure as published × 10^unit_mult, -6 to 12; or the publisher's column for it"
     )
+    projected_to: int | None = Field(
+        default=None,
+        ge=2000,
+        le=2200,
+        description="last year of projections; without it, a year after next is not believed",
+    )
     verified: Literal["payload", "documentation", "sample"] = Field(
         default="sample",
         description="what this declaration was held against: a payload of the publisher's, their documentation, or "
