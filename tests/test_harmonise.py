@@ -418,3 +418,15 @@ def test_projections_are_believed_as_far_as_they_are_declared(codes: Codes) -> N
     rows = [{"time": year, "geo": geo} for year, geo in (("2027", "MA"), ("2100", "SN"), ("2101", "TN"))]
     assert why(run(codes, *rows)) == [("future_period", "line 3"), ("future_period", "line 4")]
     assert why(run(codes, *rows, projected_to=2100)) == [("future_period", "line 4")]
+
+
+def test_a_date_stands_in_its_month(codes: Codes) -> None:
+    concepts = {**DATASET["concepts"], "time_period": {"column": "time", "period": "month"}}
+    days = {"2024-05-31": "MA", "2024-06-01T00:00:00": "SN", "2024-05": "TN", "2024-13-01": "EC", "31.05.2024": "JM"}
+    rows = [{"time": day, "geo": geo} for day, geo in days.items()]
+    done = run(codes, *rows, concepts=concepts, reference_point="end")
+    assert sorted(wide(done, "s").select("ref_area", "time_period").iter_rows()) == [
+        ("MAR", "2024-05"),
+        ("SEN", "2024-06"),
+    ]
+    assert why(done) == [("bad_period", f"line {n}") for n in (4, 5, 6)]

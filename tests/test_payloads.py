@@ -249,3 +249,19 @@ def test_the_bulk_file_of_the_world_bank_is_read_whole(payloads: Path) -> None:
     got = table.data.select(["country.id", "date", "_value"]).to_pylist()
     assert {(r["country.id"], r["date"]): r["_value"] for r in got} == cells
     assert (table.envelope.updated, cells["MAR", "2023"]) == ("2024-06-28", "-39998")
+
+
+def test_rounds_of_the_displacement_matrix_at_country_level_are_all_that_is_taken(payloads: Path) -> None:
+    """Two assessments of one operation in one month contradict each other: neither is chosen."""
+    raw = (payloads / "hdx_hapi/hdx_hapi_idps_global.csv").read_bytes()
+    frame, done = read_bytes(SOURCES["hdx_hapi_idps"], "countries", raw)
+    records = list(csv.DictReader(raw.decode("utf-8-sig").splitlines()))
+    level = [r for r in records if r["admin_level"] == "0"]
+    reasons = [r["reason"] for r in done.quarantine.to_pylist()]
+    assert (len(records), len(level), reasons) == (6_854, 103, ["conflicting_duplicate"] * 2)
+    assert frame.height == len(level) - len(reasons)
+    left = done.explained.to_pylist()
+    assert [(r["reason"], r["count"]) for r in left] == [("not_selected", len(records) - len(level))]
+    assert sum(done.landed.values()) == len(records)
+    days = {(r["location_code"], r["reference_period_start"]) for r in level}
+    assert set(frame.select("ref_area", "note").iter_rows()) <= days

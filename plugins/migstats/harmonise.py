@@ -446,6 +446,11 @@ def _periods(how: Column, cells: Coded, problems: Problems, last_year: int) -> C
         text = cell.strip()
         if how.period == "year":
             text = text.removesuffix(".0")
+        if how.period == "month":
+            try:
+                text = dt.date.fromisoformat(text[:10]).isoformat()[:7]
+            except ValueError:
+                return bad
         try:
             freq, first, _ = period_bounds(text)
         except ValueError:

@@ -104,8 +104,9 @@ class Column(Declared):
     column: Text
     #: Column of the codelist (`include/codelists/<concept>.csv`) in which the publisher's codes stand.
     scheme: str | None = None
-    #: `sdmx`: an SDMX period. `year`: the first four digits are a year. Only for time_period.
-    period: Literal["sdmx", "year"] | None = None
+    #: `sdmx`: an SDMX period. `year`: the first four digits are a year. `month`: that of a date, 2024-05-31. Only for
+    #: time_period.
+    period: Literal["sdmx", "year", "month"] | None = None
     #: `letters`: several one-letter flags in one cell (Eurostat `be`); the first in `precedence` is the status.
     split: Literal["letters"] | None = None
     precedence: str = ""
