@@ -33,7 +33,7 @@ def test_each_source_says_what_it_covers_and_has_figures(source_id: str) -> None
 @pytest.mark.parametrize("source_id", SOURCES)
 def test_a_dataset_is_verified_against_payloads_where_figures_of_them_are_on_record(source_id: str) -> None:
     with (folder_of(source_id) / "golden.csv").open(encoding="utf-8", newline="") as file:
-        on_record = {row["dataset"] for row in csv.DictReader(file)}
+        on_record = {row["dataset"] for row in csv.DictReader(file) if not row["file"].startswith("samples/")}
     assert {d.id for d in SOURCES[source_id].datasets if d.verified == "payload"} == on_record
 
 

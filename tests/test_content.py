@@ -446,8 +446,10 @@ def test_a_label_that_nobody_approved_is_not_accepted_whoever_asks(
 
 def with_labels(areas: Mapping[str, str], note: str, value: int = 1) -> bytes:
     """A CSV with a column of labels; the note moves no figure."""
-    lines = [f"MIG_STOCK,{code},{name},_T,_Z,_T,_T,2020,{value},A,PS,,{note}" for code, name in areas.items()]
-    header = "INDICATOR,REF_AREA,Area,COUNTERPART,BASIS,SEX,AGE,TIME_PERIOD,OBS_VALUE,OBS_STATUS,UNIT,NOTE,COMMENT"
+    lines = [f"MIG_STOCK,{code},{name},_T,_Z,_T,_T,_T,2020,{value},A,PS,,{note}" for code, name in areas.items()]
+    header = (
+        "INDICATOR,REF_AREA,Area,COUNTERPART,BASIS,SEX,AGE,BREAKDOWN,TIME_PERIOD,OBS_VALUE,OBS_STATUS,UNIT,NOTE,COMMENT"
+    )
     return "\n".join([header, *lines, ""]).encode()
 
 

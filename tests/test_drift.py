@@ -21,7 +21,7 @@ from migstats import pipeline
 from migstats.errors import MigstatsError
 from migstats.harmonise import Harmonised, harmonise, read_codes
 from migstats.layout import DelimitedLayout
-from migstats.readers import TextTable
+from migstats.readers import TextTable, packed
 from migstats.source import Column, Dataset, folder_of, read_sources
 
 SOURCES = read_sources()
@@ -62,10 +62,15 @@ class Sample:
 def _samples() -> Iterator[Sample]:
     for source in SOURCES.values():
         done = set()
-        for slice_, payload in samples.payloads(source):
+        for slice_, served in samples.payloads(source):
             if slice_.dataset not in done:
                 done.add(slice_.dataset)
-                yield Sample(source.id, source.dataset(slice_.dataset), payload)
+                dataset = source.dataset(slice_.dataset)
+                payload = packed.unpacked(served, dataset.reader)  # what is changed is what is packed
+                if dataset.reader.compression:
+                    reader = dataset.reader.model_copy(update={"compression": None, "member": None})
+                    dataset = dataset.model_copy(update={"reader": reader})
+                yield Sample(source.id, dataset, payload)
 
 
 SAMPLES = {str(sample): sample for sample in _samples()}
@@ -85,7 +90,8 @@ Change = Callable[[Sample], bytes]
 
 def _text(sample: Sample) -> tuple[str, str]:
     layout: Any = sample.dataset.reader
-    return getattr(layout, "encoding", "utf-8-sig"), getattr(layout, "delimiter", ",")
+    encoding = getattr(layout, "encoding", "utf-8")
+    return "utf-8-sig" if encoding == "utf-8" else encoding, getattr(layout, "delimiter", ",")
 
 
 def _records(sample: Sample, change: Callable[[list[list[str]], int], None]) -> bytes:
@@ -195,7 +201,9 @@ def json_renamed(sample: Sample) -> bytes:
 
 def json_new_code(sample: Sample) -> bytes:
     def change(records: list[dict[str, Any]]) -> None:
-        holder, name = _field(records[-1], sample.concept(sample.areas))
+        wanted = sample.dataset.only
+        kept = [one for one in records if all(one.get(name) in codes for name, codes in wanted.items() if name in one)]
+        holder, name = _field(kept[-1], sample.concept(sample.areas))
         holder[name] = NEW_CODE
 
     return _objects(sample, change)

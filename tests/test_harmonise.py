@@ -390,3 +390,43 @@ def test_every_reason_of_quarantine_has_a_line_that_says_what_to_do() -> None:
     text = (settings.home() / "CONTRIBUTING.md").read_text(encoding="utf-8")
     told = {word for line in text.splitlines() if line.startswith("| `") for word in line.split("|")[1].split("`")}
     assert set(QUARANTINED) <= told
+
+
+def test_a_number_that_codes_say_is_no_figure_is_none(codes: Codes, tmp_path: Path) -> None:
+    """Where a publisher's nought covers `none` and `not known`, it is not nought."""
+    more = (
+        "*,_value,0,obs_status,O,map,\n*,_value,0,missing_reason,not_available,map,\n*,_value,-99,obs_status,M,map,\n"
+    )
+    (tmp_path / "codes.csv").write_text(CODES + more, encoding="utf-8")
+    done = run(read_codes(tmp_path, CONCEPTS), {VALUE: "0"}, {VALUE: "-99", "geo": "SN"}, {VALUE: "10", "geo": "TN"})
+    assert sorted(said(done)) == [
+        ("MAR", None, "O", "F", "not_available"),
+        ("SEN", None, "M", "F", "not_applicable"),
+        ("TUN", 10.0, "A", "F", None),
+    ]
+
+
+def test_a_multiplier_that_is_declared_a_remark_is_not_compared(codes: Codes) -> None:
+    reader = {"format": "json_records", "measures": ["v"]}
+    with pytest.raises(DriftError, match="UNIT_MULT says"):
+        run(codes, {"UNIT_MULT": "0"}, unit_mult=6, reader=reader)
+    done = run(codes, {"UNIT_MULT": "0"}, unit_mult=6, reader={**reader, "attributes": ["UNIT_MULT"]})
+    assert said(done) == [("MAR", 7e6, "A", "F", None)]
+
+
+def test_projections_are_believed_as_far_as_they_are_declared(codes: Codes) -> None:
+    rows = [{"time": year, "geo": geo} for year, geo in (("2027", "MA"), ("2100", "SN"), ("2101", "TN"))]
+    assert why(run(codes, *rows)) == [("future_period", "line 3"), ("future_period", "line 4")]
+    assert why(run(codes, *rows, projected_to=2100)) == [("future_period", "line 4")]
+
+
+def test_a_date_stands_in_its_month(codes: Codes) -> None:
+    concepts = {**DATASET["concepts"], "time_period": {"column": "time", "period": "month"}}
+    days = {"2024-05-31": "MA", "2024-06-01T00:00:00": "SN", "2024-05": "TN", "2024-13-01": "EC", "31.05.2024": "JM"}
+    rows = [{"time": day, "geo": geo} for day, geo in days.items()]
+    done = run(codes, *rows, concepts=concepts, reference_point="end")
+    assert sorted(wide(done, "s").select("ref_area", "time_period").iter_rows()) == [
+        ("MAR", "2024-05"),
+        ("SEN", "2024-06"),
+    ]
+    assert why(done) == [("bad_period", f"line {n}") for n in (4, 5, 6)]

@@ -19,8 +19,8 @@ from migstats import lake as lakes
 from migstats import pipeline
 from migstats.errors import DriftError, PublisherError, TryAgainError
 from migstats.harmonise import Codes, harmonise
-from migstats.layout import JsonStatLayout, SdmxCsvLayout, WorldBankLayout
-from migstats.readers import jsonstat, sdmx_csv, worldbank
+from migstats.layout import DelimitedLayout, JsonStatLayout, SdmxCsvLayout, WorldBankLayout
+from migstats.readers import delimited, jsonstat, sdmx_csv, worldbank
 from migstats.source import Dataset
 
 pytestmark = pytest.mark.payloads
@@ -226,3 +226,42 @@ def test_an_oecd_file_that_is_declared_too_thinly_is_refused_with_what_is_missin
         DriftError, match=r"CITIZENSHIP \(CAF, .* more\); FREQ \(A\); MEASURE \(B11\); SEX .*UNIT_MEASURE"
     ):
         harmonise({"f" * 64: table}, "s", Dataset.model_validate(facts), codes, concepts=lists, last_year=2027)
+
+
+def test_the_bulk_file_of_the_world_bank_is_read_whole(payloads: Path) -> None:
+    """Lines above the header, years across, every cell quoted, an empty column at the end."""
+    layout = DelimitedLayout.model_validate(
+        {
+            "format": "delimited",
+            "columns": {"country.id": ["Country Code"], "indicator.id": ["Indicator Code"], "name": ["Country Name"]},
+            "across": "(?P<date>[0-9]{4})",
+            "attributes": ["Indicator Name"],
+            "labels": {"country.id": "name"},
+            "updated": "Last Updated Date",
+        }
+    )
+    raw = (payloads / "worldbank/API_SM.POP.NETM_DS2_en_csv_v2_3401672.csv").read_bytes()
+    table = delimited.read(raw, layout)
+    records = list(csv.DictReader(raw.decode("utf-8-sig").splitlines()[4:]))
+    years = [year for year in records[0] if year and year.isdecimal()]
+    cells = {(r["Country Code"], year): r[year] or None for r in records for year in years}
+    assert table.landed == len(cells) == len(records) * len(years)
+    got = table.data.select(["country.id", "date", "_value"]).to_pylist()
+    assert {(r["country.id"], r["date"]): r["_value"] for r in got} == cells
+    assert (table.envelope.updated, cells["MAR", "2023"]) == ("2024-06-28", "-39998")
+
+
+def test_rounds_of_the_displacement_matrix_at_country_level_are_all_that_is_taken(payloads: Path) -> None:
+    """Two assessments of one operation in one month contradict each other: neither is chosen."""
+    raw = (payloads / "hdx_hapi/hdx_hapi_idps_global.csv").read_bytes()
+    frame, done = read_bytes(SOURCES["hdx_hapi_idps"], "countries", raw)
+    records = list(csv.DictReader(raw.decode("utf-8-sig").splitlines()))
+    level = [r for r in records if r["admin_level"] == "0"]
+    reasons = [r["reason"] for r in done.quarantine.to_pylist()]
+    assert (len(records), len(level), reasons) == (6_854, 103, ["conflicting_duplicate"] * 2)
+    assert frame.height == len(level) - len(reasons)
+    left = done.explained.to_pylist()
+    assert [(r["reason"], r["count"]) for r in left] == [("not_selected", len(records) - len(level))]
+    assert sum(done.landed.values()) == len(records)
+    days = {(r["location_code"], r["reference_period_start"]) for r in level}
+    assert set(frame.select("ref_area", "note").iter_rows()) <= days

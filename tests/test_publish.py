@@ -105,6 +105,21 @@ SUMS = {
         [{"INDICATOR": "REMIT_IN_GDP", "OBS_VALUE": "7", "UNIT": "PT_GDP"}, {"OBS_VALUE": "3"}],
         3,
     ),
+    "instances of a procedure are not added up": (
+        [
+            {"INDICATOR": "ASYLUM_DECISIONS", "BREAKDOWN": "UNHCR_ASYLUM:G_FI", "OBS_VALUE": "100"},
+            {"INDICATOR": "ASYLUM_DECISIONS", "BREAKDOWN": "UNHCR_ASYLUM:G_AR", "OBS_VALUE": "60"},
+        ],
+        0,
+    ),
+    "a breakdown by scheme:code that adds up to a total counts": (
+        [
+            {"INDICATOR": "ASYLUM_DECISIONS", "OBS_VALUE": "160"},
+            {"INDICATOR": "ASYLUM_DECISIONS", "BREAKDOWN": "UNHCR_ASYLUM:G_FI", "OBS_VALUE": "100"},
+            {"INDICATOR": "ASYLUM_DECISIONS", "BREAKDOWN": "UNHCR_ASYLUM:U_FI", "OBS_VALUE": "60"},
+        ],
+        160,
+    ),
     "a missing figure adds nothing": ([{"OBS_VALUE": "", "OBS_STATUS": "O"}, {"REF_AREA": "SRB", "OBS_VALUE": "7"}], 7),
 }
 

@@ -15,18 +15,23 @@ import pytest
 import samples
 import toy
 
-from migstats import gate, pipeline
+from migstats import gate, pipeline, settings
 from migstats.comparison import Comparison, Figures
 from migstats.harmonise import harmonise, read_codes, wide
+from migstats.observation import SERIES_DIMENSIONS
 from migstats.readers import PLACE, ROW, reader_for
 from migstats.rules import Golden, Rules, read_golden, read_lists, read_rules
-from migstats.source import Column, Source, folder_of, read_sources
+from migstats.source import Column, Dataset, Source, folder_of, read_sources
 
 SOURCES = read_sources()
 HERE = Path(__file__).parent / "sources"
 KEY = ["dataset", "indicator", "ref_area", "counterpart_area", "counterpart_basis", "sex", "age", "time_period"]
-#: What tells figures apart where a table of figures has this column.
-FURTHER = ["subdivision", "reason"]
+#: Dimensions that a file of rows may name beside.
+FURTHER = tuple(name for name in SERIES_DIMENSIONS if name not in KEY)
+
+
+def is_cell(row: dict[str, str]) -> list[pl.Expr]:
+    return [pl.col(k) == row[k] for k in (*KEY, *(name for name in FURTHER if name in row))]
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -34,13 +39,10 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def as_served(file: Path) -> bytes:
-    """The bytes as the publisher serves them; those that were packed to be kept are unpacked."""
-    return gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-
-
-def key_of(row: dict[str, str]) -> list[str]:
-    return KEY + [name for name in FURTHER if name in row]
+def golden_of(source_id: str) -> list[dict[str, str]]:
+    """Figures that the publisher printed; none where nothing of theirs was at hand."""
+    file = folder_of(source_id) / "golden.csv"
+    return rows_of(file) if file.exists() else []
 
 
 def read_bytes(source: Source, dataset_id: str, payload: bytes, name: str = "file") -> tuple[pl.DataFrame, object]:
@@ -66,7 +68,7 @@ def test_samples_give_the_expected_rows(slices) -> None:
     source, parts = slices
     found = pl.concat([frame.with_columns(edition=pl.lit(release)) for release, _, frame, _ in parts])
     for expected in rows_of(HERE / source.id / "expected.csv"):
-        wanted = [pl.col(k) == expected[k] for k in key_of(expected)] + [pl.col("edition") == expected["release"]]
+        wanted = [*is_cell(expected), pl.col("edition") == expected["release"]]
         rows = found.filter(*wanted)
         assert rows.height == 1, expected
         row = rows.row(0, named=True)
@@ -133,10 +135,10 @@ def test_every_flag_of_a_sample_comes_out_and_no_other(source_id: str) -> None:
 @pytest.mark.payloads
 @pytest.mark.parametrize("source_id", sorted(SOURCES))
 def test_every_flag_of_a_real_payload_comes_out_and_no_other(source_id: str, payloads: Path) -> None:
-    source, files = SOURCES[source_id], rows_of(folder_of(source_id) / "golden.csv")
-    for file, dataset_id in sorted({(row["file"], row["dataset"]) for row in files}):
+    source = SOURCES[source_id]
+    for file, dataset_id in sorted({(row["file"], row["dataset"]) for row in golden_of(source_id)}):
         if isinstance(source.dataset(dataset_id).concepts.get("obs_status"), Column):
-            assert_flags_come_out(source, dataset_id, next(payloads.rglob(Path(file).name)).read_bytes())
+            assert_flags_come_out(source, dataset_id, payload_of(file, source.dataset(dataset_id), payloads))
 
 
 def in_thousands(done, factor: float) -> Figures:
@@ -167,9 +169,9 @@ def test_a_first_load_a_thousand_times_too_large_is_held(slices) -> None:
     rules, golden = read_rules(folder), read_golden(folder)
     release = max(edition for edition, *_ in parts)
     frames = [frame for edition, _, frame, _ in parts if edition == release]
-    known = [g for g in rows_of(folder / "golden.csv") if g["release"] in ("", release)]
-    keys = key_of(known[0])
-    if pl.concat(frames).join(pl.DataFrame(known).select(keys), on=keys, how="semi").is_empty():
+    known = [g for g in golden_of(source.id) if g["release"] in ("", release)]
+    keys = [*KEY, *(name for name in FURTHER if known and name in known[0])]
+    if not known or pl.concat(frames).join(pl.DataFrame(known).select(keys), on=keys, how="semi").is_empty():
         pytest.skip(f"{source.id}: its sample is invented and has no figure of the real publication")
     own = Figures.concat([in_thousands(done, 1000) for edition, _, _, done in parts if edition == release])
     findings = gate.judge(toy.alone(own), rules, golden, lists, release=release)
@@ -198,32 +200,46 @@ def test_what_eurostat_marks_confidential_is_suppressed_and_never_a_figure(
     assert done.quarantine["reason"].to_pylist() == (["contradiction"] if expected is None else [])
 
 
-GOLDEN = [(source, golden) for source in sorted(SOURCES) for golden in rows_of(folder_of(source) / "golden.csv")]
+def payload_of(file: str, dataset: Dataset, payloads: Path) -> bytes:
+    """What a golden figure stands in, as the publisher serves it: a real payload, where none is at hand the sample with
+    published figures. A payload that was packed to be kept is unpacked.
+    """
+    if file.startswith("samples/"):
+        return (settings.include() / file).read_bytes()
+    found = [payloads / file] if (payloads / file).exists() else list(payloads.rglob(Path(file).name))
+    assert found, file
+    payload = found[0].read_bytes()
+    return gzip.decompress(payload) if found[0].suffix == ".gz" and not dataset.reader.compression else payload
+
+
+GOLDEN = [(source, golden) for source in sorted(SOURCES) for golden in golden_of(source)]
+#: Sources of which something that the publisher put out was at hand.
+SEEN = sorted({source for source, _ in GOLDEN})
 
 
 @pytest.mark.parametrize("source", sorted(SOURCES))
 def test_there_are_ten_golden_figures_at_least(source: str) -> None:
-    assert sum(name == source for name, _ in GOLDEN) >= 10
+    """None where nothing that the publisher put out was at hand: an invented one would hold every real figure."""
+    known = len(golden_of(source))
+    assert known >= 10 or (not known and all(d.verified != "payload" for d in SOURCES[source].datasets))
 
 
 @pytest.mark.payloads
-@pytest.mark.parametrize("source_id", sorted(SOURCES))
+@pytest.mark.parametrize("source_id", SEEN)
 def test_golden_figures_stand_in_the_real_payloads(source_id: str, payloads: Path) -> None:
     source = SOURCES[source_id]
     golden = [g for name, g in GOLDEN if name == source_id]
     for file, dataset_id in sorted({(g["file"], g["dataset"]) for g in golden}):
-        found = list(payloads.rglob(Path(file).name))
-        assert found, file
-        frame, _ = read_bytes(source, dataset_id, as_served(found[0]))
+        frame, _ = read_bytes(source, dataset_id, payload_of(file, source.dataset(dataset_id), payloads))
         for g in (g for g in golden if (g["file"], g["dataset"]) == (file, dataset_id)):
-            row = frame.filter(*[pl.col(k) == g[k] for k in key_of(g)]).row(0, named=True)
+            [row] = frame.filter(*is_cell(g)).to_dicts()
             assert row["place"] == g["place"], g
             assert (row["raw"] or "") == g["raw"], g
             assert row["value"] == (float(g["value"]) if g["value"] else None), g
 
 
 @pytest.mark.payloads
-@pytest.mark.parametrize("source_id", sorted(SOURCES))
+@pytest.mark.parametrize("source_id", SEEN)
 def test_the_gate_compares_each_golden_figure(source_id: str, payloads: Path) -> None:
     """Each known figure changed by one is another one than the payload has, and none is overlooked."""
     source = SOURCES[source_id]
@@ -232,10 +248,12 @@ def test_the_gate_compares_each_golden_figure(source_id: str, payloads: Path) ->
     for file, dataset_id, release in sorted(
         {(g["file"], g["dataset"], g["release"]) for n, g in GOLDEN if n == source_id}
     ):
-        [path, *_] = payloads.rglob(Path(file).name)
-        _, done = read_bytes(source, dataset_id, as_served(path))  # it may be one page of several
+        payload = payload_of(file, source.dataset(dataset_id), payloads)
+        _, done = read_bytes(source, dataset_id, payload)  # it may be one page of several
         figures = toy.alone(toy.figures(done.facts, done.series))
-        own = [g for g in known if g.cited.startswith(f"{file} ") and g.release == release]
+        here = {g["place"] for g in golden_of(source_id) if (g["file"], g["dataset"]) == (file, dataset_id)}
+        cited = {f"{file} {place}" for place in here}
+        own = [g for g in known if g.cited in cited and g.release == release]
         other = [replace(g, value=1.0 if g.value is None else g.value + 1) for g in own]
 
         def held(golden: list[Golden], figures: Comparison = figures, release: str = release) -> list[str]:

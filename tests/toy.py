@@ -24,6 +24,7 @@ ROW: Mapping[str, str] = {
     "BASIS": "_Z",
     "SEX": "_T",
     "AGE": "_T",
+    "BREAKDOWN": "_T",
     "TIME_PERIOD": "2020",
     "OBS_VALUE": "1",
     "OBS_STATUS": "A",
@@ -58,6 +59,7 @@ datasets:
       counterpart_basis: {{column: BASIS, scheme: code}}
       sex: {{column: SEX, scheme: code}}
       age: {{column: AGE, scheme: code}}
+      breakdown: {{column: BREAKDOWN, scheme: code}}
       time_period: {{column: TIME_PERIOD, period: sdmx}}
       obs_status: {{column: OBS_STATUS}}
       unit: {{column: UNIT, scheme: code}}

@@ -54,7 +54,7 @@ def dictionary(column: Coded) -> pa.Array:
     )
 
 
-def combined(columns: Sequence[Coded], empty: str | None) -> tuple[Ints, list[tuple[Any, ...]]]:
+def combine(columns: Sequence[Coded], empty: str | None) -> tuple[Ints, list[tuple[Any, ...]]]:
     """Number the distinct combinations of some columns: (number of each row, the combinations).
 
     `empty` stands for a cell in which there is nothing.

@@ -219,13 +219,16 @@ def published_columns(dataset: Dataset) -> tuple[str, ...]:
     """The publisher's columns that are read, by their names in the text table; `_value` is the figure."""
     read = [column for how in dataset.concepts.values() if isinstance(how, Column) for column in how.read]
     power = [dataset.unit_mult.column] if isinstance(dataset.unit_mult, Multiplier) else []
-    return tuple(dict.fromkeys([*read, *power, *dataset.only, VALUE]))
+    parts = (part for column in (*read, *power, *dataset.only) for part in dataset.parts_of(column))
+    return tuple(dict.fromkeys([*parts, VALUE]))
 
 
 def origins(dataset: Dataset) -> dict[str, tuple[str, ...]]:
     """Column of an observation → the publisher's columns that it is made of; what is constant is not in it."""
     of: dict[str, tuple[str, ...]] = {
-        name: how.read for name, how in dataset.concepts.items() if isinstance(how, Column)
+        name: tuple(part for column in how.read for part in dataset.parts_of(column))
+        for name, how in dataset.concepts.items()
+        if isinstance(how, Column)
     }
     of["value"] = of["raw"] = (VALUE,)
     if isinstance(dataset.unit_mult, Multiplier):
@@ -423,7 +426,8 @@ def read(source: Source, reads: Sequence[Read], lake: Lake) -> Lineage:
     selected_by = [
         column_lineage_dataset.InputField(at.namespace, at.name, column, [selects])
         for at in snapshots
-        for column in dataset.only
+        for one in dataset.only
+        for column in dataset.parts_of(one)
     ]
     observations = OutputDataset(
         namespace="file",

@@ -27,13 +27,15 @@ _UNKNOWN, _EMPTY = -2, -1
 def multipliers(table: pa.Table, dataset: Dataset, problems: Problems, place: Coded, line: Ints) -> Coded:
     """The power of ten of each row: as declared, or as the publisher's column says.
 
-    DriftError where the payload has such a column that says something else than the declared number.
+    DriftError where the payload has such a column that says something else than the declared number, unless the layout
+    declares that it is a remark.
     """
     declared = dataset.unit_mult
     if isinstance(declared, Multiplier):
         return _mapped_multipliers(declared, coded(table[declared.column]), problems)
+    remarks = getattr(dataset.reader, "attributes", ())
     for name in table.column_names:
-        if name.upper() == _MULTIPLIER:
+        if name.upper() == _MULTIPLIER and name not in remarks:
             cells = coded(table[name])
             said = [v.strip() not in ("", str(declared)) and _power(v) != declared for v in cells.values]
             other = np.flatnonzero(take(said, cells.codes, 0).astype(bool) & problems.fine)
@@ -124,8 +126,12 @@ def figures_of(
     `markers` are the texts in place of figures: concept → text → (target, treatment); `flags` the statuses of the rows.
     """
     value = _numbers(raw, dataset.number, scale)
-    absent = value.is_null().to_numpy()
     cells = raw.fill_null("").str.strip_chars()
+    # codes.csv may say of a number that it is no figure: 0 where it covers "none" and "not known", -99
+    value = pl.select(
+        pl.when(~cells.is_in(sorted({text for listed in markers.values() for text in listed}))).then(value)
+    ).to_series()
+    absent = value.is_null().to_numpy()
     texts = cells.filter(pl.Series(absent)).unique().sort().to_list()
 
     marked: dict[str, Coded] = {}

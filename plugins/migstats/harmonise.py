@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migstats.coded import Coded, Ints, Mask, Problems, coded, combined, constant, dictionary, take
+from migstats.coded import Coded, Ints, Mask, Problems, coded, combine, constant, dictionary, take
 from migstats.codelists import Folders, codelist_of, read_codelist, read_csv
 from migstats.errors import DeclarationError, DriftError
 from migstats.figures import Figures, figures_of, multipliers, said_first
@@ -30,6 +30,7 @@ from migstats.observation import (
     series_id,
     time_id,
 )
+from migstats.parts import not_broken_down, with_combined
 from migstats.readers import NOTE, PLACE, ROW, SNAPSHOT, VALUE, TextTable
 from migstats.source import Column, Dataset, Multiplier
 from migstats.subdivided import UNITS, subdivided, units_of
@@ -297,7 +298,8 @@ def harmonise(
 ) -> Harmonised:
     """Turn the text tables of one slice (snapshot → table) into observations.
 
-    `concepts` are the folders of codelists; a period that begins after `last_year` is not believed.
+    `concepts` are the folders of codelists; a period that begins after `last_year` is not believed, unless the dataset
+    has projections so far.
     Raises DriftError where a declared column is not there, the payload tells its figures apart by a column that is not
     declared, a status flag is new or a multiplier is another than the declared one; a row that cannot become an
     observation goes to `quarantine` with its reason, and is never dropped.
@@ -305,6 +307,7 @@ def harmonise(
     table = pa.concat_tables([with_snapshot(t.data, sha) for sha, t in pages.items()], promote_options="default")
     n = table.num_rows
     problems = Problems(n)
+    table = with_combined(table, dataset)
     _require_columns(table, dataset)
     _require_dimensions(table, dataset, dict.fromkeys(same for page in pages.values() for same in page.dimensions))
     snapshot, place = coded(table[SNAPSHOT]), coded(table[PLACE])
@@ -326,7 +329,7 @@ def harmonise(
         if isinstance(how, str):
             (flags if concept in _STATUS else mapped)[concept] = constant(how, n)
         elif concept == "time_period":
-            mapped[concept] = _periods(how, coded(table[how.column]), problems, last_year)
+            mapped[concept] = _periods(how, coded(table[how.column]), problems, dataset.projected_to or last_year)
         elif concept in _STATUS:
             flags[concept] = _flags(concept, how, coded(table[how.column]), dataset, codes, problems)
         elif concept == "subdivision":
@@ -363,9 +366,10 @@ def harmonise(
     for attribute in SHARED_ATTRIBUTES:
         mapped.setdefault(attribute, Coded(np.full(n, -1, dtype=np.int64), []))
 
+    problems.add(not_broken_down(table, dataset, figures.value), "declared_ignored", *dataset.wholes, explained=True)
     _bounds(mapped["indicator"], figures.value, problems, concepts)
-    numbers, keys = combined([mapped[d] for d in SERIES_DIMENSIONS], "")
-    attributes, combinations = combined([mapped[a] for a in SHARED_ATTRIBUTES], None)
+    numbers, keys = combine([mapped[d] for d in SERIES_DIMENSIONS], "")
+    attributes, combinations = combine([mapped[a] for a in SHARED_ATTRIBUTES], None)
     period = mapped["time_period"]
     _duplicates(table, dataset, numbers, period, figures, attributes, problems)
 
@@ -414,14 +418,15 @@ def _require_columns(table: pa.Table, dataset: Dataset) -> None:
 
 
 def _mapped(dataset: Dataset) -> set[str]:
-    """The publisher's columns that become a concept of ours."""
+    """The columns that become a concept of ours, and those that they are made of."""
     mapped = {c for how in dataset.concepts.values() if isinstance(how, Column) for c in how.read}
-    return mapped | ({dataset.unit_mult.column} if isinstance(dataset.unit_mult, Multiplier) else set())
+    mapped |= {dataset.unit_mult.column} if isinstance(dataset.unit_mult, Multiplier) else set()
+    return mapped.union(*map(dataset.parts_of, mapped))
 
 
 def _declared(dataset: Dataset) -> set[str]:
-    """The publisher's columns of which source.yaml says something."""
-    return _mapped(dataset) | set(dataset.only)
+    """The columns of which source.yaml says something, and those that they are made of."""
+    return _mapped(dataset).union(dataset.only, *map(dataset.parts_of, dataset.only))
 
 
 def _require_dimensions(table: pa.Table, dataset: Dataset, dimensions: Iterable[tuple[str, ...]]) -> None:
@@ -454,6 +459,11 @@ def _periods(how: Column, cells: Coded, problems: Problems, last_year: int) -> C
         text = cell.strip()
         if how.period == "year":
             text = text.removesuffix(".0")
+        if how.period == "month":
+            try:
+                text = dt.date.fromisoformat(text[:10]).isoformat()[:7]
+            except ValueError:
+                return bad
         try:
             freq, first, _ = period_bounds(text)
         except ValueError:

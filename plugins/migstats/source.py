@@ -139,8 +139,9 @@ class Unit(Declared):
 class Column(Unit):
     """How a publisher's column becomes a concept of ours: by codes.csv first, then by `scheme`."""
 
-    #: `sdmx`: an SDMX period. `year`: the first four digits are a year. Only for time_period.
-    period: Literal["sdmx", "year"] | None = None
+    #: `sdmx`: an SDMX period. `year`: the first four digits are a year. `month`: that of a date, 2024-05-31. Only for
+    #: time_period.
+    period: Literal["sdmx", "year", "month"] | None = None
     #: `letters`: several one-letter flags in one cell (Eurostat `be`); the first in `precedence` is the status.
     split: Literal["letters"] | None = None
     precedence: str = ""
@@ -206,11 +207,27 @@ class Dataset(Declared):
     reader: Layout
     #: Keep only rows with these codes; the others are counted as explained (`not_selected`).
     only: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default={})
+    combined: dict[str, Annotated[tuple[Text, ...], Field(min_length=2)]] = Field(
+        default={},
+        description="name of a further column → the publisher's columns that it is made of: their texts with `|` "
+        "between, so that one line of codes.csv says what a combination means",
+    )
+    wholes: dict[str, Annotated[tuple[Text, ...], Field(min_length=1)]] = Field(
+        default={},
+        description="measure of a whole → the measures of its parts: where every part in a record is nought and the "
+        "whole is not, it was not broken down; its parts are counted as `declared_ignored`, and are not nought",
+    )
     #: Our concept → a constant code, or the publisher's column.
     concepts: dict[str, str | Column]
     number: Number = Number()
     unit_mult: int | Multiplier = Field(
         default=0, description="value = figure as published × 10^unit_mult, -6 to 12; or the publisher's column for it"
+    )
+    projected_to: int | None = Field(
+        default=None,
+        ge=2000,
+        le=2200,
+        description="last year of projections; without it, a year after next is not believed",
     )
     verified: Literal["payload", "documentation", "sample"] = Field(
         default="sample",
@@ -274,6 +291,12 @@ class Dataset(Declared):
         unused = (set(self.slices) | set(self.split)) - holes
         if unused:
             raise ValueError(f"the axes {sorted(unused)} of `slices` or `split` stand nowhere in url or query")
+        unheard = set(self.combined) - self.read_columns
+        if unheard:
+            raise ValueError(f"combined: no concept and no `only` asks for {sorted(unheard)}")
+        nested = set(self.combined) & {part for parts in self.combined.values() for part in parts}
+        if nested:
+            raise ValueError(f"combined: {sorted(nested)} is made of columns and is a part itself; name its columns")
         for axis, parts in self.split.items():
             if len(parts) < 2 or len(set(parts)) != len(parts):
                 raise ValueError(f"the axis {axis!r} of `split` has one value or repeats one: {list(parts)}")
@@ -281,6 +304,17 @@ class Dataset(Declared):
             if not isinstance(values, Years) and (not values or len(set(values)) != len(values)):
                 raise ValueError(f"the axis {axis!r} of `slices` is empty or repeats a value: {list(values)}")
         return self
+
+    @property
+    def read_columns(self) -> frozenset[str]:
+        """The columns of which something is said by name, those made by `combined` among them."""
+        mapped = [how.column for how in self.concepts.values() if isinstance(how, Column)]
+        multiplier = [self.unit_mult.column] if isinstance(self.unit_mult, Multiplier) else []
+        return frozenset([*mapped, *multiplier, *self.only])
+
+    def parts_of(self, column: str) -> tuple[str, ...]:
+        """The publisher's columns that a column is made of; a column of theirs is its only part."""
+        return self.combined.get(column, (column,))
 
     def page_value(self, page: int) -> int:
         """What the parameter for the page is for page n, from 1."""

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from migstats.coded import Coded, Mask, Problems, coded, combined, constant, take
+from migstats.coded import Coded, Mask, Problems, coded, combine, constant, take
 from migstats.codelists import CODELIST_OF
 from migstats.errors import DeclarationError
 from migstats.source import Unit
@@ -37,7 +37,7 @@ def subdivided(
     n = table.num_rows
     cells = [coded(table[unit.column]) for unit in chain]
     names = [coded(table[unit.name]) if unit.name is not None else constant("", n) for unit in chain]
-    numbers, said = combined([area, *cells, *names], "")
+    numbers, said = combine([area, *cells, *names], "")
     found = [_unit(row[0], row[1 : len(chain) + 1], row[len(chain) + 1 :], chain, listed, units) for row in said]
     codes: dict[str, int] = {}
     mapping = [f if isinstance(f, int) else codes.setdefault(f[0], len(codes)) for f in found]

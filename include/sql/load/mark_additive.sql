@@ -1,7 +1,9 @@
 -- Which figures SUM(value) counts. A cell is one indicator in one area and year. In each cell one source counts (the
 -- preferred one, ref.source_preference) in one frequency (the year before its quarters; of a stock one day), and of it
 -- one pattern of breakdowns: the finest whose parts are all there, overlap nowhere and add up to the published total
--- (each part may be off by half a unit), else the total itself; provinces and districts are two patterns. A source that
+-- (each part may be off by half a unit), else the total itself; provinces and districts are two patterns. What is broken
+-- down by scheme:code (instances of asylum, variants of a projection) may overlap: without a published total that it adds
+-- up to, nothing of it counts. A source that
 -- may not be passed on counts where no other source has a figure, so that what readers of bi see is a whole without it.
 -- Groups of areas, shares and rates never count.
 WITH figures AS (
@@ -120,7 +122,7 @@ usable AS (
     FROM coherent AS c
     INNER JOIN ref.source AS s ON c.source = s.code
     LEFT JOIN ref.source_preference AS f ON c.indicator = f.code
-    WHERE c.pattern = '' OR c.adds_up OR NOT c.has_total
+    WHERE c.pattern = '' OR c.adds_up OR (NOT c.has_total AND c.pattern NOT LIKE '%%breakdown %%')
 ),
 
 first_source AS (

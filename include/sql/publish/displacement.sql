@@ -30,13 +30,16 @@ SELECT
     u.name_en AS subdivision_name,
     f.subdivision_matched,
     f.subdivision_published,
-    f.match_level
+    f.match_level,
+    f.breakdown,
+    b.name_en AS breakdown_name
 FROM bi.fact_observation AS f
 INNER JOIN ref.subdivision AS u ON f.subdivision = u.code
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
 INNER JOIN ref.area AS a ON f.ref_area = a.code
 INNER JOIN ref.area AS c ON f.counterpart_area = c.code
 LEFT JOIN core.comparability AS k ON f.indicator = k.indicator AND f.year = k.year
+INNER JOIN ref.breakdown AS b ON f.breakdown = b.code
 WHERE i.topic = 'displacement';
 
 COMMENT ON VIEW bi.displacement IS
@@ -73,3 +76,5 @@ COMMENT ON COLUMN bi.displacement.subdivision_name IS 'Name of the part of the a
 COMMENT ON COLUMN bi.displacement.subdivision_matched IS 'Part of the area, ISO 3166-2, that the figure is about or lies in; _T: in the area, more is not known';
 COMMENT ON COLUMN bi.displacement.subdivision_published IS 'What the publisher calls the part of the area';
 COMMENT ON COLUMN bi.displacement.match_level IS 'Level of subdivision_matched: 0 the area, 1 the first level below';
+COMMENT ON COLUMN bi.displacement.breakdown IS 'A further breakdown, scheme:code, such as the instance of a decision; _T all';
+COMMENT ON COLUMN bi.displacement.breakdown_name IS 'Name of the breakdown in English';
