@@ -43,6 +43,7 @@ def folder(tmp_path: Path) -> Path:
         "cut.xlsx": b"PK\x03\x04 cut off",
         "empty.csv": b"",
         "notes.txt": b"to be done\n",
+        "codes.json": json.dumps({"data": {"codelists": [{"id": "CL", "codes": [{"id": "A"}, {"id": "B"}]}]}}).encode(),
     }.items():
         path = tmp_path / "payloads" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +68,9 @@ def test_every_file_is_loaded_read_or_refused(folder: Path, tmp_path: Path) -> N
         "cut.xlsx": "refused",
         "empty.csv": "refused",
         "notes.txt": "refused",
+        "codes.json": "structure",
     }
+    assert (found["codes.json"]["landed"], found["codes.json"]["why"]) == (0, "codelists 1; codes 2")
     oecd = found["deep/oecd.csv"]
     assert (oecd["source"], oecd["datasets"]) == ("oecd_migration", "inflows")
     assert (oecd["landed"], oecd["observations"], oecd["quarantined"], oecd["explained"]) == (38, 36, 0, 2)
@@ -97,7 +100,7 @@ def test_a_refusal_is_that_of_the_formats_that_begin_so(folder: Path, name: str,
 def test_the_table_counts_files_and_cells_and_lists_the_refusals(folder: Path) -> None:
     status, shown, _ = run(folder)
     assert status == 0
-    for said in ("oecd_migration", "undesa_stock", "refused notes.txt: ", "7 files: landed "):
+    for said in ("oecd_migration", "undesa_stock", "refused notes.txt: ", "8 files: landed "):
         assert said in shown
 
 

@@ -167,6 +167,34 @@ def _resolver(concept: str, column: Column, dataset: Dataset, codes: Codes, conc
     return resolve
 
 
+def meaning(
+    concept: str, column: Column, dataset: Dataset, codes: Codes, concepts: Folders
+) -> Callable[[str], tuple[str, str]]:
+    """A function from the publisher's code to what becomes of it, `map`, `ignore`, `unknown` or `unresolved`, and to
+    our code where it is mapped. Of flags in one cell, the one that goes first.
+    """
+    if concept in _STATUS:
+        listed = codes.of(dataset.id, column.column, concept)
+        known = codes.columns(dataset.id, column.column)
+
+        def of_flag(code: str) -> tuple[str, str]:
+            tokens = _tokens(code.strip(), column)
+            if any(token not in known for token in tokens):
+                return "unresolved", ""
+            # a flag that says nothing of this concept says something of another one
+            return next(((how, target) for target, how in (listed[t] for t in tokens if t in listed)), ("ignore", ""))
+
+        return of_flag
+    resolve = _resolver(concept, column, dataset, codes, concepts)
+    marks = {str(_UNKNOWN): "unresolved", str(_IGNORED): "ignore", str(_DECLARED_UNKNOWN): "unknown"}
+
+    def of_code(code: str) -> tuple[str, str]:
+        target = resolve(code)
+        return (marks[target], "") if target in marks else ("map", target)
+
+    return of_code
+
+
 def _map(
     concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes, concepts: Folders, problems: Problems
 ) -> Coded:

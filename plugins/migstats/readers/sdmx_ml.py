@@ -104,6 +104,13 @@ def _body(payload: bytes) -> bytes:
     return text
 
 
+def whole(payload: bytes) -> bytes:
+    """The payload as well-formed XML without a DOCTYPE; raises as `inspect` does where it is none."""
+    text = _body(payload)
+    _check_whole(text)
+    return text
+
+
 def _check_whole(text: bytes) -> None:
     """TryAgainError where this is no well-formed XML; quick, since nothing is done with what it says."""
     parser = expat.ParserCreate()
