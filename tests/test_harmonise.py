@@ -390,3 +390,29 @@ def test_every_reason_of_quarantine_has_a_line_that_says_what_to_do() -> None:
     text = (settings.home() / "CONTRIBUTING.md").read_text(encoding="utf-8")
     told = {word for line in text.splitlines() if line.startswith("| `") for word in line.split("|")[1].split("`")}
     assert set(QUARANTINED) <= told
+
+
+# -- columns by another name -----------------------------------------------------------------------------------------
+
+
+def test_a_column_that_another_edition_calls_otherwise_is_the_same_column(codes: Codes) -> None:
+    renamed = {"land": "MA", "sex": "T", "time": "2020", "flag": "", "kind": "wanted", VALUE: "7"}
+    data = {c: pa.array([v], pa.string()).dictionary_encode() for c, v in renamed.items() if c != VALUE}
+    data |= {VALUE: pa.array(["7"]), PLACE: pa.array(["line {}"]).dictionary_encode(), ROW: pa.array([2], pa.int32())}
+    table = TextTable(pa.table(data), dimensions=(("land", "country"),), labels={"land": {"MA": "Morocco"}})
+    dataset = Dataset.model_validate({**DATASET, "also_called": {"geo": ["area", "land"]}})
+    done = harmonise({"f" * 64: table}, "toy", dataset, codes, concepts=CONCEPTS, last_year=2027)
+    assert said(done) == [("MAR", 7.0, "A", "F", None)]
+    assert [(r["column"], r["code"]) for r in done.labels.to_pylist() if r["label"] == "Morocco"] == [("geo", "MA")]
+    with pytest.raises(DriftError, match=r"\['geo'\] are not in the payload, which has land"):
+        harmonise({"f" * 64: table}, "toy", Dataset.model_validate(DATASET), codes, concepts=CONCEPTS, last_year=2027)
+
+
+def test_two_columns_under_one_name_are_drift(codes: Codes) -> None:
+    with pytest.raises(DriftError, match="has both 'geo' and 'kind'"):
+        run(codes, {}, also_called={"geo": ["kind"]})
+
+
+def test_one_name_for_two_columns_is_refused_when_it_is_declared() -> None:
+    with pytest.raises(ValueError, match="one name to two columns"):
+        Dataset.model_validate({**DATASET, "also_called": {"geo": ["land"], "sex": ["land"]}})

@@ -6,7 +6,7 @@ import datetime as dt
 import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any, Final
@@ -340,6 +340,26 @@ def with_snapshot(table: pa.Table, sha: str) -> pa.Table:
     return table.append_column(SNAPSHOT, column)
 
 
+def as_called(page: TextTable, dataset: Dataset) -> TextTable:
+    """The text table with its columns under the names that the declaration has, where editions call them otherwise."""
+    names = {other: name for name, others in dataset.also_called.items() for other in others}
+    there = set(page.data.column_names)
+    for other, name in names.items():
+        if other in there and name in there:
+            raise DriftError(
+                f"dataset {dataset.id}: the payload has both {name!r} and {other!r}, which `also_called` takes for one "
+                "column; find out what each says, and mend source.yaml"
+            )
+    if there.isdisjoint(names):
+        return page
+    return replace(
+        page,
+        data=page.data.rename_columns([names.get(name, name) for name in page.data.column_names]),
+        dimensions=tuple(tuple(names.get(name, name) for name in same) for same in page.dimensions),
+        labels={names.get(name, name): labels for name, labels in page.labels.items()},
+    )
+
+
 def harmonise(
     pages: Mapping[str, TextTable],
     source: str,
@@ -356,6 +376,7 @@ def harmonise(
     declared, a status flag is new or a multiplier is another than the declared one; a row that cannot become an
     observation goes to `quarantine` with its reason, and is never dropped.
     """
+    pages = {sha: as_called(page, dataset) for sha, page in pages.items()}
     table = pa.concat_tables([with_snapshot(t.data, sha) for sha, t in pages.items()], promote_options="default")
     n = table.num_rows
     problems = Problems(n)
