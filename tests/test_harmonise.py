@@ -396,9 +396,10 @@ def test_every_reason_of_quarantine_has_a_line_that_says_what_to_do() -> None:
 
 
 def test_a_column_that_another_edition_calls_otherwise_is_the_same_column(codes: Codes) -> None:
-    renamed = {"land": "MA", "sex": "T", "time": "2020", "flag": "", "kind": "wanted", VALUE: "7"}
-    data = {c: pa.array([v], pa.string()).dictionary_encode() for c, v in renamed.items() if c != VALUE}
-    data |= {VALUE: pa.array(["7"]), PLACE: pa.array(["line {}"]).dictionary_encode(), ROW: pa.array([2], pa.int32())}
+    renamed = {"land": ("MA", "TN"), "sex": "TT", "time": ("2020", "2020"), "flag": ("", ""), "kind": ("wanted", "x")}
+    data = {c: pa.array(list(v), pa.string()).dictionary_encode() for c, v in renamed.items()}
+    data |= {VALUE: pa.array(["7", "8"]), PLACE: pa.array(["line {}"] * 2).dictionary_encode()}
+    data |= {ROW: pa.array([2, 3], pa.int32())}
     table = TextTable(pa.table(data), dimensions=(("land", "country"),), labels={"land": {"MA": "Morocco"}})
     dataset = Dataset.model_validate({**DATASET, "also_called": {"geo": ["area", "land"]}})
     done = harmonise({"f" * 64: table}, "toy", dataset, codes, concepts=CONCEPTS, last_year=2027)
@@ -406,6 +407,12 @@ def test_a_column_that_another_edition_calls_otherwise_is_the_same_column(codes:
     assert [(r["column"], r["code"]) for r in done.labels.to_pylist() if r["label"] == "Morocco"] == [("geo", "MA")]
     with pytest.raises(DriftError, match=r"\['geo'\] are not in the payload, which has land"):
         harmonise({"f" * 64: table}, "toy", Dataset.model_validate(DATASET), codes, concepts=CONCEPTS, last_year=2027)
+
+
+def test_a_dimension_by_another_name_has_to_be_declared_like_any_other(codes: Codes) -> None:
+    rows = ({"autre": "a"}, {"autre": "b", "time": "2021"})
+    with pytest.raises(DriftError, match="other"):
+        run(codes, *rows, dimensions=("autre",), also_called={"other": ["autre"]})
 
 
 def test_two_columns_under_one_name_are_drift(codes: Codes) -> None:
