@@ -32,6 +32,12 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def golden_of(source_id: str) -> list[dict[str, str]]:
+    """The golden figures of a source; none where no real payload is known."""
+    path = folder_of(source_id) / "golden.csv"
+    return rows_of(path) if path.is_file() else []
+
+
 def read_bytes(source: Source, dataset_id: str, payload: bytes, name: str = "file") -> tuple[pl.DataFrame, object]:
     dataset = source.dataset(dataset_id)
     table = reader_for(dataset.reader).read(payload, dataset.reader)
@@ -122,7 +128,7 @@ def test_every_flag_of_a_sample_comes_out_and_no_other(source_id: str) -> None:
 @pytest.mark.payloads
 @pytest.mark.parametrize("source_id", sorted(SOURCES))
 def test_every_flag_of_a_real_payload_comes_out_and_no_other(source_id: str, payloads: Path) -> None:
-    source, files = SOURCES[source_id], rows_of(folder_of(source_id) / "golden.csv")
+    source, files = SOURCES[source_id], golden_of(source_id)
     for file, dataset_id in sorted({(row["file"], row["dataset"]) for row in files}):
         if isinstance(source.dataset(dataset_id).concepts.get("obs_status"), Column):
             assert_flags_come_out(source, dataset_id, next(payloads.rglob(Path(file).name)).read_bytes())
@@ -156,8 +162,8 @@ def test_a_first_load_a_thousand_times_too_large_is_held(slices) -> None:
     rules, golden = read_rules(folder), read_golden(folder)
     release = max(edition for edition, *_ in parts)
     frames = [frame for edition, _, frame, _ in parts if edition == release]
-    known = [g for g in rows_of(folder / "golden.csv") if g["release"] in ("", release)]
-    if pl.concat(frames).join(pl.DataFrame(known).select(KEY), on=KEY, how="semi").is_empty():
+    known = [g for g in golden_of(source.id) if g["release"] in ("", release)]
+    if not known or pl.concat(frames).join(pl.DataFrame(known).select(KEY), on=KEY, how="semi").is_empty():
         pytest.skip(f"{source.id}: its sample is invented and has no figure of the real publication")
     own = Figures.concat([in_thousands(done, 1000) for edition, _, _, done in parts if edition == release])
     findings = gate.judge(toy.alone(own), rules, golden, lists, release=release)
@@ -186,12 +192,7 @@ def test_what_eurostat_marks_confidential_is_suppressed_and_never_a_figure(
     assert done.quarantine["reason"].to_pylist() == (["contradiction"] if expected is None else [])
 
 
-GOLDEN = [
-    (source, golden)
-    for source in sorted(SOURCES)
-    if (folder_of(source) / "golden.csv").is_file()
-    for golden in rows_of(folder_of(source) / "golden.csv")
-]
+GOLDEN = [(source, golden) for source in sorted(SOURCES) for golden in golden_of(source)]
 #: Sources of which a real payload is known: only of these are there figures to hold them against.
 OF_PAYLOADS = [s for s in sorted(SOURCES) if any(d.verified == "payload" for d in SOURCES[s].datasets)]
 
