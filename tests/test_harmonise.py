@@ -328,6 +328,12 @@ def test_a_raised_mark_beside_a_figure_is_its_note(codes: Codes) -> None:
     assert wide(run(codes, {NOTE: "³", "remark": "x"}, concepts=concepts), "s")["note"].to_list() == ["x"]
 
 
+def test_a_flag_that_the_status_does_not_tell_stands_in_the_declared_note_where_that_is_empty(codes: Codes) -> None:
+    concepts = {**DATASET["concepts"], "note": {"column": "remark"}}  # type: ignore[dict-item]
+    rows = [{"geo": "MA", "remark": "", "flag": "be"}, {"geo": "TN", "remark": "x", "flag": "be"}]
+    assert wide(run(codes, *rows, concepts=concepts), "s").sort("ref_area")["note"].to_list() == ["be", "x"]
+
+
 @pytest.mark.parametrize(
     ("text", "number", "value"),
     [

@@ -183,13 +183,6 @@ def test_we_say_who_we_are_and_ask_only_for_what_we_decode() -> None:
     assert usual["accept"] == "*/*"
 
 
-def test_a_dataset_may_say_which_media_type_is_asked_for() -> None:
-    with always(answer(body=BODY)) as s, client() as c:
-        c.get(s.url, accept="application/vnd.sdmx.data+csv;version=1.0.0")
-        c.get(s.url)
-    assert [asked.headers["accept"] for asked in s.asked] == ["application/vnd.sdmx.data+csv;version=1.0.0", "*/*"]
-
-
 def test_the_user_agent_names_the_homepage_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     from email.message import Message
 

@@ -414,9 +414,10 @@ def harmonise(
         flags["conf_status"] = said_first(flags.get("conf_status"), implied)
     markers = {c: codes.of(dataset.id, VALUE, c) for c in (*_STATUS, "missing_reason")}
     figures = figures_of(raw, scale, dataset, markers, flags, problems, concepts)
-    if "note" not in dataset.concepts:
-        noted = coded(table[NOTE]) if NOTE in table.column_names else Coded(np.full(n, -1, dtype=np.int64), [])
-        mapped["note"] = _with_flags(noted, table, dataset, codes, figures.obs_status)
+    noted = mapped.get("note", Coded(np.full(n, -1, dtype=np.int64), []))
+    if "note" not in dataset.concepts and NOTE in table.column_names:
+        noted = coded(table[NOTE])
+    mapped["note"] = _with_flags(noted, table, dataset, codes, figures.obs_status)
     if "freq" not in mapped:
         mapped["freq"] = _frequencies(mapped["time_period"])
     for dimension, default in DEFAULTS.items():
