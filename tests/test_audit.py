@@ -33,6 +33,9 @@ CUBE = {
 }
 
 
+CODELIST = {"id": "CL", "agencyID": "KEN", "codes": [{"id": "A"}, {"id": "B"}]}
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name, content in {
@@ -43,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
         "cut.xlsx": b"PK\x03\x04 cut off",
         "empty.csv": b"",
         "notes.txt": b"to be done\n",
-        "codes.json": json.dumps({"data": {"codelists": [{"id": "CL", "codes": [{"id": "A"}, {"id": "B"}]}]}}).encode(),
+        "codes.json": json.dumps({"data": {"codelists": [CODELIST]}}).encode(),
     }.items():
         path = tmp_path / "payloads" / name
         path.parent.mkdir(parents=True, exist_ok=True)

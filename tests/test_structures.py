@@ -83,7 +83,11 @@ def test_the_definition_says_which_codelist_a_column_has_and_a_constraint_which_
             {"id": "D", "agencyID": "KEN", "dataStructureComponents": {"dimensionList": {"dimensions": dimensions}}}
         ],
         "contentConstraints": [
-            {"id": "C", "cubeRegions": [{"isIncluded": True, "keyValues": [{"id": "REF_AREA", "values": ["MAR"]}]}]}
+            {
+                "id": "C",
+                "agencyID": "KEN",
+                "cubeRegions": [{"isIncluded": True, "keyValues": [{"id": "REF_AREA", "values": ["MAR"]}]}],
+            }
         ],
     }
     status, shown, _ = run(source, held, "--json")

@@ -139,6 +139,8 @@ def test_a_constraint_says_of_which_codes_there_are_figures() -> None:
         (message(CODELISTS.replace('id="XX"', "")), DriftError, "a code has no id, after 'KE'"),
         (b'<!DOCTYPE a [<!ENTITY b "c">]>' + message(CODELISTS)[22:], PublisherError, "DOCTYPE"),
         (b'{"data": {"dataSets": [], "structures": []}}', PublisherError, "structure message was expected"),
+        (b'{"result": [{"id": 7, "name": "Haiti"}], "isSuccess": true}', PublisherError, "holds no artefact"),
+        (b'{"tables": [{"id": "TAB1", "label": "Migration"}]}', PublisherError, "holds no artefact"),
         (b'{"errors": [{"code": 404, "title": "No structures"}]}', PublisherError, "No structures"),
     ],
 )

@@ -251,7 +251,11 @@ def _of_json(payload: bytes) -> Structures:
     if not isinstance(data, dict) or "dataSets" in data or "header" in members:
         raise PublisherError(f"the answer has {', '.join(members)}, {_EXPECTED} was expected")
     held = {name: _objects(value) for name, value in data.items()}
-    artefacts = {name: [one for one in several if one.get("id")] for name, several in held.items()}
+    # Every artefact of SDMX has an agency; what has none is another publisher's list of anything.
+    artefacts = {
+        name: [one for one in several if isinstance(one.get("id"), str) and isinstance(one.get("agencyID"), str)]
+        for name, several in held.items()
+    }
     if not any(artefacts.values()):
         raise PublisherError(f"the message holds no artefact, {_EXPECTED} with codelists was expected")
     concepts = dict(_json_concepts(artefacts.get("conceptSchemes", ())))
