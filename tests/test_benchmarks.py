@@ -11,9 +11,8 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-pytestmark = pytest.mark.database
 
-
+@pytest.mark.database
 def test_the_benchmark_runs_through_and_names_each_goal(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     few = ["--rows", "3000", "--rounds", "1", "--held", "2", "--without-peers", "--json", str(figures)]
@@ -32,3 +31,18 @@ def test_the_benchmark_runs_through_and_names_each_goal(tmp_path: Path) -> None:
         "parse of all DAG files, against import airflow.sdk",
     ]
     assert all(goal["found"] > 0 for goal in found["goals"])
+
+
+def test_the_readers_are_compared_on_the_same_observations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our reader reads the same of each file; whether libraries do is what `python -m benchmarks.readers` finds out."""
+    monkeypatch.syspath_prepend(PROJECT)
+    from benchmarks import readers
+
+    found = {
+        format_: readers.measured(Path(sys.executable), "ours", format_, file)
+        for format_, file in readers.write(tmp_path, 120).items()
+    }
+    assert set(found) == set(readers.PEERS)
+    digests = {(one["count"], one["digest"]) for one in found.values() if one}
+    assert len(digests) == 1
+    assert digests.pop()[0] == 120

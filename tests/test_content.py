@@ -731,3 +731,13 @@ def test_an_offset_that_the_server_ignores_is_told(lake: Path, monkeypatch: pyte
 
     with FaultServer(script) as server, pytest.raises(PublisherError, match="page 2 repeats an earlier page"):
         land(monkeypatch, server, "idmc_gidd", "displaced")
+
+
+def test_the_media_type_that_a_dataset_declares_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FaultServer(served()) as server:
+        land(monkeypatch, server, "ilostat_migrants", "unemployment_by_birth")
+        land(monkeypatch, server, "unicef_migration", "migrants")
+    assert [asked.headers["accept"] for asked in server.asked] == [
+        "application/vnd.sdmx.data+csv;version=1.0.0",
+        "*/*",
+    ]

@@ -141,10 +141,10 @@ def csv_rows_reversed(sample: Sample) -> bytes:
 
 
 def csv_columns_moved(sample: Sample) -> bytes:
-    """The columns from that of areas on come first; so a code and its label stay together."""
+    """The columns from that of areas on, or of periods, come first; so a code and its label stay together."""
 
     def change(rows: list[list[str]], header: int) -> None:
-        column = _header(sample, sample.areas, rows[header])
+        column = _header(sample, sample.areas, rows[header]) or _header(sample, "time_period", rows[header])
         rows[:] = [row[column:] + row[:column] for row in rows]
 
     return _records(sample, change)

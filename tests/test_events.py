@@ -23,7 +23,7 @@ from test_compose import SERVICES, fill
 from migstats import events, extractor, lake, landing, local, pipeline, services, settings, warehouse
 from migstats import postgres as server
 from migstats.errors import MigstatsError
-from migstats.harmonise import Harmonised
+from migstats.harmonise import Harmonised, as_called
 from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES
 from migstats.readers import VALUE, TextTable, reader_for
 from migstats.replay import serve
@@ -119,7 +119,7 @@ def test_every_declared_column_leads_to_its_concept(source: Source, dataset: Dat
     if "freq" not in dataset.concepts and "time_period" in declared:
         assert of["freq"] == of["time_period"]
     constant = set(dataset.concepts) - set(declared)
-    assert constant & set(of) <= {"obs_status", "conf_status"}
+    assert constant & set(of) <= {"obs_status", "conf_status", "note"}
     filters = observations.facets["columnLineage"].dataset  # type: ignore[index, attr-defined]
     assert {one.field for one in filters} == only
 
@@ -143,7 +143,7 @@ def sample(source: Source, dataset: Dataset) -> tuple[TextTable, Harmonised]:
 def test_what_is_named_is_what_is_there(source: Source, dataset: Dataset) -> None:
     """Columns of an event are those of the text table and of the Parquet files; what has no origin never varies."""
     table, made = sample(source, dataset)
-    assert set(events.published_columns(dataset)) <= set(table.data.column_names)
+    assert set(events.published_columns(dataset)) <= set(as_called(table, dataset).data.column_names)
     files = {"series": made.series, "attributes": made.attributes, "facts": made.facts}
     there = {name for file in files.values() for name in file.column_names}
     assert set(events.OBSERVATION) - {"time_period"} <= there

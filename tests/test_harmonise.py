@@ -328,6 +328,12 @@ def test_a_raised_mark_beside_a_figure_is_its_note(codes: Codes) -> None:
     assert wide(run(codes, {NOTE: "³", "remark": "x"}, concepts=concepts), "s")["note"].to_list() == ["x"]
 
 
+def test_a_flag_that_the_status_does_not_tell_stands_in_the_declared_note_where_that_is_empty(codes: Codes) -> None:
+    concepts = {**DATASET["concepts"], "note": {"column": "remark"}}  # type: ignore[dict-item]
+    rows = [{"geo": "MA", "remark": "", "flag": "be"}, {"geo": "TN", "remark": "x", "flag": "be"}]
+    assert wide(run(codes, *rows, concepts=concepts), "s").sort("ref_area")["note"].to_list() == ["be", "x"]
+
+
 @pytest.mark.parametrize(
     ("text", "number", "value"),
     [
@@ -430,3 +436,36 @@ def test_a_date_stands_in_its_month(codes: Codes) -> None:
         ("SEN", "2024-06"),
     ]
     assert why(done) == [("bad_period", f"line {n}") for n in (4, 5, 6)]
+
+
+# -- columns by another name -----------------------------------------------------------------------------------------
+
+
+def test_a_column_that_another_edition_calls_otherwise_is_the_same_column(codes: Codes) -> None:
+    renamed = {"land": ("MA", "TN"), "sex": "TT", "time": ("2020", "2020"), "flag": ("", ""), "kind": ("wanted", "x")}
+    data = {c: pa.array(list(v), pa.string()).dictionary_encode() for c, v in renamed.items()}
+    data |= {VALUE: pa.array(["7", "8"]), PLACE: pa.array(["line {}"] * 2).dictionary_encode()}
+    data |= {ROW: pa.array([2, 3], pa.int32())}
+    table = TextTable(pa.table(data), dimensions=(("land", "country"),), labels={"land": {"MA": "Morocco"}})
+    dataset = Dataset.model_validate({**DATASET, "also_called": {"geo": ["area", "land"]}})
+    done = harmonise({"f" * 64: table}, "toy", dataset, codes, concepts=CONCEPTS, last_year=2027)
+    assert said(done) == [("MAR", 7.0, "A", "F", None)]
+    assert [(r["column"], r["code"]) for r in done.labels.to_pylist() if r["label"] == "Morocco"] == [("geo", "MA")]
+    with pytest.raises(DriftError, match=r"\['geo'\] are not in the payload, which has land"):
+        harmonise({"f" * 64: table}, "toy", Dataset.model_validate(DATASET), codes, concepts=CONCEPTS, last_year=2027)
+
+
+def test_a_dimension_by_another_name_has_to_be_declared_like_any_other(codes: Codes) -> None:
+    rows = ({"autre": "a"}, {"autre": "b", "time": "2021"})
+    with pytest.raises(DriftError, match="other"):
+        run(codes, *rows, dimensions=("autre",), also_called={"other": ["autre"]})
+
+
+def test_two_columns_under_one_name_are_drift(codes: Codes) -> None:
+    with pytest.raises(DriftError, match="has both 'geo' and 'kind'"):
+        run(codes, {}, also_called={"geo": ["kind"]})
+
+
+def test_one_name_for_two_columns_is_refused_when_it_is_declared() -> None:
+    with pytest.raises(ValueError, match="one name to two columns"):
+        Dataset.model_validate({**DATASET, "also_called": {"geo": ["land"], "sex": ["land"]}})

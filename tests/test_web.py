@@ -180,6 +180,7 @@ def test_we_say_who_we_are_and_ask_only_for_what_we_decode() -> None:
     assert declared["user-agent"] == "Mozilla/5.0 (compatible)"
     assert usual["accept-encoding"] == "gzip, deflate"
     assert usual["accept-language"] == "en"
+    assert usual["accept"] == "*/*"
 
 
 def test_the_user_agent_names_the_homepage_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:

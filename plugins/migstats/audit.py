@@ -17,7 +17,7 @@ from migstats.codelists import Folders
 from migstats.errors import DriftError, MigstatsError
 from migstats.harmonise import Codes, harmonise, last_plausible_year, read_codes
 from migstats.layout import Layout, Packed
-from migstats.readers import TextTable, answer, reader_for
+from migstats.readers import TextTable, answer, reader_for, sdmx_structure
 from migstats.readers.packed import unpacked
 from migstats.source import Dataset, Source, folder_of
 
@@ -41,11 +41,12 @@ _NO_TEXT = (b"{", b"[", b"<", b"PK")
 class Account:
     """One file. `landed` = observations + quarantined + explained; where no source takes it, the cells that were read.
 
-    `loaded`: a declared dataset takes it · `read`: in a format that we read, of no declared dataset · `refused`: `why`.
+    `loaded`: a declared dataset takes it · `read`: in a format that we read, of no declared dataset · `structure`: SDMX
+    codelists and definitions, in which there are no figures · `refused`: `why`.
     """
 
     file: str
-    outcome: Literal["loaded", "read", "refused"]
+    outcome: Literal["loaded", "read", "structure", "refused"]
     format: str = ""
     source: str = ""
     datasets: tuple[str, ...] = ()
@@ -136,7 +137,16 @@ def _of_payload(
             reasons=reasons,
             why="no declared dataset takes it",
         )
-    return Account(file=str(path), outcome="refused", why=_telling(payload, refused))
+    try:
+        structures = sdmx_structure.read(payload)
+    except MigstatsError as error:
+        if isinstance(error, DriftError):  # it is a structure message, of a kind that is not read
+            refused["sdmx_structure", ""] = error
+        return Account(file=str(path), outcome="refused", why=_telling(payload, refused))
+    held = ", ".join(f"{kind} {count}" for kind, count in (structures.counts or {}).items())
+    return Account(
+        file=str(path), outcome="structure", format="sdmx_structure", why=f"{held}; codes {structures.codes}"
+    )
 
 
 class _Tables:

@@ -201,6 +201,81 @@ def check(further: Sources = None) -> None:
 
 @app.command()
 @_plainly
+def codes(
+    source: Annotated[str, typer.Argument(help="id of a declared source, or the folder of its source.yaml")],
+    files: Annotated[list[Path], typer.Argument(help="SDMX structure messages: codelists, data structure definitions")],
+    dataset: Annotated[list[str] | None, typer.Option(help="of this dataset alone; may be repeated")] = None,
+    of: Annotated[
+        list[str] | None, typer.Option("--of", help="COLUMN=CODELIST where the files do not say which; may be repeated")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV with a line for each code")] = None,
+    as_json: Json = False,
+    further: Sources = None,
+) -> None:
+    """Hold a source's codes against the publisher's codelists: what resolves, what does not, what is gone (then 1)."""
+    from migstats import structures
+    from migstats.harmonise import read_codes
+    from migstats.readers import sdmx_structure
+
+    folder = Path(source) if (Path(source) / "source.yaml").is_file() else folder_of(source, further or ())
+    declared = read_source(folder / "source.yaml")
+    for name in dataset or ():
+        declared.dataset(name)
+    wrong = [pair for pair in of or () if "=" not in pair]
+    if wrong:
+        raise DeclarationError(f"--of {wrong[0]}: write COLUMN=CODELIST, such as REF_AREA=CL_AREA")
+    lists = codelist_folders(further or ())
+    found = structures.held(
+        declared,
+        read_codes(folder, lists),
+        lists,
+        structures.merged([sdmx_structure.read(file.read_bytes()) for file in files]),
+        named=dict(pair.split("=", 1) for pair in of or ()),
+        datasets=dataset or (),
+    )
+    if output is not None:
+        _write_codes(output, found)
+    if as_json:
+        _print_json([asdict(one) for one in found])
+    else:
+        _print_codes(found)
+    gone = [f"{one.dataset} {one.column}: {', '.join(one.gone)}" for one in found if one.gone]
+    if gone:
+        raise PermanentError(
+            f"the publisher's codelists no longer have codes that {declared.id} declares: {'; '.join(gone)}; find out "
+            "what took their place, and mend codes.csv or source.yaml"
+        )
+    if all(one.codelist is None for one in found):
+        raise PermanentError(
+            f"no column of {declared.id} has a codelist in these files; say with --of COLUMN=CODELIST which is whose"
+        )
+
+
+def _write_codes(output: Path, found: Iterable[Any]) -> None:
+    with output.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("dataset", "column", "concept", "codelist", "code", "outcome", "target", "name"))
+        for one in found:
+            at = (one.dataset, one.column, one.concept, one.codelist)
+            writer.writerows((*at, code, "map", target, "") for code, target in one.resolved.items())
+            writer.writerows((*at, code, treatment, "", "") for code, treatment in one.left.items())
+            writer.writerows((*at, code, "unresolved", "", name) for code, name in one.unresolved.items())
+            writer.writerows((*at, code, "gone", "", "") for code in one.gone)
+
+
+def _print_codes(found: Iterable[Any]) -> None:
+    columns = ("dataset", "concept", "column", "codelist", "resolved", "left aside", "unresolved", "gone")
+    rows = []
+    for one in found:
+        some = ", ".join(list(one.unresolved)[:8]) + (" ..." if len(one.unresolved) > 8 else "")
+        unresolved = f"{len(one.unresolved)}: {some}" if one.unresolved else "0"
+        counts = (len(one.resolved), len(one.left), unresolved, ", ".join(one.gone))
+        rows.append((one.dataset, one.concept, one.column, one.codelist or "not in these files", *counts))
+    _print_table(columns, rows)
+
+
+@app.command()
+@_plainly
 def read(
     source: Annotated[str, typer.Argument(help="id of a declared source, or the folder of its source.yaml")],
     files: Annotated[list[Path], typer.Argument(help="local payloads; the pages of one slice are read together")],

@@ -234,6 +234,9 @@ def origins(dataset: Dataset) -> dict[str, tuple[str, ...]]:
     if isinstance(dataset.unit_mult, Multiplier):
         of["unit_mult"] = (dataset.unit_mult.column,)
         of["value"] = (VALUE, dataset.unit_mult.column)
+    # Flags that the status does not tell stand in the note.
+    if isinstance(dataset.concepts.get("obs_status"), Column):
+        of["note"] = (*of.get("note", ()), *of["obs_status"])
     # A text in place of a figure says why there is none.
     for status in ("obs_status", "conf_status"):
         of[status] = (*of.get(status, ()), VALUE)

@@ -6,7 +6,7 @@ import datetime as dt
 import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Final
@@ -172,6 +172,34 @@ def _resolver(concept: str, column: Column, dataset: Dataset, codes: Codes, conc
     return resolve
 
 
+def meaning(
+    concept: str, column: Column, dataset: Dataset, codes: Codes, concepts: Folders
+) -> Callable[[str], tuple[str, str]]:
+    """A function from the publisher's code to what becomes of it, `map`, `ignore`, `unknown` or `unresolved`, and to
+    our code where it is mapped. Of flags in one cell, the one that goes first.
+    """
+    if concept in _STATUS:
+        listed = codes.of(dataset.id, column.column, concept)
+        known = codes.columns(dataset.id, column.column)
+
+        def of_flag(code: str) -> tuple[str, str]:
+            tokens = _tokens(code.strip(), column)
+            if any(token not in known for token in tokens):
+                return "unresolved", ""
+            # a flag that says nothing of this concept says something of another one
+            return next(((how, target) for target, how in (listed[t] for t in tokens if t in listed)), ("ignore", ""))
+
+        return of_flag
+    resolve = _resolver(concept, column, dataset, codes, concepts)
+    marks = {str(_UNKNOWN): "unresolved", str(_IGNORED): "ignore", str(_DECLARED_UNKNOWN): "unknown"}
+
+    def of_code(code: str) -> tuple[str, str]:
+        target = resolve(code)
+        return (marks[target], "") if target in marks else ("map", target)
+
+    return of_code
+
+
 def _map(
     concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes, concepts: Folders, problems: Problems
 ) -> Coded:
@@ -287,6 +315,26 @@ def with_snapshot(table: pa.Table, sha: str) -> pa.Table:
     return table.append_column(SNAPSHOT, column)
 
 
+def as_called(page: TextTable, dataset: Dataset) -> TextTable:
+    """The text table with its columns under the names that the declaration has, where editions call them otherwise."""
+    names = {other: name for name, others in dataset.also_called.items() for other in others}
+    there = set(page.data.column_names)
+    for other, name in names.items():
+        if other in there and name in there:
+            raise DriftError(
+                f"dataset {dataset.id}: the payload has both {name!r} and {other!r}, which `also_called` takes for one "
+                "column; find out what each says, and mend source.yaml"
+            )
+    if there.isdisjoint(names):
+        return page
+    return replace(
+        page,
+        data=page.data.rename_columns([names.get(name, name) for name in page.data.column_names]),
+        dimensions=tuple(tuple(names.get(name, name) for name in same) for same in page.dimensions),
+        labels={names.get(name, name): labels for name, labels in page.labels.items()},
+    )
+
+
 def harmonise(
     pages: Mapping[str, TextTable],
     source: str,
@@ -304,6 +352,7 @@ def harmonise(
     declared, a status flag is new or a multiplier is another than the declared one; a row that cannot become an
     observation goes to `quarantine` with its reason, and is never dropped.
     """
+    pages = {sha: as_called(page, dataset) for sha, page in pages.items()}
     table = pa.concat_tables([with_snapshot(t.data, sha) for sha, t in pages.items()], promote_options="default")
     n = table.num_rows
     problems = Problems(n)
@@ -350,9 +399,10 @@ def harmonise(
         flags["conf_status"] = said_first(flags.get("conf_status"), implied)
     markers = {c: codes.of(dataset.id, VALUE, c) for c in (*_STATUS, "missing_reason")}
     figures = figures_of(raw, scale, dataset, markers, flags, problems, concepts)
-    if "note" not in dataset.concepts:
-        noted = coded(table[NOTE]) if NOTE in table.column_names else Coded(np.full(n, -1, dtype=np.int64), [])
-        mapped["note"] = _with_flags(noted, table, dataset, codes, figures.obs_status)
+    noted = mapped.get("note", Coded(np.full(n, -1, dtype=np.int64), []))
+    if "note" not in dataset.concepts and NOTE in table.column_names:
+        noted = coded(table[NOTE])
+    mapped["note"] = _with_flags(noted, table, dataset, codes, figures.obs_status)
     if "freq" not in mapped:
         mapped["freq"] = _frequencies(mapped["time_period"])
     for dimension, default in DEFAULTS.items():

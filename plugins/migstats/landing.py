@@ -151,7 +151,12 @@ def _ask(
     pause = POLL_SECONDS
     while True:
         try:
-            answer = client.get(url, etag=conditional.get("etag"), last_modified=conditional.get("last_modified"))
+            answer = client.get(
+                url,
+                etag=conditional.get("etag"),
+                last_modified=conditional.get("last_modified"),
+                accept=dataset.accept,
+            )
             return answer, None if answer.not_modified else reader.inspect(answer.body, dataset.reader)
         except LaterError as later:
             if time.monotonic() + pause > ends:

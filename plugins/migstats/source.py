@@ -205,6 +205,13 @@ class Dataset(Declared):
         "per value. Unsplit, the hole of the url is empty, and the parameter is sent with each value",
     )
     reader: Layout
+    accept: Text | None = Field(
+        default=None,
+        description="the media type that is asked for (header Accept) where the URL does not say the format",
+    )
+    also_called: dict[str, tuple[Text, ...]] = Field(
+        default={}, description="column as this declaration calls it → how other editions of the publisher's call it"
+    )
     #: Keep only rows with these codes; the others are counted as explained (`not_selected`).
     only: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default={})
     combined: dict[str, Annotated[tuple[Text, ...], Field(min_length=2)]] = Field(
@@ -281,6 +288,9 @@ class Dataset(Declared):
             raise ValueError("page_from and page_step say nothing without page_parameter")
         if self.page_step > 1 and str(self.page_step) not in self.query.values():
             raise ValueError(f"page_step is {self.page_step}, and no parameter of `query` asks for as many rows")
+        called = [*self.also_called, *itertools.chain.from_iterable(self.also_called.values())]
+        if len(set(called)) != len(called):
+            raise ValueError(f"also_called gives one name to two columns: {called}")
         holes = {name for _, name, _, _ in fields if name is not None}
         both = set(self.slices) & set(self.split)
         if both:

@@ -520,8 +520,12 @@ class Client:
         """Close the pooled connections."""
         self._session.close()
 
-    def get(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Answer:
+    def get(
+        self, url: str, *, etag: str | None = None, last_modified: str | None = None, accept: str | None = None
+    ) -> Answer:
         """The whole, decoded body at `url`; with `etag` or `last_modified`, perhaps only that nothing changed.
+
+        `accept` is the media type that is asked for; without it, any.
 
         Raises TryAgainError (with `retry_after` where the server said so) after `tries` passing faults, or at once
         where the wait would be longer than our patience; LaterError at once; PublisherError for what the publisher
@@ -533,6 +537,8 @@ class Client:
             headers["If-None-Match"] = etag
         if last_modified:
             headers["If-Modified-Since"] = last_modified
+        if accept:
+            headers["Accept"] = accept
         url = self._with_key(url)
         trip = _Trip(url, url, key=self.manners.key_header[1] if self.manners.key_header else "")
         began, waited = time.monotonic(), 0.0

@@ -18,7 +18,8 @@ import pyarrow.csv as pa_csv
 from migstats.errors import PublisherError, TryAgainError
 from migstats.readers import answer, cells
 
-_BLOCK: Final = 1 << 24
+#: Small enough for the blocks of a file to be read side by side.
+_BLOCK: Final = 1 << 22
 _START: Final = 1 << 18
 _PLACE: Final = re.compile(r"line (\d+) column (.+)", re.DOTALL)
 

@@ -15,15 +15,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migstats.errors import DriftError, PublisherError, TryAgainError
+from migstats.errors import DriftError, MigstatsError, PublisherError, TryAgainError
 from migstats.layout import SdmxMlLayout
-from migstats.readers import Envelope, TextTable, answer, cells, sdmx
+from migstats.readers import Envelope, TextTable, answer, cells, sdmx, sdmx_ml_scan
 
 _EXPECTED: Final = "an SDMX-ML data message"
 _MESSAGE: Final = re.compile(r"http://www\.sdmx\.org/resources/sdmxml/schemas/v(2_1|3_0)/message")
 _DATA: Final = frozenset(
     {"GenericData", "GenericTimeSeriesData", "StructureSpecificData", "StructureSpecificTimeSeriesData"}
 )
+_ROOT: Final = re.compile(rb"<(?:[\w.-]+:)?(Generic|StructureSpecific)(?:TimeSeries)?Data[\s>]")
 _GENERIC: Final = "/data/generic"
 _XSI: Final = "http://www.w3.org/2001/XMLSchema-instance "
 _LANGUAGE: Final = "http://www.w3.org/XML/1998/namespace lang"
@@ -67,7 +68,7 @@ def read(payload: bytes, layout: SdmxMlLayout) -> TextTable:
     """
     text = _body(payload)
     with sdmx.uncollected():
-        found = _parsed(text)
+        found = _scanned(text) or _parsed(text)
     columns, value = _columns(found, layout)
     dimensions = found.dimensions or _likely_dimensions(found, columns, layout)
     return cells.text_table(
@@ -101,6 +102,13 @@ def _body(payload: bytes) -> bytes:
         answer.json_document(text, _EXPECTED)
     if not start.startswith(b"<"):
         raise TryAgainError(f"the answer is not XML, {_EXPECTED} was expected; it begins with {answer.short(start)!r}")
+    return text
+
+
+def whole(payload: bytes) -> bytes:
+    """The payload as well-formed XML without a DOCTYPE; raises as `inspect` does where it is none."""
+    text = _body(payload)
+    _check_whole(text)
     return text
 
 
@@ -189,6 +197,22 @@ class _Rows:
         return found
 
 
+class _Whole(_Rows):
+    """Elements that were read as whole columns."""
+
+    def __init__(self, columns: Mapping[str, pa.DictionaryArray], count: int) -> None:
+        super().__init__()
+        self.count = count
+        self._whole = dict(columns)
+
+    @property
+    def names(self) -> Iterable[str]:
+        return self._whole.keys()
+
+    def columns(self) -> dict[str, pa.DictionaryArray]:
+        return dict(self._whole)
+
+
 @dataclass
 class _DataSet:
     """What a data set says of all its observations, the first of which is number `first`, from 0."""
@@ -241,6 +265,34 @@ def _kind(name: str) -> str:
     """The name of an element as expat gives it, without its namespace but for that of generic data."""
     namespace, _, local = name.rpartition(" ")
     return f"generic:{local}" if namespace.endswith(_GENERIC) else local
+
+
+def _scanned(text: bytes) -> _Found | None:
+    """What stands in a message that can be read by whole columns; None for all others, and where anything is wrong."""
+    root = _ROOT.search(text[:4096])
+    if root is None:
+        return None
+    scanned = sdmx_ml_scan.scanned(text, generic=root[1] == b"Generic")
+    if scanned is None:
+        return None
+    parsing = _Parsing()
+    try:
+        _feed(parsing.parser, scanned.rest)
+        parsing.check_texts()
+    except MigstatsError:
+        return None
+    found = parsing.found
+    if parsing.has_said() or found.observations.total or len(found.data_sets) != 1 or found.data_sets[0].explicit:
+        return None
+    own = found.data_sets[0].at_observation
+    observations = {name or own: column for name, column in scanned.observations.items()}
+    if len(observations) != len(scanned.observations) or ("" in scanned.observations and own == _ALL):
+        return None
+    found.series = _Whole(scanned.series, max(map(len, scanned.series.values()), default=0))
+    found.observations = _Whole(observations, len(scanned.series_of))
+    found.series_of = array("q", scanned.series_of.tobytes())
+    found.dimensions = dict.fromkeys(name or own for name in scanned.dimensions)
+    return found
 
 
 def _parsed(text: bytes, until: int | None = None) -> _Found:
@@ -298,6 +350,10 @@ class _Parsing:
         self._languages: dict[str, str] = {}
         self._language = ""
         self._said: list[tuple[str, str, list[str]]] = []
+
+    def has_said(self) -> bool:
+        """Whether the message says anything beside data."""
+        return bool(self._said)
 
     def refuse_said(self) -> None:
         """Raise what the message says instead of data, or beside data that are not all."""
