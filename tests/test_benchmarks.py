@@ -32,3 +32,14 @@ def test_the_benchmark_runs_through_and_names_each_goal(tmp_path: Path) -> None:
         "parse of all DAG files, against import airflow.sdk",
     ]
     assert all(goal["found"] > 0 for goal in found["goals"])
+
+
+def test_the_benchmark_of_records_finds_the_same_figures_in_each_way() -> None:
+    command = [sys.executable, "-m", "benchmarks.microdata", "--rows", "2000"]
+    done = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [line.split("  ")[0] for line in done.stdout.splitlines()[1:]] == [
+        "ours",
+        "pandas, in pieces",
+        "pandas, all at once",
+    ]
