@@ -32,8 +32,9 @@ def test_each_source_says_what_it_covers_and_has_figures(source_id: str) -> None
 
 @pytest.mark.parametrize("source_id", SOURCES)
 def test_a_dataset_is_verified_against_payloads_where_figures_of_them_are_on_record(source_id: str) -> None:
-    with (folder_of(source_id) / "golden.csv").open(encoding="utf-8", newline="") as file:
-        on_record = {row["dataset"] for row in csv.DictReader(file)}
+    golden = folder_of(source_id) / "golden.csv"
+    text = golden.read_text(encoding="utf-8") if golden.is_file() else ""
+    on_record = {row["dataset"] for row in csv.DictReader(text.splitlines())}
     assert {d.id for d in SOURCES[source_id].datasets if d.verified == "payload"} == on_record
 
 

@@ -17,6 +17,7 @@ import toy
 from migstats import gate, pipeline
 from migstats.comparison import Comparison, Figures
 from migstats.harmonise import harmonise, read_codes, wide
+from migstats.observation import SERIES_DIMENSIONS
 from migstats.readers import PLACE, ROW, reader_for
 from migstats.rules import Golden, Rules, read_golden, read_lists, read_rules
 from migstats.source import Column, Source, folder_of, read_sources
@@ -24,6 +25,12 @@ from migstats.source import Column, Source, folder_of, read_sources
 SOURCES = read_sources()
 HERE = Path(__file__).parent / "sources"
 KEY = ["dataset", "indicator", "ref_area", "counterpart_area", "counterpart_basis", "sex", "age", "time_period"]
+#: Dimensions that a file of rows may name beside.
+FURTHER = tuple(name for name in SERIES_DIMENSIONS if name not in KEY)
+
+
+def is_cell(row: dict[str, str]) -> list[pl.Expr]:
+    return [pl.col(k) == row[k] for k in (*KEY, *(name for name in FURTHER if name in row))]
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -54,7 +61,7 @@ def test_samples_give_the_expected_rows(slices) -> None:
     source, parts = slices
     found = pl.concat([frame.with_columns(edition=pl.lit(release)) for release, _, frame, _ in parts])
     for expected in rows_of(HERE / source.id / "expected.csv"):
-        wanted = [pl.col(k) == expected[k] for k in KEY] + [pl.col("edition") == expected["release"]]
+        wanted = [*is_cell(expected), pl.col("edition") == expected["release"]]
         rows = found.filter(*wanted)
         assert rows.height == 1, expected
         row = rows.row(0, named=True)
@@ -121,8 +128,8 @@ def test_every_flag_of_a_sample_comes_out_and_no_other(source_id: str) -> None:
 @pytest.mark.payloads
 @pytest.mark.parametrize("source_id", sorted(SOURCES))
 def test_every_flag_of_a_real_payload_comes_out_and_no_other(source_id: str, payloads: Path) -> None:
-    source, files = SOURCES[source_id], rows_of(folder_of(source_id) / "golden.csv")
-    for file, dataset_id in sorted({(row["file"], row["dataset"]) for row in files}):
+    source = SOURCES[source_id]
+    for file, dataset_id in sorted({(row["file"], row["dataset"]) for name, row in GOLDEN if name == source_id}):
         if isinstance(source.dataset(dataset_id).concepts.get("obs_status"), Column):
             assert_flags_come_out(source, dataset_id, next(payloads.rglob(Path(file).name)).read_bytes())
 
@@ -155,8 +162,8 @@ def test_a_first_load_a_thousand_times_too_large_is_held(slices) -> None:
     rules, golden = read_rules(folder), read_golden(folder)
     release = max(edition for edition, *_ in parts)
     frames = [frame for edition, _, frame, _ in parts if edition == release]
-    known = [g for g in rows_of(folder / "golden.csv") if g["release"] in ("", release)]
-    if pl.concat(frames).join(pl.DataFrame(known).select(KEY), on=KEY, how="semi").is_empty():
+    known = [g for name, g in GOLDEN if name == source.id and g["release"] in ("", release)]
+    if not known or pl.concat(frames).join(pl.DataFrame(known).select(KEY), on=KEY, how="semi").is_empty():
         pytest.skip(f"{source.id}: its sample is invented and has no figure of the real publication")
     own = Figures.concat([in_thousands(done, 1000) for edition, _, _, done in parts if edition == release])
     findings = gate.judge(toy.alone(own), rules, golden, lists, release=release)
@@ -185,16 +192,23 @@ def test_what_eurostat_marks_confidential_is_suppressed_and_never_a_figure(
     assert done.quarantine["reason"].to_pylist() == (["contradiction"] if expected is None else [])
 
 
-GOLDEN = [(source, golden) for source in sorted(SOURCES) for golden in rows_of(folder_of(source) / "golden.csv")]
+#: Sources of which no payload of the publisher's was at hand: an invented figure would hold the first real load.
+UNSEEN = sorted(s.id for s in SOURCES.values() if all(d.verified != "payload" for d in s.datasets))
+SEEN = sorted(set(SOURCES) - set(UNSEEN))
+GOLDEN = [(source, golden) for source in SEEN for golden in rows_of(folder_of(source) / "golden.csv")]
 
 
-@pytest.mark.parametrize("source", sorted(SOURCES))
+def test_a_source_whose_figures_nobody_has_seen_knows_none() -> None:
+    assert [source for source in UNSEEN if (folder_of(source) / "golden.csv").exists()] == []
+
+
+@pytest.mark.parametrize("source", SEEN)
 def test_there_are_ten_golden_figures_at_least(source: str) -> None:
     assert sum(name == source for name, _ in GOLDEN) >= 10
 
 
 @pytest.mark.payloads
-@pytest.mark.parametrize("source_id", sorted(SOURCES))
+@pytest.mark.parametrize("source_id", SEEN)
 def test_golden_figures_stand_in_the_real_payloads(source_id: str, payloads: Path) -> None:
     source = SOURCES[source_id]
     golden = [g for name, g in GOLDEN if name == source_id]
@@ -204,14 +218,14 @@ def test_golden_figures_stand_in_the_real_payloads(source_id: str, payloads: Pat
         payload = found[0].read_bytes()
         frame, _ = read_bytes(source, dataset_id, payload)
         for g in (g for g in golden if (g["file"], g["dataset"]) == (file, dataset_id)):
-            row = frame.filter(*[pl.col(k) == g[k] for k in KEY]).row(0, named=True)
+            row = frame.filter(*is_cell(g)).row(0, named=True)
             assert row["place"] == g["place"], g
             assert (row["raw"] or "") == g["raw"], g
             assert row["value"] == (float(g["value"]) if g["value"] else None), g
 
 
 @pytest.mark.payloads
-@pytest.mark.parametrize("source_id", sorted(SOURCES))
+@pytest.mark.parametrize("source_id", SEEN)
 def test_the_gate_compares_each_golden_figure(source_id: str, payloads: Path) -> None:
     """Each known figure changed by one is another one than the payload has, and none is overlooked."""
     source = SOURCES[source_id]
@@ -223,7 +237,10 @@ def test_the_gate_compares_each_golden_figure(source_id: str, payloads: Path) ->
         [path, *_] = payloads.rglob(Path(file).name)
         _, done = read_bytes(source, dataset_id, path.read_bytes())  # it may be one page of several
         figures = toy.alone(toy.figures(done.facts, done.series))
-        own = [g for g in known if g.cited.startswith(f"{file} ") and g.release == release]
+        cited = {
+            f"{file} {g['place']}" for n, g in GOLDEN if (n, g["file"], g["dataset"]) == (source_id, file, dataset_id)
+        }
+        own = [g for g in known if g.cited in cited and g.release == release]
         other = [replace(g, value=1.0 if g.value is None else g.value + 1) for g in own]
 
         def held(golden: list[Golden], figures: Comparison = figures, release: str = release) -> list[str]:
