@@ -92,8 +92,8 @@ def test_every_file_is_loaded_read_or_refused(folder: Path, tmp_path: Path) -> N
     [
         ("error.json", "worldbank: the World Bank answers with an error: id 175"),
         ("cut.xlsx", "workbook: "),
-        ("empty.csv", "sdmx_csv: the answer is empty"),
-        ("notes.txt", "sdmx_csv: line 1: SDMX-CSV was expected, the answer begins with 'to be done'"),
+        ("empty.csv", "delimited: the answer is empty"),
+        ("notes.txt", "delimited: line 1: delimited text was expected, the answer begins with 'to be done'"),
     ],
 )
 def test_a_refusal_is_that_of_the_formats_that_begin_so(folder: Path, name: str, said: str) -> None:
@@ -151,8 +151,9 @@ def test_a_copy_that_was_packed_to_be_kept_is_read_as_what_is_in_it(tmp_path: Pa
 @pytest.mark.payloads
 @pytest.mark.parametrize("source_id", [s for s in SOURCES if (folder_of(s) / "golden.csv").is_file()])
 def test_the_payloads_with_golden_figures_are_taken_by_their_source(source_id: str, payloads: Path) -> None:
-    with (folder_of(source_id) / "golden.csv").open(encoding="utf-8", newline="") as file:
-        wanted = {(row["file"], row["dataset"]) for row in csv.DictReader(file)}
+    golden = folder_of(source_id) / "golden.csv"  # none of a publisher whose payloads nobody has seen
+    rows = csv.DictReader(golden.read_text(encoding="utf-8").splitlines()) if golden.is_file() else ()
+    wanted = {(row["file"], row["dataset"]) for row in rows}
     for name, dataset in wanted:
         path = settings.include() / name if name.startswith("samples/") else payloads / name
         [account] = audit([path], SOURCES.values(), today=TODAY)

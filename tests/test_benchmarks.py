@@ -46,3 +46,14 @@ def test_the_readers_are_compared_on_the_same_observations(tmp_path: Path, monke
     digests = {(one["count"], one["digest"]) for one in found.values() if one}
     assert len(digests) == 1
     assert digests.pop()[0] == 120
+
+
+def test_the_benchmark_of_records_finds_the_same_figures_in_each_way() -> None:
+    command = [sys.executable, "-m", "benchmarks.microdata", "--rows", "2000"]
+    done = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [line.split("  ")[0] for line in done.stdout.splitlines()[1:]] == [
+        "ours",
+        "pandas, in pieces",
+        "pandas, all at once",
+    ]

@@ -150,7 +150,7 @@ def test_every_area_has_a_kind_and_a_code_in_the_form_of_its_kind() -> None:
         "country": r"[A-Z]{3}",
         "territory": r"[A-Z]{3}|AB9",
         "historical": r"[A-Z]{3}(_FORMER)?",
-        "group": r"[0-9]{3}|(WB|ESTAT|UNDESA|NSO_NPL)_[A-Z0-9_]+",
+        "group": r"[0-9]{3}|(WB|ESTAT|UNDESA|NSO_NPL|IOM_MM)_[A-Z0-9_]+",
         "residual": r"_U|_Z|_X_[A-Z_]+",
         "total": r"_T",
     }

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
 from pydantic import TypeAdapter
 
 from migstats import pipeline
@@ -181,10 +182,7 @@ def _as_dataset(
         concepts=concepts,
         last_year=last_plausible_year(today),
     )
-    reasons = Counter(done.quarantine["reason"].to_pylist())
-    told = Counter[str]()
-    for reason, count in zip(done.explained["reason"].to_pylist(), done.explained["count"].to_pylist(), strict=True):
-        told[reason] += count
+    reasons, told = _counted(done.quarantine, "cells"), _counted(done.explained, "count")
     return Account(
         file=str(path),
         outcome="loaded",
@@ -199,11 +197,28 @@ def _as_dataset(
     )
 
 
+def _counted(table: pa.Table, column: str) -> Counter[str]:
+    """Reason → how many cells."""
+    found = Counter[str]()
+    for reason, count in zip(table["reason"].to_pylist(), table[column].to_pylist(), strict=True):
+        found[reason] += count
+    return found
+
+
 def _best(taken: Sequence[Account]) -> Account:
     """That of the dataset which makes most of the file; several that make the same of it are named together."""
-    most = max(taken, key=lambda account: (account.observations, -account.quarantined))
-    same = [a for a in taken if (a.source, a.observations, a.reasons) == (most.source, most.observations, most.reasons)]
-    return Account(**{**vars(most), "datasets": tuple(a.datasets[0] for a in same)})
+    most = max(taken, key=lambda account: (_made(account)[1], account.observations, -account.quarantined))
+    same = [account for account in taken if _made(account) == _made(most)]
+    return Account(**{**vars(most), "datasets": tuple(account.datasets[0] for account in same)})
+
+
+def _made(account: Account) -> tuple[str, int, Mapping[str, int]]:
+    """Source, cells that are in figures, and what became of the others: the same records make figures of several kinds,
+    and a cell that is blank beside others is none in a figure of its own."""
+    if "aggregated" not in account.reasons:
+        return account.source, account.observations, account.reasons
+    others = {reason: n for reason, n in account.reasons.items() if reason not in ("aggregated", "blank")}
+    return account.source, account.landed - sum(others.values()), others
 
 
 def _telling(payload: bytes, refused: Mapping[tuple[str, str], MigstatsError]) -> str:

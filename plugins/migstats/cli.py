@@ -317,9 +317,11 @@ def read(
                 "file": name,
                 "landed": sum(done.landed.values()),
                 "observations": done.facts.num_rows - repeated,
-                "quarantined": held.height,
+                "quarantined": int(held["cells"].sum()),
                 "explained": explained.total(),
-                "quarantine_reasons": dict(held.group_by("reason").len().sort("reason").iter_rows()),
+                "quarantine_reasons": dict(
+                    held.group_by("reason").agg(pl.col("cells").sum()).sort("reason").iter_rows()
+                ),
                 "explained_reasons": dict(explained),
             }
         )

@@ -92,6 +92,7 @@ READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "freshness": (
         "ops.load_summary",
         "ops.load_snapshot",
+        "ops.explained",
         "ops.validation_result",
         "ops.outcome",
         "ops.open_decision",
@@ -122,6 +123,7 @@ WRITTEN_BY: Final[Mapping[str, Mapping[str, Mapping[str, tuple[tuple[str, str], 
         "ops.alert": {
             "message": (
                 *(("ops.load_summary", name) for name in ("at", "loaded", "unchanged", "quarantined")),
+                ("ops.explained", "cells"),
                 *(("ops.outcome", name) for name in ("step", "slice", "error_class", "message")),
                 *(("ops.open_decision", name) for name in ("candidate_id", "breaches", "judged_at")),
                 *(("ops.verification", name) for name in ("sha256", "found")),
@@ -241,6 +243,8 @@ def origins(dataset: Dataset) -> dict[str, tuple[str, ...]]:
     for status in ("obs_status", "conf_status"):
         of[status] = (*of.get(status, ()), VALUE)
     of["missing_reason"] = of["obs_status"]
+    if dataset.aggregate is not None and dataset.aggregate.figure == "sum" and "note" not in dataset.concepts:
+        of["note"] = (VALUE,)  # of how many records it is not the sum
     if "time_period" in of and "freq" not in dataset.concepts:
         of["freq"] = of["time_period"]
     return {name: of[name] for name in OBSERVATION if name in of}

@@ -14,9 +14,10 @@ import pyarrow as pa
 from migstats.coded import Coded, Ints, Mask, Problems, coded, constant, take
 from migstats.codelists import Folders, read_codelist
 from migstats.errors import DriftError
+from migstats.layout import Number
 from migstats.observation import EITHER_WAY, WITHOUT_VALUE
 from migstats.readers import VALUE
-from migstats.source import POWERS, Column, Dataset, Multiplier, Number
+from migstats.source import POWERS, Column, Dataset, Multiplier
 
 #: What a publisher calls the column that says by which power of ten to multiply.
 _MULTIPLIER: Final = "UNIT_MULT"

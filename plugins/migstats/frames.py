@@ -84,6 +84,8 @@ class Landing:
     observations: int
     quarantined: int
     explained: int
+    #: Of the explained, those that are in an observation with others.
+    aggregated: int = 0
     #: Rows read over all pages of the slice; how many there are as the publisher says. None: it does not say.
     publisher_rows: int | None = None
     publisher_total: int | None = None
@@ -142,7 +144,8 @@ def landed_frame(source: str, landings: Iterable[Landing], unknown: Iterable[Unk
                 # Where there was no figure at all, none could be accepted; that is another rule's to say.
                 "accepted": at.observations if figures else None,
                 "difference": at.landed - at.observations - at.quarantined - at.explained,
-                "quarantine_share": at.quarantined / figures if figures else 0.0,
+                # Of cells that say something: a figure made from records weighs as many as it has.
+                "quarantine_share": at.quarantined / (figures + at.aggregated) if figures else 0.0,
                 "publisher_rows": at.publisher_rows,
                 "publisher_total": at.publisher_total,
             }

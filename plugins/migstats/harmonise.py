@@ -31,14 +31,14 @@ from migstats.observation import (
     time_id,
 )
 from migstats.parts import not_broken_down, with_combined
-from migstats.readers import NOTE, PLACE, ROW, SNAPSHOT, VALUE, TextTable
+from migstats.readers import NOTE, PLACE, PROBLEM, RECORDS, ROW, SNAPSHOT, VALUE, TextTable
 from migstats.source import Column, Dataset, Multiplier
 from migstats.subdivided import UNITS, subdivided, units_of
 from migstats.subdivisions import Subdivisions
 
 _STATUS = ("obs_status", "conf_status")
 #: Columns of a text table that are ours.
-_OURS: Final = frozenset({VALUE, PLACE, ROW, SNAPSHOT})
+_OURS: Final = frozenset({VALUE, PLACE, ROW, SNAPSHOT, RECORDS, PROBLEM})
 
 #: Records of corrections.csv that were applied: which figure, what the publisher prints, what stands instead, and why.
 OVERRIDES: Final = pa.schema(
@@ -86,7 +86,9 @@ class Harmonised:
 
     `series` series_id + SERIES_DIMENSIONS · `attributes` attribute_id + SHARED_ATTRIBUTES · `facts` series_id,
     time_id, value, obs_status, attribute_id, raw, snapshot, place, row, sorted by series_id and time_id ·
-    `quarantine` snapshot, place, reason, column, code, raw, suggestion · `explained` snapshot, reason, count, example.
+    `quarantine` snapshot, place, reason, column, code, raw, suggestion, cells · `explained` snapshot, reason, count,
+    example. A row that was made from records stands for several cells: `cells` says so in quarantine, and those of
+    observations are explained as `aggregated`, but for one each.
     """
 
     series: pa.Table
@@ -362,7 +364,9 @@ def harmonise(
     snapshot, place = coded(table[SNAPSHOT]), coded(table[PLACE])
     line = table[ROW].combine_chunks().to_numpy(zero_copy_only=False)
     raw = pl.Series(VALUE, table[VALUE].cast(pa.string()))
+    cells_of = _cells_of(table)
 
+    _of_reader(table, dataset, problems)
     for name, wanted in dataset.only.items():
         cells = coded(table[name])
         blank = take([not v.strip() for v in cells.values], cells.codes, 1).astype(bool)
@@ -448,12 +452,31 @@ def harmonise(
         series=_records("series_id", series_ids, SERIES_DIMENSIONS, keys, used),
         attributes=_records("attribute_id", attribute_ids, SHARED_ATTRIBUTES, combinations, used_attributes),
         facts=facts,
-        quarantine=_quarantine(table, raw, snapshot, place, line, problems, dataset, concepts),
-        explained=_explained(pages, snapshot, place, line, problems),
+        quarantine=_quarantine(table, raw, snapshot, place, line, problems, cells_of, dataset, concepts),
+        explained=_explained(pages, snapshot, place, line, problems, cells_of),
         landed={sha: page.landed for sha, page in pages.items()},
         units=units_of(named, mapped["subdivision"], fine),
         labels=labels_of(table, [page.labels for page in pages.values()], _declared(dataset)),
     )
+
+
+def _cells_of(table: pa.Table) -> Ints:
+    """How many cells of the payload each row stands for: one, but for figures that were made from records."""
+    if RECORDS not in table.column_names:
+        return np.ones(table.num_rows, dtype=np.int64)
+    found: Ints = table[RECORDS].to_numpy()
+    return found
+
+
+def _of_reader(table: pa.Table, dataset: Dataset, problems: Problems) -> None:
+    """What the reader could not read of a record, noted as what it is."""
+    if PROBLEM not in table.column_names:
+        return
+    said = coded(table[PROBLEM])
+    how = dataset.concepts["time_period"]
+    of_period = how.column if isinstance(how, Column) else VALUE
+    for code, reason in enumerate(said.values):
+        problems.add(said.codes == code, reason, of_period if reason == "bad_period" else VALUE)
 
 
 def _require_columns(table: pa.Table, dataset: Dataset) -> None:
@@ -612,6 +635,8 @@ def _duplicates(
         .join(groups, on="key", how="left", maintain_order="left")
         .with_columns(equal=pl.col("value") & ~pl.any_horizontal(decisive))
     )
+    if RECORDS in table.column_names:  # equal sums of two groups of records are no repeats
+        frame = frame.with_columns(equal=pl.lit(False))
     problems.add(
         _mask(n, frame.filter(pl.col("equal") & (pl.col("at") != pl.col("first")))["at"]),
         "identical_duplicate",
@@ -646,10 +671,11 @@ def _quarantine(
     place: Coded,
     line: Ints,
     problems: Problems,
+    cells_of: Ints,
     dataset: Dataset,
     concepts: Folders,
 ) -> pa.Table:
-    """One row per cell that could not become an observation: where, why, what stands there, what may be meant."""
+    """One row per cell, or figure made from records, that is no observation: where, why, what stands there."""
     frames = []
     for number, (reason, columns, explained) in enumerate(problems.kinds, start=1):
         rows = np.flatnonzero(problems.reason == number)
@@ -658,7 +684,7 @@ def _quarantine(
         code = _codes_at(table, [c for c in columns if c != VALUE], rows)
         suggestions = _suggestions(code, columns[0], dataset, concepts) if reason == "unknown_code" else {}
         suggestion = code.replace_strict(suggestions, default=None, return_dtype=pl.String)
-        if reason == "conflicting_duplicate" and columns:
+        if reason == "conflicting_duplicate" and (columns or dataset.aggregate is not None):
             suggestion = pl.Series([_how_to_tell_apart(columns, dataset)]).new_from_index(0, len(rows))
         frames.append(
             pl.DataFrame(
@@ -673,14 +699,16 @@ def _quarantine(
                     "code": code,
                     "raw": raw.gather(rows).cast(pl.String),
                     "suggestion": suggestion,
+                    "cells": cells_of[rows],
                 }
             )
         )
-    schema = dict.fromkeys(("snapshot", "place", "reason", "column", "code", "raw", "suggestion"), pl.String)
+    texts = ("snapshot", "place", "reason", "column", "code", "raw", "suggestion")
+    empty = pl.DataFrame(schema={**dict.fromkeys(texts, pl.String), "cells": pl.Int64})
     return (
-        (pl.concat(frames) if frames else pl.DataFrame(schema=schema))
+        (pl.concat(frames) if frames else empty)
         .to_arrow()
-        .cast(pa.schema([(c, pa.string()) for c in schema]))
+        .cast(pa.schema([*((c, pa.string()) for c in texts), ("cells", pa.int64())]))
     )
 
 
@@ -693,6 +721,9 @@ def _codes_at(table: pa.Table, columns: Sequence[str], rows: Ints) -> pl.Series:
 
 
 def _how_to_tell_apart(columns: Sequence[str], dataset: Dataset) -> str:
+    if dataset.aggregate is not None:
+        several = ", ".join(columns or dataset.aggregate.by)
+        return f"several spellings of {several} mean the same: say in `aggregate.same` with which they are counted"
     unmapped = [column for column in columns if column not in _mapped(dataset)]
     if unmapped:
         return f"declare {', '.join(unmapped)} in `concepts`, or keep one code of it with `only`"
@@ -727,7 +758,7 @@ def _suggestions(codes: pl.Series, column: str, dataset: Dataset, concepts: Fold
 
 
 def _explained(
-    pages: Mapping[str, TextTable], snapshot: Coded, place: Coded, line: Ints, problems: Problems
+    pages: Mapping[str, TextTable], snapshot: Coded, place: Coded, line: Ints, problems: Problems, cells_of: Ints
 ) -> pa.Table:
     """Cells that are counted, but are no figures: by the reader, by declaration, or as repeats."""
     rows = [
@@ -736,15 +767,19 @@ def _explained(
         for e in page.explained
         if e.count
     ]
-    for number, (reason, _, explained) in enumerate(problems.kinds, start=1):
-        at = np.flatnonzero(problems.reason == number)
-        if not explained or not len(at):
-            continue
+    kinds = [
+        (reason, np.flatnonzero(problems.reason == number), cells_of)
+        for number, (reason, _, explained) in enumerate(problems.kinds, start=1)
+        if explained
+    ]
+    # of the records of a figure one is the observation
+    kinds.append(("aggregated", np.flatnonzero(problems.fine & (cells_of > 1)), cells_of - 1))
+    for reason, at, counted in kinds:
         for code, sha in enumerate(snapshot.values):
             here = at[snapshot.codes[at] == code]
             if len(here):
                 example = place.values[place.codes[here[0]]].replace("{}", str(line[here[0]]))
-                rows.append({"snapshot": sha, "reason": reason, "count": len(here), "example": example})
+                rows.append({"snapshot": sha, "reason": reason, "count": int(counted[here].sum()), "example": example})
     schema = pa.schema(
         [("snapshot", pa.string()), ("reason", pa.string()), ("count", pa.int64()), ("example", pa.string())]
     )

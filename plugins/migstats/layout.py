@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import zoneinfo
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
@@ -127,6 +128,128 @@ class UnhcrLayout(Packed):
     )
 
 
+class Number(Declared):
+    """How the publisher writes numbers."""
+
+    decimal: Literal[".", ","] = "."
+    group: Literal["", " ", ",", ".", "'"] = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.group == self.decimal:
+            raise ValueError(f"{self.group!r} cannot both group the digits and begin the decimals")
+        return self
+
+
+Month = Annotated[int, Field(ge=1, le=12)]
+
+
+class RecordPeriod(Declared):
+    """In which period a record falls: by a column of dates, or by a column of years and one of months."""
+
+    to: Literal["year", "month"]
+    date: Text | None = Field(default=None, description="column of dates")
+    formats: tuple[Text, ...] = Field(
+        default=(),
+        description="how dates are written in each era, such as %Y-%m-%d or %d-%b-%y; months are English",
+    )
+    zone: Text | None = Field(
+        default=None,
+        description="time zone, such as Pacific/Auckland, in which a stamp of UTC is the publisher's day",
+    )
+    year: Text | None = Field(default=None, description="column of years, where there is none of dates")
+    month: Text | None = Field(default=None, description="column of months beside it")
+    months: dict[str, Month] = Field(default={}, description="name of a month → its number; numbers need no line")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.date is None) == (self.year is None):
+            raise ValueError("`date` names a column of dates, or `year` one of years; declare one of the two")
+        if (self.date is None) == bool(self.formats):
+            raise ValueError("`formats` says how the dates of `date` are written; declare both or none")
+        if self.date is not None and (self.month is not None or self.months):
+            raise ValueError("`month` and `months` go with `year`; a date has its month")
+        if self.year is not None and (self.month is None) == (self.to == "month"):
+            raise ValueError("periods of months need a column `month` beside `year`, and those of years have none")
+        if self.months and self.month is None:
+            raise ValueError("`months` says what the texts of `month` mean; declare that column too")
+        if self.zone is not None:
+            if not any("%H" in form for form in self.formats):
+                raise ValueError("`zone` is about formats with a time of day (%H); there is none")
+            try:
+                zoneinfo.ZoneInfo(self.zone)
+            except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+                raise ValueError(f"zone {self.zone!r} is no time zone such as Pacific/Auckland") from None
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that say it."""
+        return tuple(name for name in (self.date, self.year, self.month) if name is not None)
+
+
+class Aggregate(Declared):
+    """Figures that are made from records: one for each group of records that agree in `by` and in their period.
+
+    After it the columns are those of `by`, `period`, and for sums `_status`: `complete`, `partial` where some records
+    of the group do not say the number, `none` where no record does.
+    """
+
+    figure: Literal["count", "sum"] = Field(description="how many records, or the sums of the declared figures")
+    period: RecordPeriod
+    by: tuple[Text, ...] = ()
+    where: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        default={},
+        description="column → texts of the records that count; others are counted as `not_selected`. An empty text "
+        "stands for an empty cell, and then the column need not be there",
+    )
+    same: dict[str, dict[str, str]] = Field(
+        default={}, description="column → another spelling → the one that it is counted with"
+    )
+    blank: tuple[Text, ...] = Field(default=(), description="texts that say that a number is not known, such as NA")
+    once: Text | None = Field(
+        default=None,
+        description="JSON records: field that no two of them share. One that repeats another in all is counted once, "
+        "and those that contradict each other go to quarantine",
+    )
+    number: Number = Number()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.once is not None and self.figure != "sum":
+            raise ValueError("`once` is about records whose figures would be added twice; `count` has no figures")
+        _once("by and the columns of the period", [*self.by, *self.period.columns, "period"])
+        unknown = set(self.same) - set(self.by) - set(self.where)
+        if unknown:
+            raise ValueError(f"`same` is about {sorted(unknown)}, which are not in `by` or `where`")
+        for column, spellings in self.same.items():
+            both = set(spellings) & set(spellings.values())
+            if both:
+                raise ValueError(f"same: {column}: {sorted(both)} is a spelling, and what others are counted with")
+        return self
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The columns that have to be there."""
+        wanted = (name for name, texts in self.where.items() if "" not in texts)
+        return tuple(dict.fromkeys([*self.by, *self.period.columns, *wanted]))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that say something, but for those of numbers."""
+        return tuple(dict.fromkeys([*self.required, *self.where]))
+
+
+def _of_records(aggregate: Aggregate, figures: Sequence[str], declared: BaseModel, others: Sequence[str]) -> None:
+    """ValueError where a layout says something that is not about figures made from records."""
+    if bool(figures) != (aggregate.figure == "sum"):
+        raise ValueError("`sum` adds up declared figures, and `count` has none: see `aggregate.figure`")
+    for name in others:
+        if getattr(declared, name) != type(declared).model_fields[name].get_default(call_default_factory=True):
+            raise ValueError(f"`{name}` says nothing beside `aggregate`; remove it")
+    _once("figures and the columns of `aggregate`", [*figures, *aggregate.columns])
+
+
 Pointer = Annotated[str, Field(pattern=r"^(/[^/]*)+$")]
 
 
@@ -138,7 +261,7 @@ class JsonRecordsLayout(Packed):
         default="", description="JSON pointer of the array of records; empty: the whole document"
     )
     measures: tuple[Text, ...] = Field(
-        min_length=1, description="fields that hold figures; with several, the column `measure` says which it is"
+        default=(), description="fields that hold figures; with several, the column `measure` says which it is"
     )
     others: tuple[Text, ...] = Field(
         default=(), description="fields with figures that this dataset leaves to others; counted as `outside_tables`"
@@ -157,9 +280,14 @@ class JsonRecordsLayout(Packed):
     errors: tuple[Pointer, ...] = Field(
         default=(), description="where the publisher's own error stands; there, and not empty, it is one"
     )
+    aggregate: Aggregate | None = Field(default=None, description="the records are made into figures")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.aggregate is not None:
+            _of_records(self.aggregate, self.measures, self, ("others", "identity", "attributes", "labels", "pages"))
+        elif not self.measures:
+            raise ValueError("`measures` says which fields hold figures; there is none")
         _once(
             "measures, others, identity, attributes", [*self.measures, *self.others, *self.identity, *self.attributes]
         )
@@ -204,6 +332,9 @@ class DelimitedLayout(Packed):
     updated: Text | None = Field(
         default=None, description="text of a cell above the header; right of it stands the date of the last update"
     )
+    aggregate: Aggregate | None = Field(
+        default=None, description="the records are made into figures while they are read, in bounded memory"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -211,7 +342,12 @@ class DelimitedLayout(Packed):
             "1,;|\t".encode(self.encoding)
         except (LookupError, UnicodeError):
             raise ValueError(f"encoding {self.encoding!r} is none that Python knows, such as cp1252") from None
-        if bool(self.figures) == (self.across is not None):
+        if self.aggregate is not None:
+            beside = ("across", "others", "attributes", "labels", "comments", "ends_before", "updated")
+            _of_records(self.aggregate, self.figures, self, beside)
+            if self.aggregate.once is not None:
+                raise ValueError("`once` is for JSON: records of a stream are not held against each other; remove it")
+        elif bool(self.figures) == (self.across is not None):
             raise ValueError("either `figures` says which columns hold figures, or `across` over which headers")
         groups = set(_regular("across", self.across).groupindex)
         if self.across is not None and not groups:
@@ -230,9 +366,15 @@ class DelimitedLayout(Packed):
         return self
 
     @property
+    def there(self) -> tuple[str, ...]:
+        """The names of the columns that a header has to have."""
+        of_records = () if self.aggregate is None else self.aggregate.required
+        return tuple(dict.fromkeys([*self.columns, *self.figures, *of_records]))
+
+    @property
     def told(self) -> frozenset[str]:
         """The columns of which something is declared by name."""
-        named = (self.columns, self.figures, self.others, self.attributes, self.labels, self.labels.values())
+        named = (self.there, self.others, self.attributes, self.labels, self.labels.values())
         return frozenset(itertools.chain.from_iterable(named))
 
 

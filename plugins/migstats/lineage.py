@@ -7,7 +7,7 @@ from typing import Any
 
 from migstats import lake, warehouse
 from migstats.errors import PermanentError
-from migstats.readers import reader_for
+from migstats.readers import reader_for, records_of
 from migstats.source import Source, folder_of, read_source
 
 _ID = re.compile(r"(?P<source>[a-z][a-z0-9_]*)-(?P<series>[0-9a-f]{16})-(?P<period>[0-9A-Z-]+)")
@@ -16,7 +16,8 @@ _ID = re.compile(r"(?P<source>[a-z][a-z0-9_]*)-(?P<series>[0-9a-f]{16})-(?P<peri
 def trace(url: str, observation_id: str) -> dict[str, Any]:
     """Everything that leads back from an observation: publisher, citation, URL, sha256, place, raw text.
 
-    `reread` is the text at that place, read again from the snapshot; `agrees` says whether it is the stored one.
+    `reread` is the text at that place, read again from the snapshot; `agrees` says whether it is the stored one. Of a
+    figure that was made from records, `records` says of which, and where the first ones stand.
     PermanentError for an id that is none, or that no figure has.
     """
     match = _ID.fullmatch(observation_id)
@@ -39,7 +40,11 @@ def trace(url: str, observation_id: str) -> dict[str, Any]:
     traced = found[0]
     source = _declaration(traced["source"], traced["made_with"])
     layout = source.dataset(traced["dataset"]).reader
-    traced["reread"] = reader_for(layout).locate(lake.read_snapshot(traced["sha256"]), traced["place"], layout)
+    payload = lake.read_snapshot(traced["sha256"])
+    traced["reread"] = reader_for(layout).locate(payload, traced["place"], layout)
+    of = records_of(payload, traced["place"], layout)
+    if of is not None:
+        traced["records"] = of
     traced["agrees"] = traced["reread"] == traced["raw"]
     return traced
 

@@ -99,6 +99,7 @@ EXPLAINED: Final = (
     "outside_tables",
     "declared_ignored",
     "not_selected",
+    "aggregated",
 )
 
 #: Reasons for which a cell goes to quarantine (a closed list; docs say what to do about each).

@@ -160,7 +160,7 @@ def read(landed: Landed, source: Source, folder: Path, *, lists: tuple[Path, ...
         codes_sha256=codes.digest,
         made_of=made_of,
         observations=harmonised.facts.num_rows,
-        quarantined=harmonised.quarantine.num_rows,
+        quarantined=int(sum(harmonised.quarantine["cells"].to_pylist())),
         explained=int(sum(harmonised.explained["count"].to_pylist())),
         made_with=lake.store_facts(_facts(source.id, folder, listed)),
         landed=dict(harmonised.landed),
@@ -314,8 +314,10 @@ def _together(reads: Sequence[Read], name: str) -> pa.Table:
 def _landings(reads: Iterable[Read]) -> Iterator[frames.Landing]:
     for read in reads:
         folder = lake.absolute(read.folder)
-        held = _per_snapshot(lake.read_table(folder / "quarantine.parquet"), None)
-        told = _per_snapshot(lake.read_table(folder / "explained.parquet"), "count")
+        held = _per_snapshot(lake.read_table(folder / "quarantine.parquet"), "cells")
+        explained = lake.read_table(folder / "explained.parquet")
+        told = _per_snapshot(explained, "count")
+        merged = _per_snapshot(explained.filter(pa.compute.equal(explained["reason"], "aggregated")), "count")
         for number, sha in enumerate(read.snapshots, start=1):
             yield frames.Landing(
                 dataset=read.dataset,
@@ -328,6 +330,7 @@ def _landings(reads: Iterable[Read]) -> Iterator[frames.Landing]:
                 observations=read.figures.get(sha, 0),
                 quarantined=held.get(sha, 0),
                 explained=told.get(sha, 0),
+                aggregated=merged.get(sha, 0),
             )
 
 

@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from migstats import settings
 from migstats.errors import DeclarationError
-from migstats.layout import Declared, Layout, Text
+from migstats.layout import Aggregate, Declared, Layout, Number, Text
 from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES, period_bounds
 
 #: Powers of ten that figures may be multiplied with.
@@ -155,19 +155,6 @@ class Multiplier(Declared):
     blank: int | None = Field(default=None, ge=POWERS[0], le=POWERS[-1])
 
 
-class Number(Declared):
-    """How the publisher writes numbers."""
-
-    decimal: Literal[".", ","] = "."
-    group: Literal["", " ", ",", ".", "'"] = ""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.group == self.decimal:
-            raise ValueError(f"{self.group!r} cannot both group the digits and begin the decimals")
-        return self
-
-
 _CONCEPTS = (
     frozenset(SERIES_DIMENSIONS) - {"source"}
     | {"time_period", "obs_status", "conf_status"}
@@ -279,6 +266,9 @@ class Dataset(Declared):
                 f"reference_point {self.reference_point!r} is no day of every year; write `end` for the last day of a "
                 "period, or a day that there always is"
             )
+        aggregate = self.aggregate
+        if aggregate is not None:
+            self._require_of_records(aggregate)
         texts = [self.url, *itertools.chain.from_iterable(_texts(v) for v in self.query.values())]
         fields = [field for text in texts for field in string.Formatter().parse(text)]
         odd = [f"{{{name}!{how}}}" if how else f"{{{name}:{form}}}" for _, name, form, how in fields if form or how]
@@ -325,6 +315,24 @@ class Dataset(Declared):
     def parts_of(self, column: str) -> tuple[str, ...]:
         """The publisher's columns that a column is made of; a column of theirs is its only part."""
         return self.combined.get(column, (column,))
+
+    @property
+    def aggregate(self) -> Aggregate | None:
+        """How its records are made into figures, where they are."""
+        found: Aggregate | None = getattr(self.reader, "aggregate", None)
+        return found
+
+    def _require_of_records(self, aggregate: Aggregate) -> None:
+        """ValueError where figures made from records could say less than they seem to, or be counted twice."""
+        if self.page_parameter is not None or self.split:
+            raise ValueError("a figure is made of all records of its group; they cannot come in pages or in parts")
+        if self.number != Number():
+            raise ValueError("how records write numbers says `aggregate.number`; remove `number` of the dataset")
+        period, status = self.concepts.get("time_period"), self.concepts.get("obs_status")
+        if not isinstance(period, Column) or (period.column, period.period) != ("period", "sdmx"):
+            raise ValueError("time_period of figures made from records is {column: period, period: sdmx}")
+        if aggregate.figure == "sum" and not (isinstance(status, Column) and status.column == "_status"):
+            raise ValueError("a sum may be partial: obs_status {column: _status} and codes.csv say what it is then")
 
     def page_value(self, page: int) -> int:
         """What the parameter for the page is for page n, from 1."""

@@ -508,11 +508,11 @@ def _write(connection: Connection, load: _Load, reads: Sequence[Read], moments: 
                 held.select(
                     pl.lit(load_id).alias("load_id"),
                     pl.col("snapshot").replace_strict(ids, return_dtype=pl.Int32).alias("snapshot_id"),
-                    *("place", "reason", pl.col("column").alias("column_name"), "code", "raw", "suggestion"),
+                    *("place", "reason", pl.col("column").alias("column_name"), "code", "raw", "suggestion", "cells"),
                 )
             )
         out = dict(told.group_by("snapshot").agg(pl.col("count").sum()).iter_rows())
-        kept = dict(held.group_by("snapshot").len().iter_rows())
+        kept = dict(held.group_by("snapshot").agg(pl.col("cells").sum()).iter_rows())
         for sha in read.snapshots:
             parts = {"loaded": changed_per.get(sha, 0), "quarantined": kept.get(sha, 0), "explained": out.get(sha, 0)}
             rest = read.figures.get(sha, 0) - parts["loaded"]

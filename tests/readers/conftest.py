@@ -13,7 +13,7 @@ import pytest
 
 from migstats.layout import Layout
 from migstats.observation import EXPLAINED
-from migstats.readers import PLACE, ROW, VALUE, TextTable
+from migstats.readers import PLACE, RECORDS, ROW, VALUE, TextTable
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def keeps_the_contract() -> Callable[[ModuleType, bytes, TextTable, Layout], Non
     def check(reader: ModuleType, payload: bytes, table: TextTable, layout: Layout) -> None:
         coded = pa.dictionary(pa.int32(), pa.string())
         for field in table.data.schema:
-            expected = {VALUE: pa.string(), ROW: pa.int32()}.get(field.name, coded)
+            expected = {VALUE: pa.string(), ROW: pa.int32(), RECORDS: pa.int64()}.get(field.name, coded)
             assert field.type == expected, field
         for entry in table.explained:
             assert entry.reason in EXPLAINED

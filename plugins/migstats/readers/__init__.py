@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from migstats.layout import Layout
 from migstats.readers import packed
@@ -35,6 +36,10 @@ ROW = "_row"  # int32: what goes into the hole
 SNAPSHOT = "_snapshot"  # added where a slice has several pages: the snapshot (sha256) that a row is of
 #: A mark that stands raised beside a figure (`12³`); the note of the figure, unless the dataset declares another.
 NOTE = "_note"
+#: Of figures that are made from records: how many cells of the payload each is made of, int64.
+RECORDS = "_records"
+#: Beside them, a cell that its reader could not read: one of observation.QUARANTINED, else null.
+PROBLEM = "_problem"
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,10 @@ class Envelope:
 
 @dataclass(frozen=True)
 class TextTable:
-    """A payload as text. `landed` = rows + explained cells: every place that could hold a figure."""
+    """A payload as text. `landed` = rows + explained cells: every place that could hold a figure.
+
+    A row that is made from records counts for the cells that it is made of.
+    """
 
     data: pa.Table
     explained: tuple[Explained, ...] = ()
@@ -76,7 +84,8 @@ class TextTable:
     @property
     def landed(self) -> int:
         """Number of cells that could hold a figure."""
-        return int(self.data.num_rows) + sum(e.count for e in self.explained)
+        rows = pc.sum(self.data[RECORDS]).as_py() or 0 if RECORDS in self.data.column_names else self.data.num_rows
+        return int(rows) + sum(e.count for e in self.explained)
 
 
 def closes(layout: Layout) -> bool:
@@ -108,7 +117,22 @@ class Reader(Protocol):
 def reader_for(layout: Layout) -> Reader:
     """The reader module of a layout; imported when first used, since formats need heavy libraries."""
     reader = cast(Reader, importlib.import_module(f"migstats.readers.{layout.format}"))
-    return reader if layout.compression is None else _Unpacking(reader)
+    streams = layout.format == "delimited" and layout.aggregate is not None  # it unpacks while it reads
+    return reader if layout.compression is None or streams else _Unpacking(reader)
+
+
+def records_of(payload: bytes, place: str, layout: Layout) -> str | None:
+    """Of which records a figure is made that stands in no cell; None for a figure that does.
+
+    PublisherError where the place is none.
+    """
+    if layout.format not in ("delimited", "json_records") or layout.aggregate is None:
+        return None
+    reader = reader_for(layout)
+    unpacked = reader.payload(payload, layout) if isinstance(reader, _Unpacking) else payload
+    module = importlib.import_module(f"migstats.readers.{layout.format}")
+    found: str | None = module.records_of(unpacked, place, layout)
+    return found
 
 
 @dataclass(frozen=True)
@@ -116,6 +140,11 @@ class _Unpacking:
     """A reader that is given what a packed payload holds."""
 
     reader: Reader
+
+    @staticmethod
+    def payload(payload: bytes, layout: Any) -> bytes:
+        """What was packed."""
+        return packed.unpacked(payload, layout)
 
     def inspect(self, payload: bytes, layout: Any) -> Envelope:
         return self.reader.inspect(packed.unpacked(payload, layout), layout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -102,6 +102,48 @@ def _diagnose(text: bytes, width: int, dialect: Dialect, first: int) -> None:
                 f"line {line}: {len(record)} fields, {width} expected; "
                 + ("the file was cut off there" if cut else f"a {mark} stands unquoted in a field, or a field is gone")
             )
+
+
+def blocks(pieces: Iterable[bytes], dialect: Dialect, size: int = _BLOCK) -> Iterator[bytes]:
+    """A text that comes in pieces as blocks of whole records, about `size` bytes each.
+
+    PublisherError where no record ends within sixteen times as much: a quote opens there and is not closed.
+    """
+    held: list[bytes] = []
+    length, enough = 0, size
+    for piece in pieces:
+        held.append(piece)
+        length += len(piece)
+        if length < enough:
+            continue
+        text = b"".join(held)
+        end = _end_of_last_record(text, dialect)
+        if end:
+            yield text[:end]
+            held, length, enough = [text[end:]], len(text) - end, size
+        elif length < 16 * size:
+            held, enough = [text], 2 * length
+        else:
+            raise PublisherError(
+                f"no record ends within {length} bytes from {answer.short(text)!r} on; a quote that opens there is not "
+                "closed, or lines end in another way"
+            )
+    rest = b"".join(held)
+    if rest:
+        yield rest
+
+
+def _end_of_last_record(text: bytes, dialect: Dialect) -> int:
+    """Where the last whole record of a text ends: behind a line break outside of quotes; 0 where there is none."""
+    if not dialect.quotes(text):
+        return text.rfind(b"\n") + 1
+    quotes, end = text.count(b'"'), len(text)
+    while (at := text.rfind(b"\n", 0, end)) >= 0:
+        quotes -= text.count(b'"', at, end)
+        if quotes % 2 == 0:
+            return at + 1
+        end = at
+    return 0
 
 
 def records(text: bytes, dialect: Dialect, first: int = 1) -> Iterator[tuple[int, list[str]]]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -17,13 +19,16 @@ import pyarrow.compute as pc
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
 from migstats.layout import DelimitedLayout
-from migstats.readers import Envelope, Explained, TextTable, answer, cells, csv_text
+from migstats.readers import Envelope, Explained, TextTable, aggregate, answer, cells, csv_text, packed
 
 _EXPECTED: Final = "delimited text"
 _MEASURE: Final = "measure"
 _DELIMITERS: Final = ",;\t|"
 _TAG: Final = r"\s*#[A-Za-z].*"
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+#: How much of a text whose records are made into figures is in memory at a time.
+BLOCK: Final = 1 << 24
 
 Mask = npt.NDArray[np.bool_]
 
@@ -58,6 +63,10 @@ def inspect(payload: bytes, layout: DelimitedLayout) -> Envelope:
     is not of the encoding, or no record. DriftError: a declared header is missing or stands twice, another delimiter
     or encoding, a row of HXL tags that is there against what is declared.
     """
+    if layout.aggregate is not None:
+        for _ in _parts(payload, layout):
+            pass  # to the end: what was cut off is told there
+        return Envelope()
     return Envelope(updated=_open(payload, layout).updated)
 
 
@@ -67,7 +76,12 @@ def read(payload: bytes, layout: DelimitedLayout) -> TextTable:
     Columns keep their header texts, or have the names that `columns` gives them. Records without any text are counted
     as `blank`, figures of `others` and below the table as `outside_tables`, numbers above it as `header_or_note`.
     DriftError where figures stand under a header that is not declared or empty, or a row of HXL tags among the records.
+
+    With `aggregate` one row per group of records and figure, as `aggregate.table` says; what stands in other columns is
+    not looked at, and memory does not grow with the number of records.
     """
+    if layout.aggregate is not None:
+        return aggregate.table(partial(_blocks, payload, layout), _of_records(payload, layout), Envelope())
     text = _open(payload, layout)
     header = text.header
     figures = [at for at, name in enumerate(header.names) if _is_figure(name, header.texts[at], layout)]
@@ -121,12 +135,138 @@ def locate(payload: bytes, place: str, layout: DelimitedLayout) -> str | None:
 
     PublisherError where no record begins on that line.
     """
+    if layout.aggregate is not None:
+        of = _of_records(payload, layout)
+        if aggregate.is_group(of, place):
+            return aggregate.locate(partial(_blocks, payload, layout), of, place)
+        return _cell_of_records(payload, layout, place)
     text = _open(payload, layout)
     return csv_text.cell(csv_text.records(text.records, _dialect(layout), text.first), text.header.texts, place)
 
 
+def records_of(payload: bytes, place: str, layout: DelimitedLayout) -> str | None:
+    """Of which records a figure is made; None for what stands in a cell. PublisherError where the place is none."""
+    of = _of_records(payload, layout)
+    return aggregate.records(partial(_blocks, payload, layout), of, place) if aggregate.is_group(of, place) else None
+
+
 def _dialect(layout: DelimitedLayout) -> csv_text.Dialect:
     return csv_text.Dialect(_EXPECTED, layout.delimiter, layout.quoted)
+
+
+# -- figures made from records ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some records of a text, the header above all of them, and the line of the first one."""
+
+    header: _Header
+    records: bytes
+    first: int
+
+
+def _parts(payload: bytes, layout: DelimitedLayout) -> Iterator[_Part]:
+    """A text in parts of whole records, as little of it in memory as can be."""
+    dialect = _dialect(layout)
+    found = csv_text.blocks(_transcoded(packed.pieces(payload, layout), layout), dialect, BLOCK)
+    start = answer.body(next(found, b""), _EXPECTED)
+    header, above = _header(csv_text.start_of(start, _EXPECTED), layout)
+    first, end = _first_record(start, header, layout)
+    if above:
+        raise DriftError(
+            f"line {header.line}: the header stands there, and {', '.join(above[0][1])[:80]!r} above it; "
+            "figures are made from records of files that begin with their header"
+        )
+    any_record = False
+    for records in itertools.chain([start[end:]], found):
+        if records and not records.isspace():
+            any_record = True
+            yield _Part(header, records, first)
+        first += records.count(b"\n")
+    if not any_record:
+        raise PublisherError(f"line {first}: the header is followed by no record; no rows are not zero rows")
+
+
+def _blocks(payload: bytes, layout: DelimitedLayout) -> Iterator[aggregate.Block]:
+    """The records that are to be made into figures."""
+    assert layout.aggregate is not None
+    dialect, wanted = _dialect(layout), (*layout.aggregate.columns, *layout.figures)
+    for part in _parts(payload, layout):
+        names = [str(at) for at in range(len(part.header.names))]
+        at = {name: str(part.header.names.index(name)) for name in wanted if name in part.header.names}
+        types = {at[name]: pa.string() if name in layout.figures else cells.CODED for name in at}
+        table = csv_text.table(part.records, types, dialect, names=names, first=part.first)
+        lines = csv_text.lines(part.records, table.num_rows, dialect, part.first)
+        columns = {name: csv_text.coded(table[at[name]]) for name in layout.aggregate.columns if name in at}
+        figures = [csv_text.without_empty(table[at[name]]) for name in layout.figures]
+        yield aggregate.Block(columns, figures, lines, _nothing(part, [*figures, *columns.values()], lines, layout))
+
+
+def _nothing(part: _Part, columns: Sequence[Any], lines: csv_text.Lines, layout: DelimitedLayout) -> Mask:
+    """Records without any text: those of which no column that we read says something, if no other does either."""
+    blank = _blank(columns, len(lines))
+    if blank.any():
+        texts = part.records.split(b"\n")
+        marks = (layout.delimiter + '" \t\r').encode()
+        blank[blank] = [not texts[line - part.first].strip(marks) for line in lines[blank]]
+    return blank
+
+
+def _of_records(payload: bytes, layout: DelimitedLayout) -> aggregate.Records:
+    assert layout.aggregate is not None
+    header = next(_parts(payload, layout)).header
+    texts = dict(zip(header.names, header.texts, strict=True))
+    return aggregate.Records(
+        layout.aggregate, layout.figures, "line {}", lambda name: f"line {{}} column {texts.get(name, name)}"
+    )
+
+
+def _cell_of_records(payload: bytes, layout: DelimitedLayout, place: str) -> str | None:
+    """One cell of one record; the parts before it are not taken apart."""
+    dialect = _dialect(layout)
+    line = int(match[1]) if (match := re.match(r"line ([0-9]+) column ", place)) else 0
+    for part in _parts(payload, layout):
+        if part.first <= line < part.first + part.records.count(b"\n") + 1:
+            found = csv_text.records(part.records, dialect, part.first)
+            return csv_text.cell(found, part.header.texts, place)
+    raise PublisherError(f"the payload has no place {place}")
+
+
+def _transcoded(pieces: Iterable[bytes], layout: DelimitedLayout) -> Iterator[bytes]:
+    """Pieces of a text as UTF-8; errors as `_decoded` tells them."""
+    if codecs.lookup(layout.encoding).name in ("utf-8", "utf-8-sig"):
+        first = True
+        for piece in pieces:
+            if first and piece.startswith(_UTF16):
+                raise DriftError("line 1: the text begins with the mark of UTF-16; declare `encoding: utf-16`")
+            first = False
+            yield piece
+        return
+    decoder = codecs.getincrementaldecoder(layout.encoding)()
+    other: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
+    line, ascii_only = 1, True
+    for piece in itertools.chain(pieces, [b""]):
+        ascii_only = ascii_only and piece.isascii()
+        try:
+            if other is not None:
+                other.decode(piece, final=not piece)
+        except UnicodeDecodeError:
+            other = None
+        try:
+            text = decoder.decode(piece, final=not piece)
+        except UnicodeDecodeError as error:
+            raise PublisherError(
+                f"line {line} or one of the next: byte {error.object[error.start]:#x} is not {layout.encoding}, as "
+                f"`encoding` says ({error.reason}); the publisher changed the encoding"
+            ) from error
+        line += piece.count(b"\n")
+        yield text.removeprefix("\ufeff").encode()
+    if other is not None and not ascii_only:
+        raise DriftError(
+            f"the text is UTF-8 from its first byte to its last, `encoding` says {layout.encoding}: the publisher "
+            "changed the encoding; declare `encoding: utf-8`"
+        )
 
 
 # -- the parts of a text ----------------------------------------------------------------------------------------
@@ -138,15 +278,7 @@ def _open(payload: bytes, layout: DelimitedLayout) -> _Text:
     csv_text.start_of(whole, _EXPECTED)
     text, remarks = _without_comments(whole, layout)
     header, above = _header(csv_text.start_of(text, _EXPECTED), layout)
-    first, end = header.next_line, header.end
-    tags = next(_beginnings(text[end : end + (1 << 18)], dialect), None)
-    if (tags is not None and _is_tags(tags.fields)) != layout.hxl:
-        raise DriftError(
-            f"line {first}: a row of HXL tags is {'' if layout.hxl else 'not '}expected below the header, found "
-            f"{', '.join(tags.fields)[:80] if tags else 'nothing'!r}; `hxl` says whether the publisher writes one"
-        )
-    if layout.hxl and tags is not None:
-        first, end = first + tags.lines, end + tags.end
+    first, end = _first_record(text, header, layout)
     records, below = _without_footer(text[end:], layout)
     if re.search(rb"\S", records) is None:
         raise PublisherError(f"line {first}: the header is followed by no record; no rows are not zero rows")
@@ -155,6 +287,20 @@ def _open(payload: bytes, layout: DelimitedLayout) -> _Text:
         _numbers("outside_tables", _lines_below(below, records, first, dialect)),
     ]
     return _Text(header, records, first, tuple(filter(None, counted)), _updated(above, layout))
+
+
+def _first_record(text: bytes, header: _Header, layout: DelimitedLayout) -> tuple[int, int]:
+    """The line of the first record below the header, and the tags where there are some; and where it begins."""
+    first, end = header.next_line, header.end
+    tags = next(_beginnings(text[end : end + (1 << 18)], _dialect(layout)), None)
+    if (tags is not None and _is_tags(tags.fields)) != layout.hxl:
+        raise DriftError(
+            f"line {first}: a row of HXL tags is {'' if layout.hxl else 'not '}expected below the header, found "
+            f"{', '.join(tags.fields)[:80] if tags else 'nothing'!r}; `hxl` says whether the publisher writes one"
+        )
+    if layout.hxl and tags is not None:
+        first, end = first + tags.lines, end + tags.end
+    return first, end
 
 
 def _decoded(payload: bytes, layout: DelimitedLayout) -> bytes:
@@ -264,11 +410,7 @@ def _names(texts: Sequence[str], layout: DelimitedLayout) -> list[str]:
 
 def _lacking(names: Sequence[str], texts: Sequence[str], layout: DelimitedLayout) -> list[str]:
     """What is declared and not among these header texts."""
-    lacking = [
-        " or ".join(map(repr, layout.columns.get(name, (name,))))
-        for name in dict.fromkeys([*layout.columns, *layout.figures])
-        if name not in names
-    ]
+    lacking = [" or ".join(map(repr, layout.columns.get(name, (name,)))) for name in layout.there if name not in names]
     if layout.across and not any(_is_figure(name, text, layout) for name, text in zip(names, texts, strict=True)):
         lacking.append(f"any that is as {layout.across!r}")
     return lacking
@@ -287,7 +429,7 @@ def _no_header(start: bytes, above: list[tuple[int, list[str]]], layout: Delimit
     for number, fields in above:
         found = [" ".join(field.split()) for field in fields]
         called = _names(found, layout)
-        there = len({*layout.columns, *layout.figures}.intersection(called))
+        there = len({*layout.there}.intersection(called))
         if (there, len(fields)) > (most, widest):
             most, widest = there, len(fields)
             line, texts, names = number, found, called

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from migstats.errors import DriftError
@@ -54,7 +55,7 @@ def table(
     DriftError where a record lacks a measure, or has figures under a name of which nothing is declared.
     """
     columns, paths = _flat({(name,): values for name, values in cells.records(raw, where).items()}, where)
-    _require(columns, facts, where)
+    _require(columns, facts.measures, where)
     count = len(columns[facts.measures[0]])
     left = [_left(columns.pop(name), where, paths[name]) for name in facts.others if name in columns]
     figures = [cells.text_array(columns.pop(name)) for name in facts.measures]
@@ -73,6 +74,45 @@ def table(
         labels={code: cells.labels_of(coded[code], coded[label]) for code, label in labels(names).items()},
     )
     return replace(found, records=count)
+
+
+def columns(raw: bytes, where: str, measures: Sequence[str], required: Sequence[str]) -> dict[str, list[Any]]:
+    """The values of all fields of the records, by their names, those of nested objects with a dot between.
+
+    DriftError where a record lacks a measure, or none has a field that is required.
+    """
+    found, _ = _flat({(name,): values for name, values in cells.records(raw, where).items()}, where)
+    lacking = [name for name in required if name not in found]
+    if lacking:
+        raise DriftError(
+            f"{where}: no record has the declared fields {', '.join(map(repr, lacking))}; the fields there are "
+            f"{', '.join(found)}: where one was renamed, mend `aggregate`"
+        )
+    _require(found, measures, where)
+    return found
+
+
+def repeated(
+    columns: Mapping[str, list[Any]], once: str | None
+) -> tuple[npt.NDArray[np.bool_] | None, npt.NDArray[np.bool_] | None]:
+    """Which records repeat an earlier one in all fields, and which contradict others of the same `once`; None: nobody
+    asked. A record without it is like no other.
+    """
+    if once is None:
+        return None, None
+    rows: dict[str, list[int]] = {}
+    for at, value in enumerate(columns[once]):
+        if value not in (None, "", msgspec.UNSET):
+            rows.setdefault(str(value), []).append(at)
+    count = len(columns[once])
+    repeats, contradicts = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+    for same in (found for found in rows.values() if len(found) > 1):
+        distinct = {repr([values[at] for values in columns.values()]) for at in same}
+        if len(distinct) == 1:
+            repeats[same[1:]] = True
+        else:
+            contradicts[same] = True
+    return repeats, contradicts
 
 
 def _flat(columns: Mapping[Path, list[Any]], where: str) -> tuple[dict[str, list[Any]], dict[str, Path]]:
@@ -118,16 +158,16 @@ def _member(value: Any, key: str) -> Any:
     return None if value is None else msgspec.UNSET
 
 
-def _require(columns: Mapping[str, list[Any]], facts: Facts, where: str) -> None:
+def _require(columns: Mapping[str, list[Any]], measures: Sequence[str], where: str) -> None:
     lacking = []
-    for name in facts.measures:
+    for name in measures:
         values = columns.get(name)
         if values is None:
             lacking.append(f"{name!r} in all of them")
         elif msgspec.UNSET in values:
             lacking.append(f"{name!r} in {where}/{values.index(msgspec.UNSET)}")
     if lacking:
-        others = ", ".join(name for name in columns if name not in facts.measures)
+        others = ", ".join(name for name in columns if name not in measures)
         raise DriftError(
             f"{where}: declared measures are missing: {'; '.join(lacking)}; undeclared fields there: {others}"
         )

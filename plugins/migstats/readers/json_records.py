@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from migstats.errors import DriftError, PublisherError
 from migstats.layout import JsonRecordsLayout
-from migstats.readers import Envelope, TextTable, answer, cells, fields
+from migstats.readers import Envelope, TextTable, aggregate, answer, cells, fields
 
 _EXPECTED: Final = "JSON with records"
 _REMEDY: Final = (
@@ -34,8 +36,12 @@ def read(payload: bytes, layout: JsonRecordsLayout) -> TextTable:
     Fields of nested objects have their names with a dot between, arrays are JSON text. Figures of `others` are counted
     as `outside_tables`. DriftError where a record is no object or lacks a measure, or has figures under a name of which
     nothing is declared.
+
+    With `aggregate` one row per group of records and measure, as `aggregate.table` says.
     """
     envelope, records = _open(payload, layout)
+    if layout.aggregate is not None:
+        return aggregate.table(partial(_blocks, records, layout), _of_records(layout), envelope)
     known = {*layout.identity, *layout.attributes, *layout.labels.values()}
 
     def labels(names: Sequence[str]) -> dict[str, str]:
@@ -54,7 +60,41 @@ def read(payload: bytes, layout: JsonRecordsLayout) -> TextTable:
 
 def locate(payload: bytes, place: str, layout: JsonRecordsLayout) -> str | None:
     """The figure at a place such as `/results/57/figure`, as `read` gives it; None for null."""
+    if layout.aggregate is not None and aggregate.is_group(_of_records(layout), place):
+        _, records = _open(payload, layout)
+        return aggregate.locate(partial(_blocks, records, layout), _of_records(layout), place)
     return cells.at_pointer(answer.body(payload, _EXPECTED), place)
+
+
+def records_of(payload: bytes, place: str, layout: JsonRecordsLayout) -> str | None:
+    """Of which records a figure is made; None for what stands in a cell. PublisherError where the place is none."""
+    of = _of_records(layout)
+    if not aggregate.is_group(of, place):
+        return None
+    _, records = _open(payload, layout)
+    return aggregate.records(partial(_blocks, records, layout), of, place)
+
+
+def _of_records(layout: JsonRecordsLayout) -> aggregate.Records:
+    assert layout.aggregate is not None
+    return aggregate.Records(
+        layout.aggregate,
+        layout.measures,
+        f"{layout.records}/{{}}",
+        lambda name: f"{layout.records}/{{}}{cells.pointer(*name.split('.'))}",
+    )
+
+
+def _blocks(records: bytes, layout: JsonRecordsLayout) -> Iterator[aggregate.Block]:
+    """All records in one block."""
+    assert layout.aggregate is not None
+    required = (*layout.aggregate.required, *filter(None, [layout.aggregate.once]))
+    columns = fields.columns(records, layout.records, layout.measures, required)
+    wanted = {name: cells.coded(columns[name]) for name in layout.aggregate.columns if name in columns}
+    figures = [cells.text_array(columns[name]) for name in layout.measures]
+    rows = np.arange(len(figures[0]) if figures else len(next(iter(columns.values()))))
+    repeats, contradicts = fields.repeated(columns, layout.aggregate.once)
+    yield aggregate.Block(wanted, figures, rows, repeats=repeats, contradicts=contradicts)
 
 
 def _open(payload: bytes, layout: JsonRecordsLayout) -> tuple[Envelope, bytes]:

@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from typing import Final, NoReturn
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
@@ -25,11 +26,17 @@ def unpacked(payload: bytes, layout: Packed) -> bytes:
     TryAgainError: cut off or damaged, or a web page. DriftError: packed otherwise than declared, or other files in it.
     PublisherError: an error body, larger than `unpacked_bytes`, encrypted, or names that lead elsewhere.
     """
+    return payload if layout.compression is None else b"".join(pieces(payload, layout))
+
+
+def pieces(payload: bytes, layout: Packed) -> Iterator[bytes]:
+    """The same piece by piece, none larger than a mebibyte; what is damaged is told when it comes to be read."""
     if layout.compression is None:
-        return payload
+        yield from (payload[at : at + _PIECE] for at in range(0, len(payload), _PIECE))
+        return
     if not payload.startswith(_GZIP if layout.compression == "gzip" else _ZIP):
         _refuse(payload, layout.compression)
-    return (_gunzipped if layout.compression == "gzip" else _unzipped)(payload, layout)
+    yield from (_gunzipped if layout.compression == "gzip" else _unzipped)(payload, layout)
 
 
 def _refuse(payload: bytes, declared: str) -> NoReturn:
@@ -42,38 +49,45 @@ def _refuse(payload: bytes, declared: str) -> NoReturn:
     )
 
 
-def _gunzipped(payload: bytes, layout: Packed) -> bytes:
-    found: list[bytes] = []
-    size, rest = 0, payload
-    while rest.strip(b"\0") if found else rest:  # gzip may be padded with zeros
-        if not rest.startswith(_GZIP):
-            raise PublisherError(f"there are {len(rest)} bytes after the end of the gzip stream; ask the publisher")
+def _gunzipped(payload: bytes, layout: Packed) -> Iterator[bytes]:
+    size = at = 0
+    while at < len(payload) and (at == 0 or payload[at:].strip(b"\0")):  # gzip may be padded with zeros
+        if not payload.startswith(_GZIP, at):
+            left = len(payload) - at
+            raise PublisherError(f"there are {left} bytes after the end of the gzip stream; ask the publisher")
         inflater = zlib.decompressobj(wbits=31)
+        rest = b""
         while not inflater.eof:
+            if not rest:
+                rest = payload[at : at + _PIECE]
+                at += len(rest)
+            over = not rest
             try:
                 piece = inflater.decompress(rest, min(_PIECE, layout.unpacked_bytes - size + 1))
             except zlib.error as error:
                 raise TryAgainError(f"the gzip stream is damaged: {error}; it may be whole another time") from error
             rest = inflater.unconsumed_tail
             size += len(piece)
-            found.append(piece)
             if size > layout.unpacked_bytes:
                 raise _too_big(layout)
-            if not inflater.eof and not piece and not rest:
+            if piece:
+                yield piece
+            elif over and not inflater.eof:
                 raise TryAgainError(f"the gzip stream ends after {len(payload)} bytes before its end: it was cut off")
-        rest = inflater.unused_data
-    return b"".join(found)
+        at -= len(inflater.unused_data)
 
 
-def _unzipped(payload: bytes, layout: Packed) -> bytes:
+def _unzipped(payload: bytes, layout: Packed) -> Iterator[bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(payload)) as archive:
             member = _member(archive.infolist(), layout)
             with archive.open(member) as file:
-                found = file.read(layout.unpacked_bytes + 1)
-                if len(found) > layout.unpacked_bytes:
-                    raise _too_big(layout)
-                return found
+                size = 0
+                while piece := file.read(_PIECE):
+                    size += len(piece)
+                    if size > layout.unpacked_bytes:
+                        raise _too_big(layout)
+                    yield piece
     except _DAMAGE as error:
         raise TryAgainError(f"the zip file is damaged or was cut off: {error}; it may be whole another time") from error
     except NotImplementedError as error:
