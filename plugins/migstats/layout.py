@@ -84,6 +84,20 @@ class JsonStatLayout(Packed):
     format: Literal["jsonstat"]
 
 
+class PxLayout(Packed):
+    """PC-Axis file (.px). Columns: the variables, by VARIABLECODE or by name; `<name>.period` of one with TIMEVAL;
+    `UNITS`, and `_note`.
+    """
+
+    format: Literal["px"]
+    encoding: str | None = Field(
+        default=None, description="where the file does not say it by CODEPAGE or CHARSET, or says another one"
+    )
+    language: str | None = Field(
+        default=None, description="of names and labels, where the file has several; null: its first one"
+    )
+
+
 class SdmxCsvLayout(Packed):
     """SDMX-CSV 1.0 or 2.0. Columns: as in the file's header."""
 
@@ -253,6 +267,7 @@ def _once(where: str, names: Sequence[str]) -> None:
 Layout = Annotated[
     WorkbookLayout
     | JsonStatLayout
+    | PxLayout
     | SdmxCsvLayout
     | SdmxJsonLayout
     | SdmxMlLayout
