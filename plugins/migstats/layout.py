@@ -82,6 +82,14 @@ class JsonStatLayout(Packed):
     """JSON-stat 1.x or 2.0 dataset. Columns: one per dimension id, and `_status`."""
 
     format: Literal["jsonstat"]
+    dataset: Text | None = Field(
+        default=None,
+        description="which dataset of a collection or bundle: its label, address or name; null: there is one",
+    )
+    texts: tuple[Text, ...] = Field(
+        default=(),
+        description="dimensions whose codes are only numbers of positions; their columns hold the labels instead",
+    )
 
 
 class PxLayout(Packed):
