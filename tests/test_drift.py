@@ -50,8 +50,8 @@ class Sample:
 
     @property
     def areas(self) -> str:
-        """The concept with the publisher's codes of areas (else of sexes or ages): the first that has a column; else the
-        period.
+        """The concept with the publisher's codes of areas, else of sexes, ages or units: the first that has a column.
+        Else the period.
         """
         names = ("ref_area", "counterpart_area", "sex", "age", "subdivision")
         coded = (name for name in names if isinstance(self.dataset.concepts.get(name), Column))

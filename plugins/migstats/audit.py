@@ -23,7 +23,7 @@ from migstats.readers.packed import unpacked
 from migstats.source import Dataset, Source, folder_of
 
 #: Formats that say everything of themselves: a file of theirs is read also where no source declares it.
-SELF_DESCRIBING = ("jsonstat", "sdmx_csv", "sdmx_json", "sdmx_ml", "worldbank")
+SELF_DESCRIBING = ("jsonstat", "px", "sdmx_csv", "sdmx_json", "sdmx_ml", "worldbank")
 
 #: Format → how its files begin; those of the others with plain text.
 _BEGINS = {

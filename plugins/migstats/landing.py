@@ -6,15 +6,17 @@ import datetime as dt
 import logging
 import math
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from migstats import lake, settings, warehouse, web
+from migstats import lake, pxweb, settings, warehouse, web
 from migstats.errors import DriftError, LaterError, PublisherError, TooBigError, TryAgainError
 from migstats.faultpoint import reach
+from migstats.pxweb import Question
 from migstats.readers import Envelope, closes, reader_for
 from migstats.redaction import redact
 from migstats.source import Dataset, Slice, Source
@@ -25,6 +27,8 @@ log = logging.getLogger("migstats")
 #: Seconds before the first question whether an answer that is being prepared is there; then twice as long, and so on.
 POLL_SECONDS = 5.0
 
+#: The run of what somebody lands without one; it shares nothing with the next.
+BY_HAND = "by hand"
 #: Pages of one slice beyond which a publisher's paging is not believed.
 MAX_PAGES = 10_000
 
@@ -63,30 +67,36 @@ class Landed(BaseModel):
         return max(page.retrieved_at for page in self.pages)
 
 
-def land(slice_: Slice, source: Source, *, run_id: str = "by hand", url: str | None = None) -> Landed:
+def land(slice_: Slice, source: Source, *, run_id: str = BY_HAND, url: str | None = None) -> Landed:
     """Fetch the pages of one slice into the lake, and note them in the ledger of the warehouse at `url`.
 
     A publisher that answers "not modified" costs no download. Raises TryAgainError, PublisherError or DeniedError as
     the web client does, and PublisherError where the pages do not belong together.
     """
     dataset = source.dataset(slice_.dataset)
-    known = _last_snapshot(url, slice_)
+    known = None if dataset.pxweb else _last_snapshot(url, slice_)
     pages: list[Page] = []
     snapshots: list[Snapshot] = []
     envelopes: list[Envelope] = []
-    asked = [slice_.url]
+    halved, once = 0, uuid.uuid4().hex if run_id == BY_HAND else run_id
     with web.Client(web.manners_of(source, settings.replay())) as client:
+        asked = _questions(client, slice_, dataset, once, halved)
         while len(pages) < (len(asked) if len(asked) > 1 else envelopes[0].pages if envelopes else 1):
             part = len(pages) + 1
-            address = asked[part - 1] if len(asked) > 1 else _page_url(slice_.url, dataset, part)
+            question = asked[part - 1] if len(asked) > 1 else _page(asked[0], dataset, part)
             conditional = known if part == 1 and known is not None else {}
             try:
-                answer, envelope = _ask(client, address, source, dataset, conditional)
+                answer, envelope = _ask(client, question, source, dataset, conditional)
             except TooBigError:
+                if dataset.pxweb and part == 1 and halved < pxweb.HALVINGS:
+                    halved += 1
+                    log.info("%s: the publisher refuses what its limits allow; asking for half of it", slice_.slice)
+                    asked = _questions(client, slice_, dataset, once, halved)
+                    continue
                 if part > 1 or not slice_.parts or len(asked) > 1:
                     raise
                 log.info("%s is too big for the publisher; asking for it in %s parts", slice_.slice, len(slice_.parts))
-                asked, known = list(slice_.parts), None
+                asked, known = [Question(one) for one in slice_.parts], None
                 continue
             if envelope is None:
                 assert known is not None
@@ -96,6 +106,12 @@ def land(slice_: Slice, source: Source, *, run_id: str = "by hand", url: str | N
                 _check_page(slice_, part, envelope, envelopes, dataset)
             elif envelope.pages != 1:
                 raise PublisherError(f"slice {slice_.slice}: its part {part} comes in pages; nothing was loaded")
+            elif dataset.pxweb and envelopes and envelope.updated != envelopes[0].updated:
+                raise TryAgainError(
+                    f"slice {slice_.slice}: part {part} is as of {envelope.updated}, part 1 as of "
+                    f"{envelopes[0].updated}: the publisher updated the table meanwhile. Nothing was "
+                    "loaded; ask again later"
+                )
             if not answer.framed and not closes(dataset.reader):
                 raise TryAgainError(
                     f"{answer.url}: the answer does not say how long it is (no Content-Length, not chunked, not "
@@ -125,6 +141,7 @@ def land(slice_: Slice, source: Source, *, run_id: str = "by hand", url: str | N
                     etag=answer.etag,
                     last_modified=answer.last_modified,
                     retrieved_at=answer.retrieved_at,
+                    request=question.body,
                 )
             )
     if url is not None:
@@ -139,8 +156,15 @@ def land(slice_: Slice, source: Source, *, run_id: str = "by hand", url: str | N
     return landed
 
 
+def _questions(client: web.Client, slice_: Slice, dataset: Dataset, run_id: str, halved: int) -> list[Question]:
+    """What is asked for a slice at first: its address, or of a PxWeb server the parts that fit its limits."""
+    if dataset.pxweb is None:
+        return [Question(slice_.url)]
+    return pxweb.questions(client, slice_, dataset, run_id=run_id, halved=halved)
+
+
 def _ask(
-    client: web.Client, url: str, source: Source, dataset: Dataset, conditional: Mapping[str, Any]
+    client: web.Client, question: Question, source: Source, dataset: Dataset, conditional: Mapping[str, Any]
 ) -> tuple[web.Answer, Envelope | None]:
     """An answer and what its first bytes say; no envelope where the publisher says that nothing changed.
 
@@ -151,13 +175,14 @@ def _ask(
     pause = POLL_SECONDS
     while True:
         try:
-            answer = client.get(
-                url,
-                etag=conditional.get("etag"),
-                last_modified=conditional.get("last_modified"),
-                accept=dataset.accept,
-            )
-            return answer, None if answer.not_modified else reader.inspect(answer.body, dataset.reader)
+            if dataset.pxweb is not None:
+                answer = client.ask(question.url, question.body, too_big=pxweb.TOO_BIG)
+            else:
+                etag, modified = conditional.get("etag"), conditional.get("last_modified")
+                answer = client.get(question.url, etag=etag, last_modified=modified, accept=dataset.accept)
+            envelope = None if answer.not_modified else reader.inspect(answer.body, dataset.reader)
+            pxweb.check(answer.body, question)
+            return answer, envelope
         except LaterError as later:
             if time.monotonic() + pause > ends:
                 raise
@@ -190,6 +215,10 @@ def landed_slices(source: Source, *, url: str) -> list[Landed]:
     with warehouse.connect(url) as connection:
         found = warehouse.rows(connection, "load/last_landings", {"source": source.id})
     return [Landed.model_validate(row["landed"]) for row in found]
+
+
+def _page(question: Question, dataset: Dataset, part: int) -> Question:
+    return replace(question, url=_page_url(question.url, dataset, part))
 
 
 def _page_url(url: str, dataset: Dataset, part: int) -> str:

@@ -83,6 +83,28 @@ class JsonStatLayout(Packed):
     """JSON-stat 1.x or 2.0 dataset. Columns: one per dimension id, and `_status`."""
 
     format: Literal["jsonstat"]
+    dataset: Text | None = Field(
+        default=None,
+        description="which dataset of a collection or bundle: its label, address or name; null: there is one",
+    )
+    texts: tuple[Text, ...] = Field(
+        default=(),
+        description="dimensions whose codes are only numbers of positions; their columns hold the labels instead",
+    )
+
+
+class PxLayout(Packed):
+    """PC-Axis file (.px). Columns: the variables, by VARIABLECODE or by name; `<name>.period` of one with TIMEVAL;
+    `UNITS`, and `_note`.
+    """
+
+    format: Literal["px"]
+    encoding: str | None = Field(
+        default=None, description="where the file does not say it by CODEPAGE or CHARSET, or says another one"
+    )
+    language: str | None = Field(
+        default=None, description="of names and labels, where the file has several; null: its first one"
+    )
 
 
 class SdmxCsvLayout(Packed):
@@ -395,6 +417,7 @@ def _once(where: str, names: Sequence[str]) -> None:
 Layout = Annotated[
     WorkbookLayout
     | JsonStatLayout
+    | PxLayout
     | SdmxCsvLayout
     | SdmxJsonLayout
     | SdmxMlLayout

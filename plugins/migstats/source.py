@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import os
+import re
 import reprlib
 import string
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -169,6 +170,53 @@ _SETTINGS_OF: dict[str, tuple[str, ...]] = {
 }
 
 
+class Choice(Declared):
+    """The values that are asked for of one variable of a PxWeb table."""
+
+    values: Literal["*"] | Annotated[tuple[Text, ...], Field(min_length=1)]
+    texts: bool = Field(default=False, description="`values` are what the publisher calls them, and not their codes")
+    codelist: Text | None = Field(
+        default=None,
+        description="aggregation or value set that the values are of, as the publisher names it: `agg:...` or `vs:...` "
+        "(version 1), its id (version 2)",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.codelist is not None and (self.values == "*" or self.texts):
+            raise ValueError("the values of a codelist stand in no table's metadata; list their codes")
+        if self.values != "*" and len(set(self.values)) != len(self.values):
+            raise ValueError(f"a value stands twice: {list(self.values)}")
+        return self
+
+
+class PxWeb(Declared):
+    """How a table of a PxWeb server is asked for. Its limits are asked for too, and a larger query goes in parts."""
+
+    version: Literal[1, 2]
+    query: dict[Text, Literal["*"] | Annotated[tuple[Text, ...], Field(min_length=1)] | Choice | None] = Field(
+        min_length=1,
+        description="each variable of the table → codes, `*` for all of them, or a choice; null: it is left out, and "
+        "the publisher gives the total over it. May hold {release} and the axes of `slices`",
+    )
+    config: Text | None = Field(
+        default=None, description="where the limits are asked for; null: at the root of the API"
+    )
+    max_cells: int | None = Field(
+        default=None,
+        gt=0,
+        description="cells of one answer, where the publisher tells no limit or one that does not hold",
+    )
+
+    @property
+    def choices(self) -> dict[str, Choice | None]:
+        """Variable → what is asked for of it; None: it is left out."""
+        return {
+            variable: said if said is None or isinstance(said, Choice) else Choice(values=said)
+            for variable, said in self.query.items()
+        }
+
+
 class Dataset(Declared):
     """One table of a source: where it is, how it is read, and what its columns mean."""
 
@@ -190,6 +238,9 @@ class Dataset(Declared):
         default={},
         description="hole of url or query → values: a request that the publisher says is too big is asked again once "
         "per value. Unsplit, the hole of the url is empty, and the parameter is sent with each value",
+    )
+    pxweb: PxWeb | None = Field(
+        default=None, description="for a PxWeb server: `url` is the table's (version 1), or its data (version 2)"
     )
     reader: Layout
     accept: Text | None = Field(
@@ -270,6 +321,9 @@ class Dataset(Declared):
         if aggregate is not None:
             self._require_of_records(aggregate)
         texts = [self.url, *itertools.chain.from_iterable(_texts(v) for v in self.query.values())]
+        if self.pxweb is not None:
+            self._check_pxweb(self.pxweb)
+            texts += [v for c in self.pxweb.choices.values() if c and c.values != "*" for v in c.values]
         fields = [field for text in texts for field in string.Formatter().parse(text)]
         odd = [f"{{{name}!{how}}}" if how else f"{{{name}:{form}}}" for _, name, form, how in fields if form or how]
         if odd:
@@ -333,6 +387,16 @@ class Dataset(Declared):
             raise ValueError("time_period of figures made from records is {column: period, period: sdmx}")
         if aggregate.figure == "sum" and not (isinstance(status, Column) and status.column == "_status"):
             raise ValueError("a sum may be partial: obs_status {column: _status} and codes.csv say what it is then")
+
+    def _check_pxweb(self, pxweb: PxWeb) -> None:
+        if self.reader.format != "jsonstat" or self.reader.compression is not None:
+            raise ValueError("pxweb: the answers are JSON-stat; declare the reader `format: jsonstat`, not compressed")
+        if self.split or self.page_parameter is not None:
+            raise ValueError("pxweb: a query that is too big is cut by itself; remove `split` and `page_parameter`")
+        if pxweb.version == 1 and self.query:
+            raise ValueError("pxweb: version 1 takes no parameters; what is asked for stands in `pxweb.query`")
+        if pxweb.version == 2 and not re.search(r"/tables/[^/]+/data$", self.url):
+            raise ValueError("pxweb: the url of version 2 ends with /tables/<id>/data")
 
     def page_value(self, page: int) -> int:
         """What the parameter for the page is for page n, from 1."""
@@ -452,6 +516,8 @@ class Slice(Declared):
     #: What is asked for instead where the publisher says that `url` is too big; together they are the same.
     parts: tuple[str, ...] = ()
     year: int | None = None
+    #: Axis of `slices` → the value of this slice.
+    at: dict[str, str] = Field(default={})
 
 
 def _is_day_of_every_year(reference_point: str) -> bool:
@@ -546,6 +612,7 @@ def plan(
                     url=_url(dataset, pattern, holes, {}),
                     parts=tuple(_url(dataset, pattern, holes, part) for part in _parts(dataset)),
                     year=int(at[dated]) if dated else None,
+                    at=at,
                 )
             )
     absent = wanted_years - {str(s.year) for s in planned}

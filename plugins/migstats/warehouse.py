@@ -289,6 +289,8 @@ class Snapshot:
     etag: str | None
     last_modified: str | None
     retrieved_at: dt.datetime
+    #: What was sent to `url` with a POST; None: a GET.
+    request: str | None = None
 
 
 def add_snapshots(connection: Connection, snapshots: Iterable[Snapshot]) -> None:

@@ -33,7 +33,7 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
@@ -470,10 +470,14 @@ class _Reply:
 
 @dataclass
 class _Trip:
-    """One call of `get`: what was done for it so far."""
+    """One call of `ask`: what was done for it so far."""
 
     url: str
     at: str
+    #: What is sent with a POST; None: a GET.
+    body: bytes | None = None
+    #: Statuses by which this publisher says that more was asked for than it answers at once.
+    too_big: frozenset[int] = frozenset()
     asked: int = 0
     #: The key that goes into a header; one in a parameter is found in the URL.
     key: str = ""
@@ -490,7 +494,7 @@ class _Trip:
 class Client:
     """Asks the hosts of one source. May be shared by threads; close it, or use it in a `with`.
 
-    `patience` is how long (seconds) one call of `get` waits in all for a server that is busy. `pause`, `wait_after`
+    `patience` is how long (seconds) one call of `ask` waits in all for a server that is busy. `pause`, `wait_after`
     and `clock` (seconds of the epoch) are for tests.
     """
 
@@ -520,17 +524,17 @@ class Client:
         """Close the pooled connections."""
         self._session.close()
 
+    def slow_down(self, calls: float, seconds: float) -> None:
+        """Ask at most `calls` times in so many seconds from now on, as a publisher says; never faster than before."""
+        rate = min(self.manners.requests_per_second, calls / seconds)
+        self.manners = replace(self.manners, requests_per_second=rate)
+
     def get(
         self, url: str, *, etag: str | None = None, last_modified: str | None = None, accept: str | None = None
     ) -> Answer:
-        """The whole, decoded body at `url`; with `etag` or `last_modified`, perhaps only that nothing changed.
+        """The body at `url`, as `ask` gives it; with `etag` or `last_modified`, perhaps only that nothing changed.
 
         `accept` is the media type that is asked for; without it, any.
-
-        Raises TryAgainError (with `retry_after` where the server said so) after `tries` passing faults, or at once
-        where the wait would be longer than our patience; LaterError at once; PublisherError for what the publisher
-        says or sends wrong; DeniedError for a host that is not declared; ConfigurationError for a wrong proxy or CA
-        bundle.
         """
         headers: dict[str, str] = {}
         if etag:
@@ -539,8 +543,28 @@ class Client:
             headers["If-Modified-Since"] = last_modified
         if accept:
             headers["Accept"] = accept
+        return self.ask(url, headers=headers)
+
+    def ask(
+        self,
+        url: str,
+        body: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        too_big: Collection[int] = (),
+    ) -> Answer:
+        """The whole, decoded body that answers a GET, or the POST of a question `body` (JSON), which changes nothing.
+
+        `too_big` are further statuses that mean TooBigError. Raises TryAgainError (with `retry_after` where the server
+        said so) after `tries` passing faults, or at once where the wait would be longer than our patience; LaterError
+        at once; PublisherError for what the publisher says or sends wrong; DeniedError for a host that is not declared,
+        and for a POST that is redirected; ConfigurationError for a wrong proxy or CA bundle.
+        """
+        headers = dict(headers or {})
         url = self._with_key(url)
-        trip = _Trip(url, url, key=self.manners.key_header[1] if self.manners.key_header else "")
+        secret = self.manners.key_header[1] if self.manners.key_header else ""
+        sent = None if body is None else body.encode()
+        trip = _Trip(url, url, body=sent, too_big=frozenset(too_big), key=secret)
         began, waited = time.monotonic(), 0.0
         for attempt in range(1, self.manners.tries + 1):
             try:
@@ -588,6 +612,12 @@ class Client:
                 turns.note_success(host)
             if reply.status not in _REDIRECTS:
                 return self._judge(trip, reply, conditional=bool(headers))
+            if trip.body is not None:
+                to = trip.text(reply.headers.get("Location", ""))[:200]
+                raise DeniedError(
+                    f"{trip.where}: status {reply.status} redirects a POST to {to!r}; a question is not sent on: look "
+                    "where the publisher answers today, and mend the URL"
+                )
             before, trip.at = trip.at, self._next_url(trip, reply)
             self._check(trip, trip.at, before=before)
         raise DeniedError(f"{trip.where}: more than {MAX_REDIRECTS} redirects; declare the URL where they end")
@@ -673,7 +703,7 @@ class Client:
         reply: _Reply | None = None
         failure: MigstatsError | None = None
         try:
-            reply = self._exchange(target, headers)
+            reply = self._exchange(target, headers, trip.body)
             status, size = str(reply.status), len(reply.body)
         except PublisherError as error:
             failure = PublisherError(f"{trip.where}: {error}")
@@ -682,7 +712,8 @@ class Client:
         finally:
             _until.reset(token)
             log.info(
-                "GET %s status=%s bytes=%d seconds=%.3f",
+                "%s %s status=%s bytes=%d seconds=%.3f",
+                "GET" if trip.body is None else "POST",
                 redact(trip.at),
                 status,
                 size,
@@ -695,10 +726,13 @@ class Client:
             raise failure
         return cast(_Reply, reply)
 
-    def _exchange(self, target: str, headers: dict[str, str]) -> _Reply:
+    def _exchange(self, target: str, headers: dict[str, str], body: bytes | None) -> _Reply:
         manners = self.manners
         proxies = {} if manners.replay else _proxies(target)
-        request = self._session.prepare_request(requests.Request("GET", target, headers=headers))
+        if body is not None:
+            headers = {**headers, "Content-Type": "application/json; charset=utf-8"}
+        method = "GET" if body is None else "POST"
+        request = self._session.prepare_request(requests.Request(method, target, headers=headers, data=body))
         response = self._session.send(
             request,
             stream=True,
@@ -774,6 +808,11 @@ class Client:
             told = _retry_after(reply)
             raise TryAgainError(found + ("" if told is None else f" (asks to wait {told:.0f} s)"), told)
         found = f"{trip.where}: {found}"
+        if status in trip.too_big:
+            raise TooBigError(
+                f"{found}; this publisher says so where more is asked for than it answers at once, or where "
+                "nobody is let in: declare smaller slices, or look whether the address still answers"
+            )
         if status in (200, 203, 204, 205):
             raise PublisherError(f"{found} with an empty body; nothing is not the same as no figures, look at the URL")
         if status in (404, 410):

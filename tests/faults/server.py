@@ -27,6 +27,7 @@ class Asked:
     headers: Mapping[str, str]  # names in lower case
     at: float  # time.monotonic()
     connection: int  # number of the TCP connection, from 1
+    body: bytes = b""
 
 
 #: Writes an answer; True where the connection stays open for the next request.
@@ -214,7 +215,8 @@ class FaultServer:
             while text := stream.readline().decode("latin-1").strip():  # type: ignore[attr-defined]
                 name, _, value = text.partition(":")
                 headers[name.lower()] = value.strip()
-            yield Asked(line[0], line[1], headers, time.monotonic(), number)
+            body = stream.read(int(headers.get("content-length", "0")))  # type: ignore[attr-defined]
+            yield Asked(line[0], line[1], headers, time.monotonic(), number, body)
 
 
 @contextlib.contextmanager

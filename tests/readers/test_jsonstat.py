@@ -279,3 +279,87 @@ def test_categories_have_their_labels_where_the_cube_has_them():
     geo = {"category": {"index": {"FR": 2, "AT": 0, "BE": 1}, "label": {"FR": "France", "AT": "Austria", "BE": None}}}
     labels = read(cube(dimension=CUBE["dimension"] | {"geo": geo})).labels
     assert labels == {"sex": {}, "geo": {"FR": "France", "AT": "Austria"}}
+
+
+def collection(*items, **more):
+    return json.dumps({"version": "2.0", "class": "collection", "link": {"item": list(items)}, **more}).encode()
+
+
+LINK = {"class": "dataset", "href": "https://stat.example.org/arrivals.json", "label": "Arrivals"}
+
+
+def test_the_only_embedded_dataset_of_a_collection_is_read_with_its_own_pointer(keeps_the_contract):
+    payload = collection(LINK, CUBE | {"label": "Departures"}, {"class": "collection", "href": "more.json"})
+    table = read(payload)
+    assert rows(table) == rows(read(cube()))
+    assert set(table.data[PLACE].to_pylist()) == {"/link/item/1/value/{}"}
+    assert table.envelope.updated == read(cube()).envelope.updated
+    keeps_the_contract(jsonstat, payload, table, LAYOUT)
+
+
+@pytest.mark.parametrize("name", ["Departures", "https://stat.example.org/departures.json"])
+def test_of_several_datasets_the_declared_one_is_read(name):
+    other = CUBE | {"label": "Arrivals", "value": {"0": 99}, "status": {}}
+    wanted = CUBE | {"label": "Departures", "href": "https://stat.example.org/departures.json"}
+    layout = JsonStatLayout(format="jsonstat", dataset=name)
+    assert rows(jsonstat.read(collection(other, wanted), layout)) == rows(read(cube()))
+    bundle = json.dumps({"first": other, "second": wanted}).encode()
+    assert rows(jsonstat.read(bundle, JsonStatLayout(format="jsonstat", dataset="second"))) == rows(read(cube()))
+    for payload in (collection(other, wanted), bundle):
+        with pytest.raises(DriftError, match=r"2 datasets: .*say with `dataset`"):
+            read(payload)
+        with pytest.raises(DriftError, match=r"no dataset 'Balance'.*it has"):
+            jsonstat.read(payload, JsonStatLayout(format="jsonstat", dataset="Balance"))
+    with pytest.raises(DriftError, match="2 datasets"):
+        jsonstat.read(collection(wanted, wanted), layout)
+
+
+def test_a_collection_of_links_is_refused_with_the_addresses_to_ask_for():
+    for payload in (collection(LINK), collection(LINK, dataset="no figures here")):
+        for act in (jsonstat.inspect, jsonstat.read):
+            with pytest.raises(PublisherError, match=r"1 links.*'Arrivals' at https://stat.example.org/arrivals.json"):
+                act(payload, LAYOUT)
+    with pytest.raises(PublisherError, match=r"0 links.*nothing"):
+        read(collection())
+    with pytest.raises(DriftError, match="/link/item is not"):
+        read(b'{"class":"collection","link":{"item":{"a":1}}}')
+
+
+def test_a_key_that_stands_twice_in_a_dataset_of_a_collection_is_refused():
+    payload = collection(CUBE).replace(b'"size": [2, 3]', b'"size": [2, 3], "size": [3, 2]')
+    with pytest.raises(DriftError, match="'size' stands twice"):
+        read(payload)
+
+
+@pytest.mark.payloads
+def test_the_real_collection_of_links_names_its_datasets(payloads):
+    with pytest.raises(PublisherError, match=r"collection of 8 links.*oecd.json.*let `url` be"):
+        read((payloads / "jsonstat/collection.json").read_bytes())
+
+
+GEO = {"category": {"index": {"2": 2, "0": 0, "1": 1}, "label": {"2": "France", "0": "Austria", "1": "Belgium"}}}
+BY_TEXT = JsonStatLayout(format="jsonstat", texts=("geo",))
+
+
+def test_labels_stand_in_the_place_of_codes_that_are_only_positions(keeps_the_contract):
+    payload = cube(dimension=CUBE["dimension"] | {"geo": GEO})
+    table = jsonstat.read(payload, BY_TEXT)
+    assert table.data["geo"].to_pylist() == ["Austria", "Belgium", "Belgium", "France"]
+    assert read(payload).data["geo"].to_pylist() == ["0", "1", "1", "2"]
+    assert "geo" not in table.labels
+    keeps_the_contract(jsonstat, payload, table, BY_TEXT)
+
+
+def test_a_code_without_a_label_is_its_own():
+    geo = {"category": GEO["category"] | {"label": {"2": "France", "1": "Belgium"}}}
+    table = jsonstat.read(cube(dimension=CUBE["dimension"] | {"geo": geo}), BY_TEXT)
+    assert table.data["geo"].to_pylist() == ["0", "Belgium", "Belgium", "France"]
+
+
+@pytest.mark.parametrize("label", [{"2": "France", "0": "France", "1": "Belgium"}, {"2": "France", "0": "1"}])
+def test_labels_that_do_not_tell_categories_apart_are_refused(label):
+    geo = {"category": GEO["category"] | {"label": label}}
+    with pytest.raises(DriftError, match=r"'geo': the label '(France|1)' stands at several"):
+        jsonstat.read(cube(dimension=CUBE["dimension"] | {"geo": geo}), BY_TEXT)
+    with pytest.raises(DriftError, match="`texts` names 'area', the dimensions are sex, geo"):
+        jsonstat.read(cube(), JsonStatLayout(format="jsonstat", texts=("area",)))

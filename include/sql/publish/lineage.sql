@@ -52,7 +52,8 @@ SELECT
     l.code_version,
     v.made_with,
     coalesce(nullif(v.release, ''), to_char(v.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"'))
-        AS producer_version
+        AS producer_version,
+    n.request
 FROM bi.fact_observation AS f
 INNER JOIN ref.period AS t ON f.time_period = t.time_period
 INNER JOIN shown AS o
@@ -94,3 +95,5 @@ COMMENT ON COLUMN bi.lineage.code_version IS 'Version of the program that made i
 COMMENT ON COLUMN bi.lineage.made_with IS 'Hash of the declaration, codes and corrections that it was made with';
 COMMENT ON COLUMN bi.lineage.producer_version IS
 'Version of the publisher: its edition, or the stamp of a source that is revised all the time';
+COMMENT ON COLUMN bi.lineage.request IS
+'Question that was sent to the address where it takes one (PxWeb); null: the address says it all';

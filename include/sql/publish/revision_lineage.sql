@@ -21,7 +21,8 @@ SELECT DISTINCT
     coalesce(o.raw, o.value::text) AS raw,
     l.run_id,
     l.code_version,
-    v.made_with
+    v.made_with,
+    n.request
 FROM core.observation AS o
 INNER JOIN ops.publication AS b ON o.source = b.source AND o.vintage_from <= b.vintage_id
 INNER JOIN ref.period AS t ON o.time_id = t.time_id
@@ -54,3 +55,5 @@ COMMENT ON COLUMN bi.revision_lineage.raw IS 'Text at that place';
 COMMENT ON COLUMN bi.revision_lineage.run_id IS 'Run that loaded it';
 COMMENT ON COLUMN bi.revision_lineage.code_version IS 'Version of the program that made it';
 COMMENT ON COLUMN bi.revision_lineage.made_with IS 'Hash of the declaration, codes and corrections that it was made with';
+COMMENT ON COLUMN bi.revision_lineage.request IS
+'Question that was sent to the address where it takes one (PxWeb); null: the address says it all';

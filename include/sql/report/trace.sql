@@ -19,6 +19,7 @@ SELECT
     n.release,
     n.part,
     n.url,
+    n.request,
     n.sha256,
     n.bytes,
     n.retrieved_at,

@@ -43,10 +43,10 @@ class _Cube:
 def inspect(payload: bytes, layout: JsonStatLayout) -> Envelope:
     """The update stamp; JSON-stat has no pages.
 
-    TryAgainError: not JSON, or a ticket of Eurostat's. PublisherError: an error body, a collection, a 0 in
-    `size` (a code asked for is unknown), or no rows.
+    TryAgainError: not JSON, or a ticket of Eurostat's. PublisherError: an error body, a collection of links, a 0 in
+    `size` (a code asked for is unknown), or no rows. DriftError: several datasets, and not the one that is declared.
     """
-    return Envelope(updated=_open(payload).updated)
+    return Envelope(updated=_open(payload, layout).updated)
 
 
 def read(payload: bytes, layout: JsonStatLayout) -> TextTable:
@@ -55,7 +55,8 @@ def read(payload: bytes, layout: JsonStatLayout) -> TextTable:
     `_value` is null where there is a status and no figure; positions with neither are counted as absent.
     DriftError where a position, a category or a length does not fit `size`, or a key stands twice.
     """
-    cube = _open(payload)
+    cube = _open(payload, layout)
+    shown = _shown(cube, layout)
     positions, values = _values(cube)
     marked, statuses = _statuses(cube, positions)
     null = values.is_null().to_numpy(zero_copy_only=False)
@@ -70,7 +71,7 @@ def read(payload: bytes, layout: JsonStatLayout) -> TextTable:
     stride = cube.cells
     for name, codes in cube.codes.items():
         stride //= len(codes)
-        columns[name] = cells.indexed(where // stride % len(codes), codes)
+        columns[name] = cells.indexed(where // stride % len(codes), shown.get(name, codes))
     columns[_STATUS] = status.dictionary_encode()
     absent = cube.cells - len(where)
     explained = [Explained("absent_position", absent, f"{cube.at}/{_first_gap(where)}")] if absent else []
@@ -82,7 +83,7 @@ def read(payload: bytes, layout: JsonStatLayout) -> TextTable:
         explained=explained,
         envelope=Envelope(updated=cube.updated),
         dimensions=((name,) for name in cube.codes),
-        labels=cube.labels,
+        labels={name: labels for name, labels in cube.labels.items() if name not in shown},
     )
 
 
@@ -91,18 +92,41 @@ def locate(payload: bytes, place: str, layout: JsonStatLayout) -> str | None:
     return cells.at_pointer(answer.body(payload, _EXPECTED), place)
 
 
-def _open(payload: bytes) -> _Cube:
-    document = answer.json_document(payload, _EXPECTED)
+def _shown(cube: _Cube, layout: JsonStatLayout) -> dict[str, list[str]]:
+    """Dimension → the labels that its column holds in the place of codes, as `texts` declares; a code without one is
+    its own label, as JSON-stat says.
+    """
+    unknown = [name for name in layout.texts if name not in cube.codes]
+    if unknown:
+        raise DriftError(
+            f"`texts` names {', '.join(map(repr, unknown))}, the dimensions are {', '.join(cube.codes)}; "
+            "was one renamed?"
+        )
+    shown = {name: [cube.labels[name].get(code, code) for code in cube.codes[name]] for name in layout.texts}
+    for name, texts in shown.items():
+        wrong = sorted({text for text in texts if texts.count(text) > 1})
+        if wrong:
+            raise DriftError(
+                f"dimension {name!r}: the label {wrong[0]!r} stands at several codes, and `texts` says "
+                "that labels tell its categories apart"
+            )
+    return shown
+
+
+def _open(payload: bytes, layout: JsonStatLayout) -> _Cube:
+    document = answer.json_document(payload, _EXPECTED, ("value", "items", "dataset", "link"))
     if isinstance(document, list):
         raise PublisherError(f"the answer is a JSON array, {_EXPECTED} was expected: {answer.short(payload)!r}")
     kind = msgspec.json.decode(document.get("class", b'"dataset"'))
-    if kind != "dataset":
+    at: list[str] = []
+    if kind == "collection":
+        document, at = _of_collection(document, layout)
+    elif kind != "dataset":
         raise PublisherError(
             f"/class is {kind!r}, {_EXPECTED} was expected; ask for one of the datasets that a {kind} lists"
         )
-    at: list[str] = []
-    if "dimension" not in document:
-        document, at = _only_dataset(document)
+    elif "dimension" not in document:
+        document, at = _of_bundle(document, layout)
     where = cells.pointer(*at) or "/"
     lacking = [name for name in ("dimension", "value") if name not in document]
     if lacking:
@@ -126,22 +150,73 @@ def _open(payload: bytes) -> _Cube:
     return _Cube(cells.pointer(*at, "value"), codes, labels, value, status, _stamp(updated))
 
 
-def _only_dataset(bundle: answer.JsonObject) -> tuple[answer.JsonObject, list[str]]:
-    """JSON-stat 1.x: an object whose members are datasets, by name."""
+class _Item(msgspec.Struct):
+    kind: str = msgspec.field(name="class", default="dataset")
+    href: str | None = None
+    label: str | None = None
+
+
+class _Link(msgspec.Struct):
+    item: list[msgspec.Raw] = []
+
+
+def _of_collection(collection: answer.JsonObject, layout: JsonStatLayout) -> tuple[answer.JsonObject, list[str]]:
+    """JSON-stat 2.0: the embedded dataset of a collection that is declared, or the only one."""
+    try:
+        raw = msgspec.json.decode(collection.get("link", b"{}"), type=_Link).item
+        items = [msgspec.json.decode(one, type=_Item) for one in raw]
+    except msgspec.ValidationError as error:
+        raise DriftError(f"/link/item is not as JSON-stat says: {error}") from error
+    datasets = [n for n, item in enumerate(items) if item.kind == "dataset"]
+    members = {n: msgspec.json.decode(raw[n], type=answer.JsonObject) for n in datasets}
+    embedded = [n for n in datasets if "dimension" in members[n]]
+    if not embedded:
+        listed = "; ".join(f"{items[n].label!r} at {items[n].href}" for n in datasets[:12])
+        raise PublisherError(
+            f"the answer is a collection of {len(datasets)} links, {_EXPECTED} was expected: {listed or 'nothing'}; "
+            "let `url` be the address of one of these datasets, a dataset of source.yaml for each"
+        )
+    wanted = layout.dataset
+    named = [n for n in embedded if wanted is None or wanted in (items[n].label, items[n].href)]
+    _require_one(named, [str(items[n].label or items[n].href) for n in embedded], wanted)
+    at = ["link", "item", str(named[0])]
+    answer.require_once(bytes(raw[named[0]]), members[named[0]], cells.pointer(*at))
+    return members[named[0]], at
+
+
+def _require_one(named: list[Any], there: list[str], wanted: str | None) -> None:
+    if len(named) == 1:
+        return
+    listed = ", ".join(map(repr, there[:12]))
+    if wanted is None or named:
+        raise DriftError(
+            f"the answer has {len(there)} datasets: {listed}; say with `dataset` of the reader which it is"
+        )
+    raise DriftError(f"the answer has no dataset {wanted!r}, as `dataset` of the reader says; it has {listed}")
+
+
+def _of_bundle(bundle: answer.JsonObject, layout: JsonStatLayout) -> tuple[answer.JsonObject, list[str]]:
+    """JSON-stat 1.x: an object whose members are datasets, by name; the one that is declared, or the only one."""
     found: dict[str, answer.JsonObject] = {}
     for name, raw in bundle.items():
         if bytes(raw).startswith(b"{"):
             member = msgspec.json.decode(raw, type=answer.JsonObject)
             if "dimension" in member and "value" in member:
                 found[name] = member
-    if len(found) != 1:
+    if not found:
         raise PublisherError(
-            f"{_EXPECTED} was expected; the object has {', '.join(list(bundle)[:12])}, among them "
-            f"{len(found)} datasets ({', '.join(found) or 'none'}); ask for one at a time"
+            f"{_EXPECTED} was expected; the object has {', '.join(list(bundle)[:12])}, and none of them is a dataset"
         )
-    name, dataset = found.popitem()
-    answer.require_once(bytes(bundle[name]), dataset, cells.pointer(name))
-    return dataset, [name]
+    wanted = layout.dataset
+    named = [
+        name
+        for name, member in found.items()
+        if wanted is None or wanted in (name, msgspec.json.decode(member.get("label", b"null")))
+    ]
+    _require_one(named, list(found), wanted)
+    [name] = named
+    answer.require_once(bytes(bundle[name]), found[name], cells.pointer(name))
+    return found[name], [name]
 
 
 class _Category(msgspec.Struct):
