@@ -225,6 +225,10 @@ def origins(dataset: Dataset) -> dict[str, tuple[str, ...]]:
     if isinstance(dataset.unit_mult, Multiplier):
         of["unit_mult"] = (dataset.unit_mult.column,)
         of["value"] = (VALUE, dataset.unit_mult.column)
+    # A flag that the status does not tell stands in the note.
+    flag = dataset.concepts.get("obs_status")
+    if "note" not in dataset.concepts and isinstance(flag, Column):
+        of["note"] = dataset.parts_of(flag.column)
     # A text in place of a figure says why there is none.
     for status in ("obs_status", "conf_status"):
         of[status] = (*of.get(status, ()), VALUE)
