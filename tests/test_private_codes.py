@@ -33,7 +33,9 @@ def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     toy.declare(tmp_path, monkeypatch, "toy")
     declaration = tmp_path / "sources" / "toy" / "source.yaml"
     own = '\n      breakdown: "VISA:A"\n      subdivision: MAR-PORT\n      note:'
-    declaration.write_text(declaration.read_text().replace("\n      note:", own))
+    text = declaration.read_text().replace("\n      breakdown: {column: BREAKDOWN, scheme: code}", "")
+    text = text.replace("\n    concepts:", "\n    only: {BREAKDOWN: [_T]}\n    concepts:")
+    declaration.write_text(text.replace("\n      note:", own))
     folder = tmp_path / "sources" / "codelists"
     folder.mkdir()
     for name, text in LISTS.items():

@@ -263,3 +263,10 @@ def test_the_gate_compares_each_golden_figure(source_id: str, payloads: Path) ->
         assert held(own) == []
         assert len(held(other)) == len(own) > 0
         assert all(any(g.cited in message for message in held(other)) for g in own)
+
+
+def test_rows_that_hdx_marks_with_an_error_are_explained_and_no_figures() -> None:
+    payload = (settings.include() / "samples" / "hdx_hapi_idps" / "countries.csv").read_bytes()
+    frame, done = read_bytes(SOURCES["hdx_hapi_idps"], "countries", payload)
+    assert [(r["reason"], r["count"]) for r in done.explained.to_pylist()] == [("not_selected", 1)]
+    assert frame.filter(time_period="2023-12").height == 0
