@@ -133,7 +133,7 @@ def figure(found: object) -> float | None:
 
 def published(url: str, source: str) -> dict[str, dict[str, Any]]:
     with warehouse.connect(url) as connection:
-        rows = connection.execute("SELECT * FROM bi.fact_observation WHERE source = %s", (source,)).fetchall()
+        rows = connection.execute("SELECT * FROM core.published WHERE source = %s", (source,)).fetchall()
     return {row["observation_id"]: row for row in rows}
 
 
