@@ -156,7 +156,7 @@ def test_a_first_load_a_thousand_times_too_large_is_held(slices) -> None:
     release = max(edition for edition, *_ in parts)
     frames = [frame for edition, _, frame, _ in parts if edition == release]
     known = [g for g in rows_of(folder / "golden.csv") if g["release"] in ("", release)]
-    if pl.concat(frames).join(pl.DataFrame(known).select(KEY), on=KEY, how="semi").is_empty():
+    if not known or pl.concat(frames).join(pl.DataFrame(known).select(KEY), on=KEY, how="semi").is_empty():
         pytest.skip(f"{source.id}: its sample is invented and has no figure of the real publication")
     own = Figures.concat([in_thousands(done, 1000) for edition, _, _, done in parts if edition == release])
     findings = gate.judge(toy.alone(own), rules, golden, lists, release=release)
@@ -185,16 +185,23 @@ def test_what_eurostat_marks_confidential_is_suppressed_and_never_a_figure(
     assert done.quarantine["reason"].to_pylist() == (["contradiction"] if expected is None else [])
 
 
-GOLDEN = [(source, golden) for source in sorted(SOURCES) for golden in rows_of(folder_of(source) / "golden.csv")]
+#: Sources of which no figure of the publisher's was at hand: an invented one would hold the first real load.
+UNSEEN = sorted(s.id for s in SOURCES.values() if all(d.verified == "sample" for d in s.datasets))
+SEEN = sorted(set(SOURCES) - set(UNSEEN))
+GOLDEN = [(source, golden) for source in SEEN for golden in rows_of(folder_of(source) / "golden.csv")]
 
 
-@pytest.mark.parametrize("source", sorted(SOURCES))
+def test_a_source_whose_figures_nobody_has_seen_knows_none() -> None:
+    assert [source for source in UNSEEN if rows_of(folder_of(source) / "golden.csv")] == []
+
+
+@pytest.mark.parametrize("source", SEEN)
 def test_there_are_ten_golden_figures_at_least(source: str) -> None:
     assert sum(name == source for name, _ in GOLDEN) >= 10
 
 
 @pytest.mark.payloads
-@pytest.mark.parametrize("source_id", sorted(SOURCES))
+@pytest.mark.parametrize("source_id", SEEN)
 def test_golden_figures_stand_in_the_real_payloads(source_id: str, payloads: Path) -> None:
     source = SOURCES[source_id]
     golden = [g for name, g in GOLDEN if name == source_id]
@@ -211,7 +218,7 @@ def test_golden_figures_stand_in_the_real_payloads(source_id: str, payloads: Pat
 
 
 @pytest.mark.payloads
-@pytest.mark.parametrize("source_id", sorted(SOURCES))
+@pytest.mark.parametrize("source_id", SEEN)
 def test_the_gate_compares_each_golden_figure(source_id: str, payloads: Path) -> None:
     """Each known figure changed by one is another one than the payload has, and none is overlooked."""
     source = SOURCES[source_id]

@@ -1,8 +1,8 @@
 """A local server that serves the samples under the publishers' own URL shapes: paths, parameters, paging, errors.
 
 The first part of the path is the publisher's host: http://127.0.0.1:PORT/api.worldbank.org/v2/country/all/...
-Four publishers are imitated, errors included. Of every other declared source, a file of its folder of samples is served
-under the URL of the slice that the file is named for.
+Four publishers are imitated, errors included, and PxWeb servers. Of every other declared source, a file
+of its folder of samples is served under the URL of the slice that the file is named for.
 """
 
 from __future__ import annotations
@@ -429,6 +429,8 @@ def _planned(file: Path, changed: int) -> Mapping[tuple[str | None, _Key], _Alik
                 parts = urlsplit(slice_.url)
                 query = parse_qsl(parts.query, keep_blank_values=True)
                 dataset = source.dataset(slice_.dataset)
+                if dataset.pxweb is not None:  # slices of one address, of which the question says which it is
+                    query.append(("slice", slice_.slice))
                 key = _key(parts.netloc.rpartition("@")[2] + parts.path, query)
                 found.setdefault((dataset.page_parameter, key), []).append((slice_, dataset))
     except DeclarationError:  # said by `migstats check` and in Airflow's UI
@@ -470,6 +472,123 @@ def _plain(status: int, text: str) -> Answer:
     return Answer(status, "text/plain; charset=utf-8", f"{text}\n".encode())
 
 
+# -- PxWeb servers ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _PxTable:
+    """A declared table of a PxWeb server, and the samples of its slices."""
+
+    samples: Path
+    dataset: Dataset
+    slices: Sequence[Slice]
+
+    @property
+    def files(self) -> list[Path]:
+        return [file for slice_ in self.slices for file in _pages(self.samples, slice_, 1)[:1]]
+
+
+def _pxweb(samples: Path, place: str, request: Request, body: bytes | None) -> Answer | None:
+    """What a PxWeb server says at an address: its limits, the description of a table, its cells. None: no such table.
+
+    The samples of a source are `config.json`, `<dataset>/metadata.json`, and JSON-stat 2 named for each slice.
+    """
+    for folder in source_folders():
+        for table, base in _px_tables(folder, samples):
+            version = table.dataset.pxweb.version if table.dataset.pxweb else 0
+            root, named, _ = base.rpartition("/tables/")
+            if (
+                place == f"{root}/config"
+                if version == 2 and named
+                else any(name == "config" for name, _ in request.query) and base.startswith(place)
+            ):
+                return _px_file(table.samples / "config.json")
+            described = base if version == 1 else base.removesuffix("/data") + "/metadata"
+            if place == described and body is None:
+                return _px_file(table.samples / table.dataset.id / "metadata.json")
+            if place == base:
+                return _px_cells(table, version, request, body)
+    return None
+
+
+def _px_tables(folder: Path, samples: Path) -> list[tuple[_PxTable, str]]:
+    """The tables of a source that are asked for as PxWeb, each with its address without scheme."""
+    found: dict[tuple[str, str], list[Slice]] = {}
+    datasets: dict[str, Dataset] = {}
+    for alike in _slices(folder).values():
+        for slice_, dataset in alike:
+            if dataset.pxweb is not None:
+                parts = urlsplit(slice_.url)
+                datasets[dataset.id] = dataset
+                found.setdefault((dataset.id, unquote(parts.netloc + parts.path)), []).append(slice_)
+    place = samples_of(folder, samples)
+    return [(_PxTable(place, datasets[name], slices), base) for (name, base), slices in found.items()]
+
+
+def _px_file(file: Path) -> Answer:
+    return Answer(200, _JSON, file.read_bytes()) if file.is_file() else _plain(404, f"no sample {file}")
+
+
+def _px_cells(table: _PxTable, version: int, request: Request, body: bytes | None) -> Answer:
+    """The cells that are asked for, and no others; 403 where they are more than the limits of the sample say."""
+    try:
+        asked = _px_asked(version, request, body)
+    except (ValueError, KeyError, TypeError) as error:
+        return _plain(400, f"the question cannot be read: {error!r}")
+    limits = _sample(table.samples / "config.json")
+    most = min(limits[name] for name in ("maxValues", "maxCells", "maxDataCells") if name in limits)
+    for file in table.files:
+        cube = _sample(file)
+        codes = {name: list(cube["dimension"][name]["category"]["index"]) for name in cube["id"]}
+        if set(codes) == set(asked) and all(set(asked[name]) <= set(codes[name]) for name in codes):
+            if math.prod(len(set(values)) for values in asked.values()) > most:
+                return _plain(403, f"Too many cells selected; the maximum is {most}")
+            return Answer(200, _JSON, _compact(_px_cut(cube, codes, asked)).encode())
+    return _plain(400, f"no sample of {table.dataset.id} has all of {asked}")
+
+
+def _px_asked(version: int, request: Request, body: bytes | None) -> dict[str, list[str]]:
+    """Variable → the codes that a question names."""
+    if version == 1:
+        question = json.loads(body or b"")
+        if question["response"]["format"] != "json-stat2":
+            raise ValueError(question["response"]["format"])
+        return {one["code"]: one["selection"]["values"] for one in question["query"]}
+    if request.get("outputFormat") != "json-stat2":
+        raise ValueError(request.get("outputFormat"))
+    if body is not None:
+        return {one["variableCode"]: one["valueCodes"] for one in json.loads(body)["selection"]}
+    return {name[11:-1]: value.split(",") for name, value in request.query if name.startswith("valueCodes[")}
+
+
+def _px_cut(cube: Mapping[str, Any], old: Mapping[str, list[str]], asked: Mapping[str, list[str]]) -> dict[str, Any]:
+    """A part of a cube as a cube of its own, in the order of the whole."""
+    kept = {name: [code for code in codes if code in asked[name]] for name, codes in old.items()}
+    where = [
+        at
+        for at, codes in enumerate(itertools.product(*old.values()))
+        if all(code in asked[name] for name, code in zip(old, codes, strict=True))
+    ]
+    part = dict(cube)
+    part["size"] = [len(codes) for codes in kept.values()]
+    part["value"] = [cube["value"][at] for at in where]
+    status = {str(new): cube["status"][str(at)] for new, at in enumerate(where) if str(at) in cube.get("status", {})}
+    part.pop("status", None)
+    if status:
+        part["status"] = status
+    part["dimension"] = {
+        name: {
+            **cube["dimension"][name],
+            "category": {
+                "index": {code: at for at, code in enumerate(codes)},
+                "label": {code: cube["dimension"][name]["category"]["label"][code] for code in codes},
+            },
+        }
+        for name, codes in kept.items()
+    }
+    return part
+
+
 # -- the server --------------------------------------------------------------------------------------------------
 
 PUBLISHERS: Final[Mapping[str, Publisher]] = {
@@ -480,22 +599,29 @@ PUBLISHERS: Final[Mapping[str, Publisher]] = {
 }
 
 
-def answer(samples: Path, target: str, headers: Mapping[str, str]) -> Answer:
+def answer(samples: Path, target: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
     """The answer to a request target such as `/api.worldbank.org/v2/...?format=json`; 502 for an unknown host.
 
+    `body` is what a POST sends; only PxWeb servers take one.
     `samples` is the folder of the project's samples; those of private sources are beside their declarations.
     """
     parts = urlsplit(target)
     host, _, path = parts.path.removeprefix("/").partition("/")
     query = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    lowered = {name.lower(): value for name, value in headers.items()}
+    request = Request("/" + unquote(path), query, lowered)
+    cells = _pxweb(samples, unquote(f"{host}/{path}"), request, body)
+    if cells is not None:
+        return cells
+    if body is not None:
+        return _plain(405, "no table of a PxWeb server is declared there; all else is asked for by GET")
     publisher = PUBLISHERS.get(host)
     file = _sample_file(samples, f"{host}/{path}", query)
     if file is not None and (file.status == 200 or publisher is None):
         return file
     if publisher is None:
         return _plain(502, f"no source is declared for this URL of {host!r}; imitated are {', '.join(PUBLISHERS)}")
-    lowered = {name.lower(): value for name, value in headers.items()}
-    return publisher(samples, Request("/" + unquote(path), query, lowered))
+    return publisher(samples, request)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -511,8 +637,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._reply(with_body=False)
 
-    def _reply(self, *, with_body: bool) -> None:
-        found = answer(self.samples, self.path, dict(self.headers.items()))
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        self._reply(with_body=True, body=self.rfile.read(int(length)) if length.isdecimal() else b"")
+
+    def _reply(self, *, with_body: bool, body: bytes | None = None) -> None:
+        found = answer(self.samples, self.path, dict(self.headers.items()), body)
         etag = f'"{hashlib.sha256(found.body).hexdigest()[:32]}"'
         asked = {tag.strip().removeprefix("W/") for tag in self.headers.get("If-None-Match", "").split(",")}
         unchanged = found.status == 200 and (etag in asked or "*" in asked)
