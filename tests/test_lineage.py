@@ -37,7 +37,8 @@ SAMPLES = settings.include() / "samples"
 TODAY = dt.date(2026, 11, 1)
 SEED = 20241201
 MOST = 200
-SOURCES = tuple(sorted(read_sources()))
+#: Those whose figures may be passed on: of the others bi shows none (tests/test_licence.py).
+SOURCES = tuple(sorted(s.id for s in read_sources().values() if s.licence.redistribution == "allowed"))
 
 
 def take_in(url: str, source: Source, years: list[int]) -> None:
