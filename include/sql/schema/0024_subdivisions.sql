@@ -75,25 +75,6 @@ ALTER TABLE bi.fact_observation
 ALTER COLUMN subdivision_matched DROP DEFAULT,
 ALTER COLUMN match_level DROP DEFAULT;
 
--- Where the table beside it was made of the narrower one.
-DO $$
-BEGIN
-    IF to_regclass('core.restricted') IS NOT NULL THEN
-        ALTER TABLE core.restricted
-        ADD COLUMN subdivision_matched text DEFAULT '_T',
-        ADD COLUMN subdivision_published text,
-        ADD COLUMN match_level integer DEFAULT 0;
-        ALTER TABLE core.restricted
-        ALTER COLUMN subdivision_matched DROP DEFAULT,
-        ALTER COLUMN match_level DROP DEFAULT;
-        CREATE OR REPLACE VIEW core.published AS
-        SELECT * FROM bi.fact_observation -- noqa: AM04
-        UNION ALL
-        SELECT * FROM core.restricted; -- noqa: AM04
-    END IF;
-END
-$$;
-
 COMMENT ON COLUMN bi.fact_observation.subdivision IS
 'Part of the area, see dim_subdivision; _T the whole area. With a + a unit of the publisher that is not matched';
 COMMENT ON COLUMN bi.fact_observation.subdivision_matched IS
