@@ -98,7 +98,7 @@ def test_every_file_is_loaded_read_or_refused(folder: Path, tmp_path: Path) -> N
 )
 def test_a_refusal_is_that_of_the_formats_that_begin_so(folder: Path, name: str, said: str) -> None:
     [account] = audit([folder / name], SOURCES.values(), today=TODAY)
-    assert account.why.startswith(said)
+    assert said in account.why
 
 
 def test_the_table_counts_files_and_cells_and_lists_the_refusals(folder: Path) -> None:

@@ -123,7 +123,7 @@ def by_hand(cron: str) -> list[str]:
 def test_no_clock_change_leap_day_or_new_year_moves_or_skips_a_run(zone: str) -> None:
     """O01: schedules are in UTC, whatever zone the machine is in."""
     scheduled = {f"ingest_{s.id}": s.schedule for s in read_sources().values() if s.schedule}
-    found = ticks(zone)
+    found = {dag: times for dag, times in ticks(zone).items() if times}
     assert set(found) == set(scheduled)
     for dag, cron in scheduled.items():
         assert found[dag] == by_hand(cron), dag

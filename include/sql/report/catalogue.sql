@@ -109,8 +109,12 @@ UNION ALL
 SELECT
     'function' AS sort,
     p.name,
-    pg_get_functiondef(p.oid) AS definition
+    CASE
+        WHEN g.aggfnoid IS NULL THEN pg_get_functiondef(p.oid)
+        ELSE 'aggregate by ' || g.aggtransfn || ' into ' || g.aggtranstype::regtype
+    END AS definition
 FROM routine AS p
+LEFT JOIN pg_catalog.pg_aggregate AS g ON p.oid = g.aggfnoid
 UNION ALL
 SELECT
     'right' AS sort,
