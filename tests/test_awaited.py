@@ -99,6 +99,11 @@ def test_the_list_says_plainly_that_no_interface_is_known() -> None:
     assert [entry["id"] for entry in json.loads(alone.stdout)] == [entry.id for entry in awaited.read_awaited()]
 
 
+def test_each_country_of_the_programme_has_a_declared_source_or_an_awaited_one() -> None:
+    declared = {area for source in read_sources().values() for area in catalogue.areas_of(source)}
+    assert programme() <= declared | {entry.country for entry in awaited.read_awaited()}
+
+
 def test_the_page_has_a_row_for_each_country_of_the_programme() -> None:
     page = catalogue.page(read_sources(), pipeline.concepts())
     table = page.split("## Countries of the programme")[1].split("\n## ")[0]
