@@ -411,6 +411,8 @@ CODED = {
     for name, sample in SAMPLES.items()
     if sample.areas != "time_period" and _changes(sample).new_code is not None
 }
+#: What is coded in these is the part of the country alone, and a new one is no quarantine.
+UNITS = {name: CODED.pop(name) for name, sample in [*CODED.items()] if sample.areas == "subdivision"}
 
 
 @pytest.mark.parametrize("sample", CODED.values(), ids=CODED)
@@ -429,6 +431,20 @@ def test_a_new_code_is_quarantined_by_its_name_and_takes_nothing_with_it(sample:
     assert sum(done.landed.values()) == sum(before.landed.values())
     explained = sum(done.explained["count"].to_pylist())
     assert sum(done.landed.values()) == done.facts.num_rows + sum(row["cells"] for row in held) + explained
+
+
+@pytest.mark.parametrize("sample", UNITS.values(), ids=UNITS)
+def test_a_new_unit_stands_under_the_one_above_by_its_name_and_takes_nothing_with_it(sample: Sample) -> None:
+    before = read(sample, sample.payload)
+
+    new_code = _changes(sample).new_code
+    assert new_code is not None
+    done = read(sample, new_code(sample))
+
+    units = set(done.series["subdivision"].to_pylist()) - set(before.series["subdivision"].to_pylist())
+    assert units == {f"{sample.dataset.concepts['ref_area']}+{NEW_CODE}"}
+    assert done.facts.num_rows == before.facts.num_rows
+    assert done.quarantine.num_rows == before.quarantine.num_rows
 
 
 @pytest.mark.parametrize(("sample", "change"), _cases("harmless"))

@@ -10,6 +10,7 @@ import json
 import random
 import re
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
@@ -89,7 +90,12 @@ def workbook(sha: str) -> Any:
 
 @cache
 def document(sha: str) -> Any:
-    return json.loads(lake.read_snapshot(sha))
+    payload = lake.read_snapshot(sha)
+    if payload.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(payload)) as packed:
+            [name] = packed.namelist()
+            payload = packed.read(name)
+    return json.loads(payload)
 
 
 @cache

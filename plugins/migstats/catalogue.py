@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from migstats.awaited import Awaited, read_awaited
 from migstats.codelists import Folders, read_codelist
 from migstats.harmonise import Codes, read_codes
 from migstats.source import Column, Dataset, Source, Years, folder_of
@@ -20,6 +21,22 @@ Made from `include/sources/` by `migstats sources --markdown -o docs/sources.md`
 is cited as its citation says; every row of `bi` leads to it through `dim_source`. *Verified against* says what a
 declaration was held against: a **real payload** of the publisher's, the publisher's **documentation** (then the first
 answer may show what it does not say), or a **sample only** of ours.
+"""
+
+
+_COUNTRIES = """\
+## Countries of the programme
+
+What each country itself publishes, as far as it is declared. International sources have them too: see *areas* above.
+Sources of one country are those whose figures are all of it; how fresh their figures are stands in `bi`.
+"""
+
+_AWAITED = """\
+## Awaited: no interface is known
+
+Of these publishers no documented machine interface is known to us. No source is declared, nothing asks them, and no
+address below is that of an interface: what they publish is delivered by the **upload form**, and no figure of theirs is
+in `bi` before. The facts stand in `include/awaited.yaml`; who comes to know an interface declares a source.
 """
 
 
@@ -94,7 +111,12 @@ def page(sources: Mapping[str, Source], concepts: Folders, further: Iterable[Pat
     """The catalogue in Markdown."""
     found = entries(sources.values(), concepts, further)
     names = read_codelist(concepts, "indicator").column("name_en")
+    areas = read_codelist(concepts, "area")
+    countries = {code: areas.column("name_en")[code] for code in areas.column("programme")}
+    awaited = read_awaited()
     parts = [_HEAD, *_overview(found), ""]
+    parts += [_COUNTRIES, *_by_country(countries, sources, found, awaited), ""]
+    parts += [_AWAITED, *_of_awaited(awaited, areas.column("name_en")), ""]
     for entry in found:
         parts += [*_of_source(sources[entry.id], entry, read_codes(folder_of(entry.id, further), concepts), names), ""]
     return "\n".join(parts).rstrip() + "\n"
@@ -106,6 +128,40 @@ def _overview(found: list[Entry]) -> Iterator[str]:
     for e in found:
         cells = (f"[{e.id}](#{e.id})", e.publisher, ", ".join(e.indicators), e.areas, e.first, e.last, e.licence)
         yield _row(*cells, ", ".join(e.verified))
+
+
+def _by_country(
+    countries: Mapping[str, str], sources: Mapping[str, Source], found: Iterable[Entry], awaited: Iterable[Awaited]
+) -> Iterator[str]:
+    """A row for each country of the programme: what is declared of it alone, how deep, and what is awaited."""
+    listed, waiting = list(found), list(awaited)
+    yield "| country | declared source | figures | from | to | verified against | awaited, by upload form |"
+    yield "|---|---|---|---|---|---|---|"
+    for code, name in sorted(countries.items(), key=lambda item: item[1]):
+        own = [entry for entry in listed if areas_of(sources[entry.id]) == {code}]
+        later = ", ".join(f"{a.id} ({', '.join(a.indicators)})" for a in waiting if a.country == code)
+        for entry in own:
+            figures, verified = ", ".join(entry.indicators), ", ".join(entry.verified)
+            link = f"[{entry.id}](#{entry.id})"
+            yield _row(f"{name} ({code})", link, figures, entry.first, entry.last, verified, later or "none")
+        if not own:
+            yield _row(f"{name} ({code})", "none", "", "", "", "", later or "none")
+
+
+def areas_of(source: Source) -> set[str]:
+    """The areas that all figures of a source are of; empty where a dataset takes them from the payload."""
+    declared = [dataset.concepts["ref_area"] for dataset in source.datasets]
+    constant = {area for area in declared if isinstance(area, str)}
+    return set() if len(declared) != sum(isinstance(area, str) for area in declared) else constant
+
+
+def _of_awaited(awaited: Iterable[Awaited], names: Mapping[str, str]) -> Iterator[str]:
+    yield "| id | country | publisher | what it publishes | would fill | why there is no source | licence | owner |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for a in awaited:
+        publisher, figures = f"{a.publisher} (<{a.homepage}>)", ", ".join(a.indicators)
+        what = f"{a.title}. {a.publishes}"
+        yield _row(a.id, f"{names[a.country]} ({a.country})", publisher, what, figures, a.why, a.licence, a.owner)
 
 
 def _of_source(source: Source, entry: Entry, codes: Codes, names: Mapping[str, str]) -> Iterator[str]:

@@ -7,11 +7,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from migstats import settings
+from migstats import awaited, settings
 from migstats.codelists import Folders, codelist_of, names_of, read_codelist, read_csv
 from migstats.corrections import Correction, read_corrections
 from migstats.errors import DeclarationError
 from migstats.harmonise import Codes, read_codes
+from migstats.layout import Declared
 from migstats.observation import SERIES_DIMENSIONS, period_bounds
 from migstats.readers import VALUE
 from migstats.rules import read_golden, read_rules
@@ -22,9 +23,18 @@ from migstats.validate import read_suites
 
 def source_schema() -> str:
     """The JSON Schema of source.yaml as text."""
-    schema = Source.model_json_schema()
+    return _as_schema(Source)
+
+
+def _as_schema(model: type[Declared]) -> str:
+    schema = model.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def awaited_schema() -> str:
+    """The JSON Schema of include/awaited.yaml as text."""
+    return _as_schema(awaited.AwaitedList)
 
 
 def findings(further: Iterable[Path] = (), *, today: dt.date) -> tuple[list[str], str]:
@@ -50,11 +60,18 @@ def findings(further: Iterable[Path] = (), *, today: dt.date) -> tuple[list[str]
     except DeclarationError as error:
         found += str(error).splitlines()
         suites = {}
+    try:
+        listed = awaited.read_awaited()
+    except DeclarationError as error:
+        found += str(error).splitlines()
+        listed = ()
+    found += awaited.findings(listed, sources, read_codelist(lists, "area"), read_codelist(lists, "indicator"))
     datasets = sum(len(s.datasets) for s in sources.values())
     rules = sum(len(s.rules) for s in suites.values())
     return (
         found,
-        f"{len(sources)} sources with {datasets} datasets, {len(suites)} suites with {rules} rules: no finding",
+        f"{len(sources)} sources with {datasets} datasets, {len(listed)} awaited without an interface, "
+        f"{len(suites)} suites with {rules} rules: no finding",
     )
 
 

@@ -103,16 +103,25 @@ def sources(
     as_json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="print the page docs/sources.md")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="write the page there")] = None,
+    awaited: Annotated[bool, typer.Option("--awaited", help="only publishers without a known interface")] = False,
     further: Sources = None,
 ) -> None:
-    """List the declared sources: what each has, how it is asked, under which terms, and how sure we are of it."""
+    """List the declared sources: what each has, how it is asked, under which terms, and how sure we are of it.
+
+    Below them, or alone with --awaited, the publishers of whom no interface is known.
+    """
+    from migstats.awaited import read_awaited
     from migstats.catalogue import entries, page
 
     declared, concepts = read_sources(further or ()), codelist_folders(further or ())
     if markdown:
         _put(page(declared, concepts, further or ()), output)
         return
-    found = entries(declared.values(), concepts, further or ())
+    listed = read_awaited()
+    if as_json and awaited:
+        _print_json([entry.model_dump(mode="json") for entry in listed])
+        return
+    found = [] if awaited else entries(declared.values(), concepts, further or ())
     if as_json:
         _print_json([asdict(entry) for entry in found])
         return
@@ -124,7 +133,11 @@ def sources(
     def text(cell: object) -> object:
         return ", ".join(map(str, cell)) if isinstance(cell, tuple) else cell
 
-    _print_table(columns, ([text(getattr(entry, c)) for c in columns] for entry in found))
+    if not awaited:
+        _print_table(columns, ([text(getattr(entry, c)) for c in columns] for entry in found))
+    print("\nAwaited: no interface is known; delivered by upload form")
+    facts = ("id", "country", "publisher", "homepage", "indicators", "why", "licence")
+    _print_table(facts, ([text(getattr(entry, fact)) for fact in facts] for entry in listed))
 
 
 @app.command()
@@ -784,12 +797,14 @@ def datamodel(output: Annotated[Path | None, typer.Option("--output", "-o")] = N
 
 @app.command(name="schema")
 @_plainly
-def json_schema(output: Annotated[Path | None, typer.Option("--output", "-o")] = None) -> None:
+def json_schema(
+    output: Annotated[Path | None, typer.Option("--output", "-o")] = None,
+    awaited: Annotated[bool, typer.Option("--awaited", help="that of include/awaited.yaml")] = False,
+) -> None:
     """Print the JSON Schema of source.yaml (docs/source.schema.json)."""
-    from migstats.checks import source_schema
+    from migstats.checks import awaited_schema, source_schema
 
-    text = source_schema()
-    _put(text, output)
+    _put(awaited_schema() if awaited else source_schema(), output)
 
 
 def main() -> None:

@@ -282,6 +282,11 @@ class JsonRecordsLayout(Packed):
     records: Literal[""] | Pointer = Field(
         default="", description="JSON pointer of the array of records; empty: the whole document"
     )
+    nested: Text | None = Field(
+        default=None,
+        description="field of each record that holds an array of objects: one row per object, the fields of its record "
+        "beside it. Fields of the objects have a dot, as `values.key`",
+    )
     measures: tuple[Text, ...] = Field(
         default=(), description="fields that hold figures; with several, the column `measure` says which it is"
     )
@@ -307,9 +312,17 @@ class JsonRecordsLayout(Packed):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.aggregate is not None:
-            _of_records(self.aggregate, self.measures, self, ("others", "identity", "attributes", "labels", "pages"))
+            _of_records(
+                self.aggregate, self.measures, self, ("nested", "others", "identity", "attributes", "labels", "pages")
+            )
         elif not self.measures:
             raise ValueError("`measures` says which fields hold figures; there is none")
+        outer = [name for name in self.measures if self.nested and not name.startswith(f"{self.nested}.")]
+        if outer:
+            raise ValueError(
+                f"measures: {', '.join(outer)} would stand once for each object in {self.nested!r}; figures of one "
+                "dataset stand in the objects, such as `values.value`"
+            )
         _once(
             "measures, others, identity, attributes", [*self.measures, *self.others, *self.identity, *self.attributes]
         )

@@ -693,7 +693,7 @@ def read_source(path: Path) -> Source:
         source = Source.model_validate(facts)
     except ValidationError as error:
         remedy = "; docs/source.schema.json says what it may hold"
-        raise DeclarationError("\n".join(f"{path}: {line}{remedy}" for line in _wrong_fields(error, facts))) from None
+        raise DeclarationError("\n".join(f"{path}: {line}{remedy}" for line in wrong_fields(error, facts))) from None
     if source.id != path.parent.name:
         raise DeclarationError(
             f"{path}: id: found {source.id!r} in folder {path.parent.name!r}; name the folder after the id"
@@ -705,7 +705,7 @@ def read_source(path: Path) -> Source:
 _OF_ANOTHER_KIND = frozenset({"too_short", "string_type", "tuple_type", "dict_type", "model_type"})
 
 
-def _wrong_fields(error: ValidationError, facts: object) -> list[str]:
+def wrong_fields(error: ValidationError, facts: object) -> list[str]:
     """One line per wrong field, named as the file names it."""
     found = [(_path(e["loc"], facts, missing=e["type"] == "missing"), e) for e in error.errors()]
 

@@ -163,6 +163,116 @@ def test_figures_of_which_nothing_is_declared_are_drift(value, said):
     assert ("new",) not in json_records.read(answer(ITEM | {"new": value}), told).dimensions
 
 
+#: As the office of Kyrgyzstan answers: a record for each region, in it an object for each year.
+NESTED = layout(
+    records="/data",
+    nested="values",
+    measures=("values.value",),
+    others=("values.rank",),
+    identity=("values.key",),
+    attributes=("pk",),
+    labels={"title_en": "title_ru"},
+)
+
+
+def region(name, *figures, **changes):
+    values = [{"key": 2020 + at, "value": figure} for at, figure in enumerate(figures)]
+    return {"pk": 7, "title_en": name, "title_ru": f"{name} ru", "values": values} | changes
+
+
+def nested(*regions):
+    return json.dumps({"data": list(regions), "units": "thousand"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("regions", "templates"),
+    [
+        (2, {"/data/0/values/{}/value", "/data/1/values/{}/value"}),
+        (5, {f"/data/{{}}/values/{at}/value" for at in range(3)}),
+    ],
+)
+def test_an_array_nested_in_each_record_gives_a_row_per_object(regions, templates, keeps_the_contract):
+    payload = nested(*(region(f"R{at}", 1.50 + at, None, *([f"{at}"] if at else [])) for at in range(regions)))
+    payload = payload.replace(b"1.5}", b"1.50}")
+    table = json_records.read(payload, NESTED)
+    got = [
+        (r["title_en"], r["values.key"], r[VALUE], r[PLACE].replace("{}", str(r[ROW]))) for r in table.data.to_pylist()
+    ]
+    expected = [("R0", "2020", "1.50", "/data/0/values/0/value"), ("R0", "2021", None, "/data/0/values/1/value")]
+    for at in range(1, regions):
+        expected += [
+            (f"R{at}", "2020", f"{1.5 + at}", f"/data/{at}/values/0/value"),
+            (f"R{at}", "2021", None, f"/data/{at}/values/1/value"),
+            (f"R{at}", "2022", f"{at}", f"/data/{at}/values/2/value"),
+        ]
+    assert got == expected
+    assert set(table.data[PLACE].to_pylist()) == templates
+    assert (table.landed, table.records) == (3 * regions - 1, regions)
+    assert table.dimensions == (("title_en", "title_ru"), ("values.key",))
+    assert table.labels["title_en"]["R1"] == "R1 ru"
+    keeps_the_contract(json_records, payload, table, NESTED)
+
+
+def test_several_figures_of_a_nested_object_have_their_own_places(keeps_the_contract):
+    declared = layout(
+        records="/data",
+        nested="values",
+        measures=("values.men", "values.women"),
+        others=("values.all",),
+        identity=("values.key",),
+    )
+    objects = [{"key": 1, "men": 5, "women": 6, "all": 11}, {"key": 2, "men": 7, "women": None}]
+    payload = json.dumps({"data": [{"name": "a", "values": objects[:1]}, {"name": "b", "values": objects}]}).encode()
+    table = json_records.read(payload, declared)
+    got = [
+        (r["measure"], r["name"], r["values.key"], r[VALUE], r[PLACE].replace("{}", str(r[ROW])))
+        for r in table.data.to_pylist()
+    ]
+    assert got == [
+        ("values.men", "a", "1", "5", "/data/0/values/0/men"),
+        ("values.men", "b", "1", "5", "/data/1/values/0/men"),
+        ("values.men", "b", "2", "7", "/data/1/values/1/men"),
+        ("values.women", "a", "1", "6", "/data/0/values/0/women"),
+        ("values.women", "b", "1", "6", "/data/1/values/0/women"),
+        ("values.women", "b", "2", None, "/data/1/values/1/women"),
+    ]
+    assert [(e.reason, e.count, e.example) for e in table.explained] == [("outside_tables", 2, "/data/0/values/0/all")]
+    keeps_the_contract(json_records, payload, table, declared)
+
+
+@pytest.mark.parametrize(
+    ("regions", "error", "said"),
+    [
+        ([region("A", 1), region("B", 1, values=None)], DriftError, "/data/1/values: an array of objects .* None"),
+        ([region("A", 1), region("B", 1, values=[1])], DriftError, r"/data/1/values: .*found \[1\]"),
+        ([region("A", 1), region("B", 1, values={"2020": 1})], DriftError, "/data/1/values: an array of objects"),
+        ([region("A", 1), {"pk": 7, "title_en": "B"}], DriftError, "/data/1/values: .*found nothing"),
+        ([{"pk": 7, "title_en": "B", "figures": []}], DriftError, "'values', .*there are pk, title_en, figures"),
+        ([region("A"), region("B")], PublisherError, "there are 2 records, and nothing in 'values' of any"),
+        (
+            [region("A", 1), region("B", 1, values=[{"key": 1, "value": 1}, {"key": 2}])],
+            DriftError,
+            "'values.value' in /data/1/values/1",
+        ),
+        (
+            [region("A", 1), region("B", 1, values=[{"key": 1, "value": 1, "men": 5}])],
+            DriftError,
+            "'values.men' ./data/1/values/0/men: 5",
+        ),
+        ([region("A", 1), region("B", 1, code=5)], DriftError, "'code' ./data/1/code: 5"),
+    ],
+)
+def test_what_is_nested_otherwise_is_refused_with_its_place(regions, error, said):
+    with pytest.raises(error, match=said):
+        json_records.read(nested(*regions), NESTED)
+
+
+def test_a_record_without_objects_has_no_rows_and_counts_as_a_record():
+    table = json_records.read(nested(region("A", 1), region("B"), region("C", 2)), NESTED)
+    assert table.data["title_en"].to_pylist() == ["A", "C"]
+    assert table.records == 3
+
+
 def test_a_missing_measure_is_drift_that_names_it_and_what_is_there():
     without = {k: v for k, v in ITEM.items() if k != "new_displacement"}
     with pytest.raises(DriftError, match=r"'new_displacement' in all of them.*displaced"):
@@ -264,6 +374,7 @@ def test_the_publishers_total_counts_records_and_not_figures():
         ({"measures": ["v"], "records": "results"}, "records"),
         ({"measures": ["v"], "others": ["v"]}, "'v' stands twice"),
         ({"measures": ["v"], "total": ""}, "total"),
+        ({"measures": ["values.v", "w"], "nested": "values"}, "w would stand once for each object in 'values'"),
     ],
 )
 def test_a_declaration_that_contradicts_itself_is_refused(declared, said):

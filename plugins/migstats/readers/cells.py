@@ -70,21 +70,25 @@ def melted_table(
     across: Mapping[str, Sequence[str]],
     templates: Sequence[str],
     row: Indices,
+    *,
+    template: Indices | None = None,
     **told: Any,
 ) -> TextTable:
     """Text table of several columns of figures, one after the other, with the other columns beside each.
 
-    `across` and `templates` say for each column of figures what it is of, and where; `told` goes to `text_table`.
+    `across` and `templates` say for each column of figures what it is of, and where; `template` says which of them each
+    row has, where each column of figures has as many, one after the other. `told` goes to `text_table`.
     """
     times = len(figures)
     which = np.repeat(np.arange(times), len(row))
+    place = which if template is None else which * (len(templates) // max(times, 1)) + np.tile(template, times)
     data = {name: _repeated(column, times) for name, column in columns.items()}
     for name, texts in across.items():
         if name in data:
             raise DriftError(f"the payload has a column {name!r} of its own; it would stand in the way of another one")
         codes = {text: code for code, text in enumerate(dict.fromkeys(texts))}
         data[name] = indexed(np.array([codes[text] for text in texts])[which], list(codes))
-    return text_table(data, pa.concat_arrays(figures), templates, np.tile(row, times), template=which, **told)
+    return text_table(data, pa.concat_arrays(figures), templates, np.tile(row, times), template=place, **told)
 
 
 def _repeated(column: pa.DictionaryArray, times: int) -> pa.DictionaryArray:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from migstats.errors import DriftError
+from migstats.errors import DriftError, PublisherError
 from migstats.readers import Envelope, Explained, TextTable, cells
 
 MEASURE: Final = "measure"
@@ -24,6 +24,92 @@ _NUMBERS: Final = r'\[(.*, )?"?-?[0-9]+([.][0-9]+)?"?(, .*)?\]'
 _NESTED: Final = {dict, NoneType, msgspec.UnsetType}
 
 Path = tuple[str, ...]
+
+
+class Rows:
+    """The rows of an array of records, and where each stands in the document: a row per record."""
+
+    def __init__(self, columns: Mapping[str, list[Any]], where: str) -> None:
+        self.where = where
+        self.columns = dict(columns)
+        self.records = len(next(iter(self.columns.values()), []))
+
+    def at(self, row: int, path: Path) -> str:
+        """The place of a field of a row."""
+        return f"{self.where}/{row}{cells.pointer(*path)}"
+
+    def templates(self, path: Path) -> list[str]:
+        """The places of a field with one hole for the numbers of `holes`."""
+        return [f"{self.where}/{{}}{cells.pointer(*path)}"]
+
+    @property
+    def holes(self) -> cells.Indices:
+        """What goes into the hole, of each row."""
+        return np.arange(self.records)
+
+    @property
+    def template(self) -> cells.Indices | None:
+        """Which of the templates each row has; None: there is one."""
+        return None
+
+
+class NestedRows(Rows):
+    """A row per object of the array that each record has in one field; the record's other fields stand beside it."""
+
+    def __init__(self, columns: Mapping[str, list[Any]], where: str, nested: str) -> None:
+        super().__init__(columns, where)
+        self.nested = nested
+        if nested not in self.columns:
+            raise DriftError(
+                f"{where}: no record has the field {nested!r}, in which the figures stand; the fields there are "
+                f"{', '.join(self.columns)}: where it was renamed, mend `nested`"
+            )
+        arrays = self.columns[nested]
+        odd = next((at for at, found in enumerate(arrays) if not _is_array_of_objects(found)), None)
+        if odd is not None:
+            found = "nothing" if arrays[odd] is msgspec.UNSET else repr(arrays[odd])[:60]
+            raise DriftError(f"{self.where}/{odd}/{nested}: an array of objects is expected there, found {found}")
+        lengths = np.fromiter(map(len, arrays), dtype=np.int64, count=len(arrays))
+        self.outer = np.repeat(np.arange(len(arrays)), lengths)
+        self.inner = np.arange(len(self.outer)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        if not len(self.outer):
+            raise PublisherError(
+                f"{where}: there are {len(arrays)} records, and nothing in {nested!r} of any; no rows are not zero rows"
+            )
+        #: The fewer of the two make the templates.
+        self._by_record = len(arrays) <= lengths.max()
+        records = self.outer.tolist()
+        for name, values in self.columns.items():
+            self.columns[name] = list(map(values.__getitem__, records))
+        self.columns[nested] = list(chain.from_iterable(arrays))
+
+    def at(self, row: int, path: Path) -> str:
+        """The place of a field of an object, or of its record."""
+        return self._template(path, str(self.outer[row]), str(self.inner[row]))
+
+    def templates(self, path: Path) -> list[str]:
+        """One for each record, or for each number of an object in its array: the fewer of the two."""
+        if self._by_record:
+            return [self._template(path, str(record), "{}") for record in range(self.records)]
+        return [self._template(path, "{}", str(item)) for item in range(int(self.inner.max()) + 1)]
+
+    def _template(self, path: Path, record: str, item: str) -> str:
+        within = f"{cells.pointer(self.nested)}/{item}" if path[0] == self.nested else ""
+        return f"{self.where}/{record}{within}{cells.pointer(*(path[1:] if within else path))}"
+
+    @property
+    def holes(self) -> cells.Indices:
+        """The numbers of the objects in their arrays, or those of their records."""
+        return self.inner if self._by_record else self.outer
+
+    @property
+    def template(self) -> cells.Indices | None:
+        """The other one of the two."""
+        return self.outer if self._by_record else self.inner
+
+
+def _is_array_of_objects(found: object) -> bool:
+    return type(found) is list and set(map(type, found)) <= {dict}
 
 
 @dataclass(frozen=True)
@@ -47,33 +133,37 @@ def table(
     across: bool,
     dimensions: Callable[[Sequence[str]], Iterable[tuple[str, ...]]],
     labels: Callable[[Sequence[str]], Mapping[str, str]],
+    nested: str | None = None,
 ) -> TextTable:
     """One row per record and measure, measure after measure; the other fields stay columns of text.
 
-    `where` is the JSON pointer of the array of records. `across` adds the column `measure`. `dimensions` and `labels`
+    `where` is the JSON pointer of the array of records. `nested` is a field with an array of objects: a row is one of
+    these then. `across` adds the column `measure`. `dimensions` and `labels`
     say of the names of the other fields which tell figures apart, and which of them label which.
     DriftError where a record lacks a measure, or has figures under a name of which nothing is declared.
     """
-    columns, paths = _flat({(name,): values for name, values in cells.records(raw, where).items()}, where)
-    _require(columns, facts.measures, where)
-    count = len(columns[facts.measures[0]])
-    left = [_left(columns.pop(name), where, paths[name]) for name in facts.others if name in columns]
+    found = cells.records(raw, where)
+    rows = Rows(found, where) if nested is None else NestedRows(found, where, nested)
+    columns, paths = _flat({(name,): values for name, values in rows.columns.items()}, where)
+    _require(columns, facts.measures, rows, paths)
+    left = [_left(columns.pop(name), rows, paths[name]) for name in facts.others if name in columns]
     figures = [cells.text_array(columns.pop(name)) for name in facts.measures]
     coded = {name: cells.coded(values) for name, values in columns.items()}
-    _refuse_unheard(coded, paths, facts, where)
+    _refuse_unheard(coded, paths, facts, rows)
     names = list(coded)
-    found = cells.melted_table(
+    made = cells.melted_table(
         coded,
         figures,
         {MEASURE: facts.measures} if across else {},
-        [f"{where}/{{}}{cells.pointer(*paths[name])}" for name in facts.measures],
-        np.arange(count),
+        list(chain.from_iterable(rows.templates(paths[name]) for name in facts.measures)),
+        rows.holes,
+        template=rows.template,
         explained=left,
         envelope=envelope,
         dimensions=[*dimensions(names), *([(MEASURE,)] if len(figures) > 1 else [])],
         labels={code: cells.labels_of(coded[code], coded[label]) for code, label in labels(names).items()},
     )
-    return replace(found, records=count)
+    return replace(made, records=rows.records)
 
 
 def columns(raw: bytes, where: str, measures: Sequence[str], required: Sequence[str]) -> dict[str, list[Any]]:
@@ -81,14 +171,15 @@ def columns(raw: bytes, where: str, measures: Sequence[str], required: Sequence[
 
     DriftError where a record lacks a measure, or none has a field that is required.
     """
-    found, _ = _flat({(name,): values for name, values in cells.records(raw, where).items()}, where)
+    rows = Rows(cells.records(raw, where), where)
+    found, paths = _flat({(name,): values for name, values in rows.columns.items()}, where)
     lacking = [name for name in required if name not in found]
     if lacking:
         raise DriftError(
             f"{where}: no record has the declared fields {', '.join(map(repr, lacking))}; the fields there are "
             f"{', '.join(found)}: where one was renamed, mend `aggregate`"
         )
-    _require(found, measures, where)
+    _require(found, measures, rows, paths)
     return found
 
 
@@ -158,29 +249,30 @@ def _member(value: Any, key: str) -> Any:
     return None if value is None else msgspec.UNSET
 
 
-def _require(columns: Mapping[str, list[Any]], measures: Sequence[str], where: str) -> None:
+def _require(columns: Mapping[str, list[Any]], measures: Sequence[str], rows: Rows, paths: Mapping[str, Path]) -> None:
     lacking = []
     for name in measures:
         values = columns.get(name)
         if values is None:
             lacking.append(f"{name!r} in all of them")
         elif msgspec.UNSET in values:
-            lacking.append(f"{name!r} in {where}/{values.index(msgspec.UNSET)}")
+            place = rows.at(values.index(msgspec.UNSET), paths[name])
+            lacking.append(f"{name!r} in {place.removesuffix(cells.pointer(paths[name][-1]))}")
     if lacking:
         others = ", ".join(name for name in columns if name not in measures)
         raise DriftError(
-            f"{where}: declared measures are missing: {'; '.join(lacking)}; undeclared fields there: {others}"
+            f"{rows.where}: declared measures are missing: {'; '.join(lacking)}; undeclared fields there: {others}"
         )
 
 
-def _left(values: list[Any], where: str, path: Path) -> Explained:
+def _left(values: list[Any], rows: Rows, path: Path) -> Explained:
     """The cells of a measure that the dataset leaves to another one."""
     there = [at for at, value in enumerate(values) if value is not msgspec.UNSET]
-    return Explained("outside_tables", len(there), f"{where}/{there[0] if there else 0}{cells.pointer(*path)}")
+    return Explained("outside_tables", len(there), rows.at(there[0] if there else 0, path))
 
 
 def _refuse_unheard(
-    columns: Mapping[str, pa.DictionaryArray], paths: Mapping[str, Path], facts: Facts, where: str
+    columns: Mapping[str, pa.DictionaryArray], paths: Mapping[str, Path], facts: Facts, rows: Rows
 ) -> None:
     """Numbers in a field that nobody declared are figures of a category that came new; objects in arrays hide some."""
     found = []
@@ -192,9 +284,9 @@ def _refuse_unheard(
             if mask is not None:
                 at = int(np.flatnonzero(mask)[0])
                 text = re.sub(r"(?s)(.{60}).+", r"\1...", column[at].as_py())
-                found.append(f"{name!r} ({where}/{at}{cells.pointer(*paths[name])}: {text})")
+                found.append(f"{name!r} ({rows.at(at, paths[name])}: {text})")
                 break
     if found:
         raise DriftError(
-            f"{where}: figures stand under names that are not declared: {', '.join(found)}; {facts.remedy}"
+            f"{rows.where}: figures stand under names that are not declared: {', '.join(found)}; {facts.remedy}"
         )

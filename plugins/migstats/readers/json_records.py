@@ -37,6 +37,7 @@ def read(payload: bytes, layout: JsonRecordsLayout) -> TextTable:
     as `outside_tables`. DriftError where a record is no object or lacks a measure, or has figures under a name of which
     nothing is declared.
 
+    With `nested` one row per object of the array in each record, and measure; its record's fields beside it.
     With `aggregate` one row per group of records and measure, as `aggregate.table` says.
     """
     envelope, records = _open(payload, layout)
@@ -55,11 +56,15 @@ def read(payload: bytes, layout: JsonRecordsLayout) -> TextTable:
         across=len(layout.measures) > 1,
         dimensions=lambda names: cells.dimensions(names, layout.attributes, layout.labels, ()),
         labels=labels,
+        nested=layout.nested,
     )
 
 
 def locate(payload: bytes, place: str, layout: JsonRecordsLayout) -> str | None:
-    """The figure at a place such as `/results/57/figure`, as `read` gives it; None for null."""
+    """The figure at a place such as `/results/57/figure` or `/data/3/values/7/value`, as `read` gives it.
+
+    None for null.
+    """
     if layout.aggregate is not None and aggregate.is_group(_of_records(layout), place):
         _, records = _open(payload, layout)
         return aggregate.locate(partial(_blocks, records, layout), _of_records(layout), place)
