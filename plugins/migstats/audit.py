@@ -29,6 +29,7 @@ SELF_DESCRIBING = ("jsonstat", "px", "sdmx_csv", "sdmx_json", "sdmx_ml", "worldb
 #: Format → how its files begin; those of the others with plain text.
 _BEGINS = {
     "jsonstat": (b"{",),
+    "html_table": (b"<",),
     "json_records": (b"{", b"["),
     "sdmx_json": (b"{",),
     "sdmx_ml": (b"<",),
