@@ -96,9 +96,10 @@ QUIRKS = {
         [
             "<tbody><tr><td rowspan=0>2020</td><td>Nepal</td><td>12</td><td>7</td></tr>",
             record("Chad", "3", "4"),
+            record("Mali", "5", "6"),
             "</tbody>",
         ],
-        ["12", "3"],
+        ["12", "3", "5"],
     ),
     "empty rows are no records": ([A, record("", "", "", ""), B], ["12", "3"]),
     "upper case is the same": ([A.upper().replace("NEPAL", "Nepal")], ["12"]),
@@ -181,7 +182,7 @@ def test_a_table_is_told_by_the_heading_above_it_where_it_has_no_caption() -> No
 def test_the_encoding_is_what_the_page_says_or_what_is_declared(
     encoding: str, charset: str, declared: str | None
 ) -> None:
-    name = "Непал" if "1251" in encoding else "Népal"
+    name = "Непал" if "1251" in encoding else "Côte d’Ivoire"
     text = page(record("2020", name, "12", "7")).replace("charset=utf-8", f'charset="{charset}"')
     assert figures(read(text.encode(encoding), layout(encoding=declared)), "country")[0] == (name,)
 
