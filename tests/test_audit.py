@@ -148,6 +148,13 @@ def test_a_copy_that_was_packed_to_be_kept_is_read_as_what_is_in_it(tmp_path: Pa
     assert account.outcome == "refused"
 
 
+def test_an_answer_about_provinces_is_not_added_up_to_one_about_the_country() -> None:
+    """Both have the same fields, but for the province."""
+    files = [SAMPLES / "iom_dtm" / level / "country=HTI.json" for level in ("countries", "provinces")]
+    accounts = list(audit(files, [SOURCES["iom_dtm"]], today=TODAY))
+    assert [account.datasets for account in accounts] == [("countries",), ("provinces",)]
+
+
 @pytest.mark.payloads
 @pytest.mark.parametrize("source_id", [s for s in SOURCES if (folder_of(s) / "golden.csv").is_file()])
 def test_the_payloads_with_golden_figures_are_taken_by_their_source(source_id: str, payloads: Path) -> None:

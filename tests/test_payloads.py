@@ -265,3 +265,22 @@ def test_rounds_of_the_displacement_matrix_at_country_level_are_all_that_is_take
     assert sum(done.landed.values()) == len(records)
     days = {(r["location_code"], r["reference_period_start"]) for r in level}
     assert set(frame.select("ref_area", "note").iter_rows()) <= days
+
+
+def test_the_answers_about_decisions_have_persons_and_cases_apart(payloads: Path) -> None:
+    frame, done = read_bytes(
+        SOURCES["unhcr_asylum"], "decisions", (payloads / "unhcr/api_asylumDecisionsALG_from_elm.json").read_bytes()
+    )
+    assert (frame.height, done.quarantine.num_rows) == (500, 0)
+    assert set(frame.select(pl.col("indicator").str.ends_with("_CASES"), "unit").unique().iter_rows()) == {
+        (True, "CASES"),
+        (False, "PS"),
+    }
+    key = ["ref_area", "counterpart_area", "time_period", "breakdown", "unit"]
+    parts = frame.filter(
+        ~pl.col("indicator").str.starts_with("ASYLUM_DECISION") | pl.col("indicator").str.contains("NEG")
+    )
+    whole = frame.filter(pl.col("indicator").is_in(["ASYLUM_DECISIONS", "ASYLUM_DECISION_CASES"]))
+    both = parts.group_by(key).agg(pl.col("value").sum().alias("parts")).join(whole, on=key, validate="1:1")
+    assert both.height == 100
+    assert both.filter((pl.col("parts") - pl.col("value")).abs() > 20).height == 0  # each part is rounded to fives

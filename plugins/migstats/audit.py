@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from migstats import pipeline
 from migstats.codelists import Folders
 from migstats.errors import DriftError, MigstatsError
+from migstats.forms import read_forms
 from migstats.harmonise import Codes, harmonise, last_plausible_year, read_codes
 from migstats.layout import Layout, Packed
 from migstats.readers import TextTable, answer, reader_for, sdmx_structure
@@ -28,6 +29,7 @@ SELF_DESCRIBING = ("jsonstat", "px", "sdmx_csv", "sdmx_json", "sdmx_ml", "worldb
 #: Format → how its files begin; those of the others with plain text.
 _BEGINS = {
     "jsonstat": (b"{",),
+    "html_table": (b"<",),
     "json_records": (b"{", b"["),
     "sdmx_json": (b"{",),
     "sdmx_ml": (b"<",),
@@ -68,15 +70,15 @@ class Account:
 def audit(
     files: Iterable[Path], sources: Iterable[Source], further: Sequence[Path] = (), *, today: dt.date
 ) -> Iterator[Account]:
-    """An account of each file, by the datasets of `sources`, of which some may stand in `further` folders.
+    """An account of each file, by the datasets of `sources` and their other forms; some may stand in `further` folders.
 
     Nothing but errors of ours is caught.
     """
     concepts = pipeline.concepts(further)
     declared = [
-        (source, dataset, read_codes(folder_of(source.id, further), concepts))
-        for source in sources
-        for dataset in source.datasets
+        (source, dataset, read_codes(folder, concepts))
+        for source, folder in ((source, folder_of(source.id, further)) for source in sources)
+        for dataset in (*source.datasets, *read_forms(folder, source))
     ]
     for path in files:
         yield _of_file(path, declared, concepts, today)

@@ -11,6 +11,7 @@ from migstats import awaited, settings
 from migstats.codelists import Folders, codelist_of, names_of, read_codelist, read_csv
 from migstats.corrections import Correction, read_corrections
 from migstats.errors import DeclarationError
+from migstats.forms import read_forms
 from migstats.harmonise import Codes, read_codes
 from migstats.layout import Declared
 from migstats.observation import SERIES_DIMENSIONS, period_bounds
@@ -126,19 +127,21 @@ _NEEDED = {
 def _of_source(source: Source, folder: Path, concepts: tuple[Path, ...], today: dt.date) -> Iterator[str]:
     try:
         codes = read_codes(folder, concepts)
+        forms = read_forms(folder, source)
         corrections = read_corrections(folder)
         plan(source, today=max([today, *(dt.date(year, 12, 31) for year in _first_years(source))]))
     except DeclarationError as error:
         yield from str(error).splitlines()
         return
-    mapped = [(d.id, n, c) for d in source.datasets for n, c in d.concepts.items() if isinstance(c, Column)]
+    datasets = (*source.datasets, *forms)
+    mapped = [(d.id, n, c) for d in datasets for n, c in d.concepts.items() if isinstance(c, Column)]
     known = {(dataset_id, unit.column, concept) for dataset_id, concept, column in mapped for unit in column.chain}
-    known |= {(d.id, VALUE, n) for d in source.datasets for n in ("obs_status", "conf_status", "missing_reason")}
+    known |= {(d.id, VALUE, n) for d in datasets for n in ("obs_status", "conf_status", "missing_reason")}
     # a flag of the figure may say that it is confidential, beside a column of its own for that
-    flagged = ((d.id, d.concepts.get("obs_status")) for d in source.datasets)
+    flagged = ((d.id, d.concepts.get("obs_status")) for d in datasets)
     known |= {(dataset_id, flag.column, "conf_status") for dataset_id, flag in flagged if isinstance(flag, Column)}
     for dataset_id, column, concept in codes.rows:
-        used = [d for d in source.datasets if dataset_id in ("*", d.id)]
+        used = [d for d in datasets if dataset_id in ("*", d.id)]
         if not used:
             yield f"{folder}/codes.csv: dataset {dataset_id!r} is not declared in source.yaml; mend the name"
         elif not any((d.id, column, concept) in known for d in used):
@@ -152,6 +155,9 @@ def _of_source(source: Source, folder: Path, concepts: tuple[Path, ...], today: 
     for dataset in source.datasets:
         for finding in _of_dataset(dataset, codes, concepts):
             yield f"{folder}/source.yaml: dataset {dataset.id}: {finding}"
+    for form in forms:
+        for finding in _of_dataset(form, codes, concepts):
+            yield f"{folder}/forms.yaml: {form.id}: {finding}"
 
 
 def _of_gate(source: Source, folder: Path, concepts: Folders) -> Iterator[str]:

@@ -413,6 +413,46 @@ class DelimitedLayout(Packed):
         return frozenset(itertools.chain.from_iterable(named))
 
 
+class HtmlTableLayout(Packed):
+    """A table of a web page, found by its caption or heading and by its headers. Columns: as `delimited` has them."""
+
+    format: Literal["html_table"]
+    encoding: str | None = Field(default=None, description="where the page does not say it, or says a wrong one")
+    caption: Text | None = Field(
+        default=None, description="regular expression of its caption, or of the heading that stands above it"
+    )
+    section: Text | None = Field(
+        default=None,
+        description="name of a further column: the text of the row over the whole width that stands above records",
+    )
+    columns: dict[str, tuple[str, ...]] = Field(
+        min_length=1, description="name of a column → the header texts by which editions call it; it has to be there"
+    )
+    figures: tuple[Text, ...] = Field(default=(), description="as of `delimited`")
+    across: Text | None = Field(default=None, description="as of `delimited`")
+    others: tuple[Text, ...] = Field(default=(), description="as of `delimited`")
+    attributes: tuple[Text, ...] = Field(default=(), description="as of `delimited`")
+    labels: dict[str, str] = Field(default={}, description="as of `delimited`")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _regular("caption", self.caption)
+        try:
+            "".encode(self.encoding or "utf-8")
+        except LookupError:
+            raise ValueError(f"encoding {self.encoding!r} is none that Python knows, such as cp1252") from None
+        shared = self.delimited  # what is wrong there is wrong here
+        if self.section is not None and self.section in shared.told:
+            raise ValueError(f"section {self.section!r} is a column of the table already")
+        return self
+
+    @property
+    def delimited(self) -> DelimitedLayout:
+        """The same of delimited text."""
+        shared = ("columns", "figures", "across", "others", "attributes", "labels")
+        return DelimitedLayout.model_validate({"format": "delimited", **{name: getattr(self, name) for name in shared}})
+
+
 def _regular(name: str, pattern: str | None) -> re.Pattern[str]:
     """A declared regular expression, compiled; ValueError where it is none."""
     try:
@@ -437,6 +477,7 @@ Layout = Annotated[
     | WorldBankLayout
     | UnhcrLayout
     | DelimitedLayout
+    | HtmlTableLayout
     | JsonRecordsLayout,
     Field(discriminator="format"),
 ]

@@ -13,6 +13,7 @@ import polars as pl
 from migstats import pipeline
 from migstats.corrections import correct, read_corrections, require_unexpired
 from migstats.errors import DeclarationError, MigstatsError, PermanentError
+from migstats.forms import read_forms
 from migstats.harmonise import Harmonised, harmonise, last_plausible_year, read_codes
 from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES
 from migstats.readers import Envelope, reader_for
@@ -36,11 +37,15 @@ def read_files(
 ) -> list[tuple[tuple[Path, ...], Harmonised]]:
     """Read and harmonise local files; those that are pages of one slice together, each other one by itself.
 
-    Without `dataset_id` the datasets whose reader takes a file are tried; DeclarationError where none does, or several
-    find observations in it. PermanentError where a file is a page and the others are not there; PublisherError and
-    DriftError as the readers raise them, and where the publisher counts other rows than came.
+    Without `dataset_id` the datasets and their other forms whose reader takes a file are tried; DeclarationError where
+    none does, or several find observations in it. PermanentError where a file is a page and the others are not there;
+    PublisherError and DriftError as the readers raise them, and where the publisher counts other rows than came.
     """
-    candidates = [source.dataset(dataset_id)] if dataset_id else list(source.datasets)
+    forms = {form.id: form for form in read_forms(folder, source)}
+    if dataset_id:
+        candidates = [forms[dataset_id] if dataset_id in forms else source.dataset(dataset_id)]
+    else:
+        candidates = [*source.datasets, *forms.values()]
     payloads = {path: path.read_bytes() for path in paths}
     return [
         (group, _read_local({path: payloads[path] for path in group}, source, candidates, folder, today=today))

@@ -150,6 +150,12 @@ def records_of(payload: bytes, place: str, layout: DelimitedLayout) -> str | Non
     return aggregate.records(partial(_blocks, payload, layout), of, place) if aggregate.is_group(of, place) else None
 
 
+def header_of(text: bytes, layout: DelimitedLayout) -> tuple[int, list[str]]:
+    """The line of the header, and its texts; DriftError says what is missing, and what is new."""
+    header, _ = _header(csv_text.start_of(text, _EXPECTED), layout)
+    return header.line, header.texts
+
+
 def _dialect(layout: DelimitedLayout) -> csv_text.Dialect:
     return csv_text.Dialect(_EXPECTED, layout.delimiter, layout.quoted)
 
