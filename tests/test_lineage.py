@@ -123,7 +123,7 @@ def in_csv(sha: str, place: str) -> object:
     return lines(sha)[int(line) - 1][header.index(column)]
 
 
-GROUP = re.compile(r"(?:sum of (?P<figure>.+) over|number of) the records as (?:line |/)(?P<row>[0-9]+) in .+")
+GROUP = re.compile(r"(?:sum of (?P<figure>.+) over|number of) the records as (?:line |\S*/)(?P<row>[0-9]+) in .+")
 
 
 def period_of(record: dict[str, str], said: RecordPeriod) -> str:
@@ -145,19 +145,21 @@ def over_records(sha: str, place: re.Match[str], layout: DelimitedLayout | JsonR
     made = layout.aggregate
     assert made is not None
     if isinstance(layout, JsonRecordsLayout):
-        records = dict(enumerate(document(sha)))
+        records = dict(enumerate(in_json(sha, layout.records) if layout.records else document(sha)))
     else:
         found = csv.DictReader(io.StringIO(lake.read_snapshot(sha).decode()), delimiter=layout.delimiter)
         records = dict(enumerate(found, start=2))  # no field of the samples holds a line break
 
     def group(record: dict[str, str]) -> list[str]:
-        return [*(record[name] for name in made.by), period_of(record, made.period)]
+        texts = (made.same.get(name, {}).get(record[name], record[name]) for name in made.by)
+        return [*texts, period_of(record, made.period)]
 
-    counting = [one for one in records.values() if all(one.get(k, "") in texts for k, texts in made.where.items())]
+    where = made.where.items()
+    counting = [one for one in records.values() if all((one.get(name) or "") in texts for name, texts in where)]
     own = [one for one in counting if group(one) == group(records[int(place["row"])])]
     if place["figure"] is None:
         return len(own)
-    known = [int(one[place["figure"]]) for one in own if one[place["figure"]] not in ("", None)]
+    known = [int(one[place["figure"]]) for one in own if one[place["figure"]] not in ("", None, *made.blank)]
     return sum(known) if known else None
 
 
