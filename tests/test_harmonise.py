@@ -404,8 +404,11 @@ def test_a_number_that_codes_say_is_no_figure_is_none(codes: Codes, tmp_path: Pa
         "*,_value,0,obs_status,O,map,\n*,_value,0,missing_reason,not_available,map,\n*,_value,-99,obs_status,M,map,\n"
     )
     (tmp_path / "codes.csv").write_text(CODES + more, encoding="utf-8")
-    done = run(read_codes(tmp_path, CONCEPTS), {VALUE: "0"}, {VALUE: "-99", "geo": "SN"}, {VALUE: "10", "geo": "TN"})
+    figures = {"MA": "0", "SN": "-99", "TN": "10", "EC": "0.0", "JM": "-99.00"}
+    done = run(read_codes(tmp_path, CONCEPTS), *({VALUE: value, "geo": geo} for geo, value in figures.items()))
     assert sorted(said(done)) == [
+        ("ECU", None, "O", "F", "not_available"),
+        ("JAM", None, "M", "F", "not_applicable"),
         ("MAR", None, "O", "F", "not_available"),
         ("SEN", None, "M", "F", "not_applicable"),
         ("TUN", 10.0, "A", "F", None),

@@ -162,6 +162,17 @@ def test_publish_moves_bi_once_and_writes_only_what_differs(warehouse_url: str, 
     assert (more.added, more.removed) == (1, 0)
 
 
+def test_an_indicator_that_a_source_drops_whole_leaves_bi(warehouse_url: str, sources: list[Source]) -> None:
+    rows = [{"OBS_VALUE": "100"}, {"INDICATOR": "NET_MIG", "OBS_VALUE": "7"}]
+    load_and_publish(warehouse_url, sources[0], rows)
+    assert sorted(shown(warehouse_url, "indicator").values()) == ["MIG_STOCK", "NET_MIG"]
+
+    toy.load(warehouse_url, sources[0], toy.read(warehouse_url, sources[0], A, rows[:1], at=LATER))
+    publish.publish(warehouse_url, run_id="test")
+
+    assert list(shown(warehouse_url, "indicator").values()) == ["MIG_STOCK"]
+
+
 def test_a_day_that_is_none_in_one_source_holds_up_no_other(warehouse_url: str, sources: list[Source]) -> None:
     toy_, zoo, ark = sources
     for source, period in ((toy_, "2020"), (zoo, "2021"), (ark, "2023-Q1")):

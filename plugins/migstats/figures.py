@@ -127,11 +127,9 @@ def figures_of(
     `markers` are the texts in place of figures: concept → text → (target, treatment); `flags` the statuses of the rows.
     """
     value = _numbers(raw, dataset.number, scale)
-    cells = raw.fill_null("").str.strip_chars()
+    cells = _as_listed(raw.fill_null("").str.strip_chars(), markers, dataset.number)
     # codes.csv may say of a number that it is no figure: 0 where it covers "none" and "not known", -99
-    value = pl.select(
-        pl.when(~cells.is_in(sorted({text for listed in markers.values() for text in listed}))).then(value)
-    ).to_series()
+    value = pl.select(pl.when(~cells.is_in(_texts(markers))).then(value)).to_series()
     absent = value.is_null().to_numpy()
     texts = cells.filter(pl.Series(absent)).unique().sort().to_list()
 
@@ -162,6 +160,25 @@ def figures_of(
     status = _fill(status, "A", ~absent & (status.codes < 0))
     reason = _reason(status, marked["obs_status"], marked["missing_reason"], absent, concepts)
     return Figures(value, status, conf, reason)
+
+
+def _texts(markers: Mapping[str, Mapping[str, tuple[str, str]]]) -> list[str]:
+    return sorted({text for listed in markers.values() for text in listed})
+
+
+def _as_listed(cells: pl.Series, markers: Mapping[str, Mapping[str, tuple[str, str]]], number: Number) -> pl.Series:
+    """The cells, with numbers that codes.csv lists in its spelling: what it says of 0 it says of 0.0."""
+    plain = pl.Series(_texts(markers), dtype=pl.String)
+    numeric = {
+        n: text
+        for n, text in zip(_numbers(plain, number, constant("0", len(plain))), plain, strict=True)
+        if n is not None
+    }
+    if not numeric:
+        return cells
+    values = _numbers(cells, number, constant("0", len(cells)))
+    spelt = values.replace_strict(numeric, default=None, return_dtype=pl.String)
+    return pl.select(pl.coalesce(spelt, cells)).to_series()
 
 
 def _column_of(how: str | Column | None) -> str | None:

@@ -56,7 +56,8 @@ def publish(
             vintages = {source: vintage for source, vintage in vintages.items() if source in only}
         removed = added = 0
         if vintages:
-            warehouse.execute(connection, "load/stage_published", {"sources": list(vintages)})
+            for staged in ("touched", "published"):
+                warehouse.execute(connection, f"load/stage_{staged}", {"sources": list(vintages)})
             connection.execute("CREATE UNIQUE INDEX ON pg_temp.published (observation_id)")
             connection.execute("ANALYZE pg_temp.published")
             warehouse.execute(connection, "load/mark_additive", {})

@@ -4,6 +4,6 @@ SELECT
     f.year,
     bi.comparability(f.concept_basis)
 FROM bi.fact_observation AS f
-WHERE f.value IS NOT NULL AND f.indicator IN (SELECT p.indicator FROM pg_temp.published AS p)
+WHERE f.value IS NOT NULL AND f.indicator IN (SELECT t.indicator FROM pg_temp.touched AS t)
 GROUP BY f.indicator, f.year
 HAVING bi.comparability(f.concept_basis) IS NOT NULL

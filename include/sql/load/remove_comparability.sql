@@ -1,2 +1,2 @@
 DELETE FROM core.comparability
-WHERE indicator IN (SELECT p.indicator FROM pg_temp.published AS p)
+WHERE indicator IN (SELECT t.indicator FROM pg_temp.touched AS t)

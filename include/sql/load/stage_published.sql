@@ -1,11 +1,6 @@
 -- The figures that stand now, of every source, for the indicators of the sources to be published: which of them can be
 -- added up is a question of all of them together.
 CREATE TEMPORARY TABLE published ON COMMIT DROP AS
-WITH indicators AS (
-    SELECT DISTINCT indicator FROM core.series
-    WHERE source = any(%(sources)s)
-)
-
 SELECT
     o.source || '-' || lpad(to_hex(o.series_id), 16, '0') || '-' || t.time_period AS observation_id,
     o.source,
@@ -58,7 +53,7 @@ SELECT
     coalesce(m.level, 0) AS match_level
 FROM core.observation AS o
 INNER JOIN core.series AS s ON o.source = s.source AND o.series_id = s.series_id
-INNER JOIN indicators AS i ON s.indicator = i.indicator
+INNER JOIN pg_temp.touched AS i ON s.indicator = i.indicator
 INNER JOIN core.attributes AS a ON o.attribute_id = a.attribute_id
 INNER JOIN ref.period AS t ON o.time_id = t.time_id
 INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
