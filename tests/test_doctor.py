@@ -198,6 +198,11 @@ def test_what_the_lake_lost_is_told(installation: tuple[str, Source], part: str,
             "ALTER FUNCTION core.as_of(timestamptz) SECURITY DEFINER",
             "function not as the migrations made it: core",
         ),
+        (
+            "CREATE OR REPLACE AGGREGATE bi.comparability (text, double precision) "
+            "(sfunc = bi.one_basis, stype = text, initcond = 'mixed')",
+            "function not as the migrations made it: bi.comparability",
+        ),
         ("CREATE TABLE ops.mine (x integer)", "table that no migration made: ops.mine"),
     ],
 )

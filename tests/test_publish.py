@@ -284,6 +284,12 @@ def test_a_sum_over_countries_that_count_other_people_says_that_it_is_mixed(
         rows += [{"REF_AREA": area, "OBS_VALUE": "5", "TIME_PERIOD": "2019"}] if basis != "citizenship" else []
         load_and_publish(warehouse_url, read_source(file), rows)
 
+    # a figure that does not count makes nothing mixed: of two sources of one country one counts
+    file = tmp_path / "sources" / sources[1].id / "source.yaml"  # by citizenship, and not the first of the two
+    second = [{"REF_AREA": "SRB", "OBS_VALUE": "5"}, {"REF_AREA": "MAR", "OBS_VALUE": "4", "TIME_PERIOD": "2019"}]
+    toy.load(warehouse_url, read_source(file), toy.read(warehouse_url, read_source(file), A, second, at=LATER))
+    publish.publish(warehouse_url, run_id="test")
+
     def said(query: str) -> list[tuple[object, ...]]:
         with warehouse.connect(warehouse_url) as connection:
             return [tuple(row.values()) for row in connection.execute(query).fetchall()]
@@ -291,7 +297,8 @@ def test_a_sum_over_countries_that_count_other_people_says_that_it_is_mixed(
     of_rows = "SELECT DISTINCT year, comparability FROM bi.migrant_stock ORDER BY year"
     assert said(of_rows) == [(2019, "birth"), (2020, "mixed")]
     of_sums = (
-        "SELECT sum(value), bi.comparability(concept_basis) FROM bi.migrant_stock WHERE ref_area = any({}) GROUP BY"
+        "SELECT sum(value), bi.comparability(concept_basis, value) FROM bi.migrant_stock "
+        "WHERE ref_area = any({}) GROUP BY"
     )
     assert said(of_sums.format("'{MAR,TUN}'") + " year ORDER BY year") == [(10, "birth"), (10, "birth")]
     assert said(of_sums.format("'{MAR,SRB}'") + " year ORDER BY year") == [(5, "birth"), (10, "mixed")]

@@ -111,7 +111,9 @@ SELECT
     p.name,
     CASE
         WHEN g.aggfnoid IS NULL THEN pg_get_functiondef(p.oid)
-        ELSE 'aggregate by ' || g.aggtransfn || ' into ' || g.aggtranstype::regtype
+        ELSE
+            'aggregate by ' || g.aggtransfn || ' into ' || g.aggtranstype::regtype
+            || coalesce(' from ' || g.agginitval, '')
     END AS definition
 FROM routine AS p
 LEFT JOIN pg_catalog.pg_aggregate AS g ON p.oid = g.aggfnoid
