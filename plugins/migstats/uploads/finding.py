@@ -1,4 +1,4 @@
-"""Findings: what is wrong, or asked, or was noticed, at which place of an uploaded file. Texts are in the catalogues."""
+"""Findings: what is wrong, asked or noticed, at which place of an uploaded file. Their texts are in the catalogues."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Finding:
         return CODES[self.code]
 
 
-class RefusedFile(Exception):
+class RefusedFileError(Exception):
     """The whole file is refused; nothing of it was read on."""
 
     def __init__(self, finding: Finding) -> None:
