@@ -11,8 +11,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from migstats import settings
 from migstats.errors import DeclarationError
+from migstats.facts import read_yaml, wrong_fields
 from migstats.layout import Declared, Text
-from migstats.source import Id, read_yaml, wrong_fields
+from migstats.source import Id
 
 
 class Awaited(Declared):

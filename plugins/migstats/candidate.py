@@ -115,7 +115,8 @@ def judge(
         reach("gate.begun")
         unmoved: tuple[list[rules.Finding], pl.DataFrame] = [], pl.DataFrame()
         of_figures, largest = _compare(connection, folder, generations, concepts) if differs else unmoved
-        findings = [*of_figures, *of_labels]
+        demanded = _demanded(folder, generations[-1]) if differs else []
+        findings = [*demanded, *of_figures, *of_labels]
         kept = [{**asdict(f), "waiver_id": w} for f, w in zip(findings, _waived(findings, waivers), strict=True)]
         candidate = Candidate(
             candidate_id=candidate_id,
@@ -134,6 +135,16 @@ def judge(
         warehouse.execute_many(connection, "load/add_difference", differences)
         reach("gate.kept")
     return candidate
+
+
+def _demanded(folder: Path, reads: Sequence[Read]) -> list[rules.Finding]:
+    """The demand that a person approves what changes, where gate.yaml has one."""
+    demand = rules.read_rules(folder).approval
+    if demand is None:
+        return []
+    slices = ", ".join(sorted({read.slice for read in reads}))
+    found = f"{sum(read.observations for read in reads)} figures"
+    return [rules.Finding(rules.APPROVAL, "breach", slices, found, f"asked for by {demand.owner}", demand.reason)]
 
 
 def _waived(findings: Sequence[rules.Finding], waivers: Sequence[Mapping[str, Any]]) -> list[int | None]:
@@ -284,6 +295,8 @@ def waive(
     """
     if kind not in rules.KINDS:
         raise DeclarationError(f"{kind!r} is no kind of finding; there are {', '.join(rules.KINDS)}")
+    if kind == rules.APPROVAL:
+        raise DeclarationError("what countries send is approved by a person each time; approve the candidate instead")
     if scope == rules.THE_REST:
         raise DeclarationError(f"{scope!r} was not shown to anybody; approve or reject the candidate instead")
     if up_to is None and kind not in rules.UNMEASURED:

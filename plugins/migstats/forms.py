@@ -13,8 +13,9 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from migstats.errors import DeclarationError
+from migstats.facts import read_yaml
 from migstats.layout import Declared, Layout, Number, Text
-from migstats.source import Column, Dataset, Id, Multiplier, Source, read_yaml
+from migstats.source import Column, Dataset, Id, Multiplier, Source
 
 #: What is said of how a dataset is asked for. A form is not asked for.
 _OF_REQUESTS: Final = frozenset(

@@ -37,7 +37,11 @@ KINDS: Final = (
     "anomaly",
     "label",
     "field",
+    "approval",
 )
+
+#: The kind of finding that no waiver lets pass: what countries send is approved by a person each time.
+APPROVAL: Final = "approval"
 
 #: Kinds whose findings need not have a size: a golden figure that is there or is not.
 UNMEASURED: Final = frozenset({"golden"})
@@ -68,6 +72,15 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     indicators: tuple[str, ...] = Field(min_length=1)
+    owner: str = Field(min_length=1)
+    reason: str = Field(min_length=10)
+
+
+class Demand(BaseModel):
+    """That every change of a source is approved by a person: who decided so, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     owner: str = Field(min_length=1)
     reason: str = Field(min_length=10)
 
@@ -107,6 +120,7 @@ class Rules(BaseModel):
     label_likeness: Limit = _limit(0.5, "another spelling keeps half of its letters; another meaning seldom does")
     most_findings: Limit = _limit(25, "of one kind; what a person can look through")
     self_corridors: Policy | None = None
+    approval: Demand | None = None
 
 
 @dataclass(frozen=True)
@@ -207,6 +221,8 @@ def _said(loc: tuple[str | int, ...], message: str, lines: Mapping[tuple[str | i
         remedy = f"the rules are {', '.join(Rules.model_fields)}"
     elif loc[:1] == ("self_corridors",):
         remedy = "it has indicators, owner and a reason of ten letters or more"
+    elif loc[:1] == (APPROVAL,):
+        remedy = "it has owner and a reason of ten letters or more"
     else:
         remedy = "a rule has limit (nought or more), owner and a reason of ten letters or more"
     return f"line {at}: {field}: {message}; {remedy}"

@@ -9,18 +9,17 @@ import datetime as dt
 import itertools
 import os
 import re
-import reprlib
 import string
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlencode, urlsplit
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from migstats import settings
 from migstats.errors import DeclarationError
+from migstats.facts import read_yaml, wrong_fields
 from migstats.layout import Aggregate, Declared, Layout, Number, Text
 from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES, period_bounds
 
@@ -425,7 +424,10 @@ class Source(Declared):
     coverage: Coverage | None = None
     licence: Licence
     citation: Text
-    hosts: tuple[Text, ...] = Field(min_length=1, description="the only hosts that are asked, redirects included")
+    delivery: Literal["asked", "sent"] = Field(
+        default="asked", description="`asked`: we fetch it. `sent`: a country sends workbooks; its urls are `upload:`"
+    )
+    hosts: tuple[Text, ...] = Field(default=(), description="the only hosts that are asked, redirects included")
     requests_per_second: float = Field(default=1.0, gt=0, le=50)
     concurrency: int = Field(default=2, ge=1, le=16, description="slots of the pool of this host")
     max_bytes: int = Field(default=256 * 2**20, gt=0, description="cap of one payload, after decompression")
@@ -450,7 +452,11 @@ class Source(Declared):
         ids = [d.id for d in self.datasets]
         if len(set(ids)) != len(ids):
             raise ValueError(f"dataset ids repeat: {ids}")
-        for dataset in self.datasets:
+        if self.delivery == "sent":
+            self._require_sent()
+        elif not self.hosts:
+            raise ValueError("hosts: the hosts that are asked have to be named")
+        for dataset in self.datasets if self.delivery == "asked" else ():
             parts = urlsplit(dataset.url)
             if parts.hostname not in self.hosts:
                 raise ValueError(f"dataset {dataset.id!r}: host {parts.hostname!r} is not in `hosts`")
@@ -470,6 +476,16 @@ class Source(Declared):
         if self.schedule is not None and not _is_cron(self.schedule):
             raise ValueError(f"schedule {self.schedule!r} is no cron expression of five fields that ever comes round")
         return self
+
+    def _require_sent(self) -> None:
+        """ValueError where a source that is sent to us says how it is asked for."""
+        asked = {"hosts": self.hosts, "key": self.key, "releases": self.releases, "schedule": self.schedule}
+        said = [name for name, value in asked.items() if value]
+        if said:
+            raise ValueError(f"{', '.join(said)}: nobody is asked for what is sent; remove it")
+        for dataset in self.datasets:
+            if not dataset.url.startswith("upload:") or dataset.slices or dataset.page_parameter or dataset.pxweb:
+                raise ValueError(f"dataset {dataset.id!r}: what is sent has a url `upload:...`, no slices and no pages")
 
     @property
     def grace(self) -> dt.timedelta | None:
@@ -638,54 +654,6 @@ def plan(
     return planned
 
 
-#: Collections within collections that a file may hold; the reader of YAML in C runs out of stack far beyond.
-_DEEPEST: Final = 50
-
-
-class _Loader(yaml.CSafeLoader):
-    """Safe YAML in which a repeated key is an error, not a silent overwrite, and whose errors name the line."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
-                raise _no(node, f"a key has to be one word, found {_short(key)}", key_node)
-            if key in seen:
-                raise _no(node, f"the key {key!r} stands twice", key_node)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> dt.date:
-        try:
-            return super().construct_yaml_timestamp(node)
-        except ValueError as error:
-            raise _no(node, f"{node.value!r} is no date: {error}", node) from None
-
-
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_timestamp)
-
-
-def _no(context: yaml.Node, problem: str, node: yaml.Node) -> yaml.YAMLError:
-    within = "while reading a mapping" if isinstance(context, yaml.MappingNode) else "while reading a value"
-    return yaml.constructor.ConstructorError(within, context.start_mark, problem, node.start_mark)
-
-
-def read_yaml(path: Path) -> Any:
-    """What a YAML file says, as plain objects. DeclarationError is one line: the file, the line, and what to do."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        depth = 0
-        for event in yaml.parse(text, Loader=_Loader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > _DEEPEST:
-                raise ValueError(f"more than {_DEEPEST} collections stand in one another{event.start_mark}")
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a CSafeLoader)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OSError) as error:
-        said = " ".join(str(error).replace("<unicode string>", "the file").split())
-        raise DeclarationError(f"{path}: cannot be read as YAML: {said}; mend the line named") from error
-
-
 def read_source(path: Path) -> Source:
     """Read one source.yaml. DeclarationError has a line per wrong field: file, field, what was found, remedy."""
     facts = read_yaml(path)
@@ -699,51 +667,6 @@ def read_source(path: Path) -> Source:
             f"{path}: id: found {source.id!r} in folder {path.parent.name!r}; name the folder after the id"
         )
     return source
-
-
-#: Errors that a whole value is of another kind than expected; pydantic reports them for what stands in it, too.
-_OF_ANOTHER_KIND = frozenset({"too_short", "string_type", "tuple_type", "dict_type", "model_type"})
-
-
-def wrong_fields(error: ValidationError, facts: object) -> list[str]:
-    """One line per wrong field, named as the file names it."""
-    found = [(_path(e["loc"], facts, missing=e["type"] == "missing"), e) for e in error.errors()]
-
-    def is_echo(path: Sequence[str], kind: str) -> bool:
-        """Is it said better by another error, about a part of the same value or about what the value says?"""
-        return kind in _OF_ANOTHER_KIND and any(
-            other[: len(path)] == path and (len(other) > len(path) or e["type"] not in _OF_ANOTHER_KIND)
-            for other, e in found
-        )
-
-    lines: dict[tuple[str, str], list[str]] = {}
-    for path, e in found:
-        if not is_echo(path, e["type"]):
-            lines.setdefault((".".join(path) or "(the whole file)", _short(e["input"])), []).append(e["msg"])
-    return [f"{path}: {', or: '.join(dict.fromkeys(m))} (found {value})" for (path, value), m in lines.items()]
-
-
-def _path(location: Iterable[str | int], facts: object, *, missing: bool) -> tuple[str, ...]:
-    """The keys of a location that stand in the file; those of the model (which kind of value was tried) do not."""
-    path: list[str] = []
-    steps = list(location)
-    for number, step in enumerate(steps, start=1):
-        known: Mapping[object, object] = {}
-        if isinstance(facts, Mapping | list):
-            known = facts if isinstance(facts, Mapping) else dict(enumerate(facts))
-        if step in known or (missing and number == len(steps)):
-            facts = known.get(step)
-            path.append(str(step))
-    return tuple(path)
-
-
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 80
-
-
-def _short(value: object) -> str:
-    text = _SHORT.repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 #: Folders beside declarations that are none; a name that begins otherwise than with a letter is no source's either.
@@ -782,7 +705,9 @@ def source_folders(further: Iterable[Path] = ()) -> Iterator[Path]:
 
 
 def declared(further: Iterable[Path] = ()) -> tuple[Mapping[str, Source], Mapping[Path, str]]:
-    """The sources that can be used, by id, and what is wrong with the others, by folder: one never hides another."""
+    """The sources that we ask, by id, and what is wrong with those that cannot be used, by folder: one never hides
+    another.
+    """
     sources: dict[str, Source] = {}
     roots = _roots(further)
     wrong = {
@@ -807,8 +732,17 @@ def declared(further: Iterable[Path] = ()) -> tuple[Mapping[str, Source], Mappin
     return sources, wrong
 
 
+def sent() -> dict[str, Source]:
+    """The sources whose figures countries send, by id. DeclarationError where one of them cannot be read."""
+    return {folder.name: read_source(folder / "source.yaml") for folder in _sent_folders()}
+
+
+def _sent_folders() -> list[Path]:
+    return [folder for folder in sorted((settings.include() / "uploads").glob("*")) if _declares(folder)]
+
+
 def read_sources(further: Iterable[Path] = ()) -> Mapping[str, Source]:
-    """All declared sources by id. DeclarationError gathers the findings of all files."""
+    """All sources that we ask, by id. DeclarationError gathers the findings of all files."""
     sources, wrong = declared(further)
     if wrong:
         raise DeclarationError("\n".join(wrong.values()))
@@ -816,8 +750,8 @@ def read_sources(further: Iterable[Path] = ()) -> Mapping[str, Source]:
 
 
 def folder_of(source_id: str, further: Iterable[Path] = ()) -> Path:
-    """The folder of a source's facts."""
-    for folder in source_folders(further):
+    """The folder of a source's facts, whether we ask it or it is sent to us."""
+    for folder in itertools.chain(source_folders(further), _sent_folders()):
         if folder.name == source_id:
             return folder
     raise DeclarationError(f"no source {source_id!r} is declared; `migstats sources` lists those that are")

@@ -15,10 +15,11 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from migstats import settings
 from migstats.errors import DeclarationError
+from migstats.facts import read_yaml, wrong_fields
 from migstats.layout import Declared, Text
 from migstats.names import LANGUAGES
 from migstats.observation import DEFAULTS, SERIES_DIMENSIONS
-from migstats.source import Id, read_yaml, wrong_fields
+from migstats.source import Id
 
 Language = Literal["en", "fr", "es", "ar", "ru"]
 
