@@ -68,6 +68,36 @@ def read_snapshot(sha: str) -> bytes:
     return payload
 
 
+def upload_path(sha: str) -> Path:
+    """Where the workbook with this sha256 lies: apart from the snapshots, since it may be purged."""
+    return settings.lake() / "uploads" / sha[:2] / sha
+
+
+def store_upload(content: bytes) -> str:
+    """Keep a workbook under its sha256 (returned). The same bytes are kept once."""
+    sha = sha256(content).hexdigest()
+    path = upload_path(sha)
+    if not path.is_file() or path.stat().st_size != len(content):
+        _write(path, lambda file: file.write(content))
+    return sha
+
+
+def read_upload(sha: str) -> bytes:
+    """The bytes of a workbook. PermanentError where they are gone, purged, or no longer what they were."""
+    path = upload_path(sha)
+    if not path.is_file():
+        raise PermanentError(f"{path}: the workbook is not in the lake; it was purged, or has to come from a backup")
+    content = path.read_bytes()
+    if sha256(content).hexdigest() != sha:
+        raise PermanentError(f"{path}: the bytes changed; restore the file from a backup")
+    return content
+
+
+def purge_upload(sha: str) -> None:
+    """Take a workbook away for good: it holds data on persons."""
+    upload_path(sha).unlink(missing_ok=True)
+
+
 def state_of(sha: str) -> Literal["whole", "damaged", "missing"]:
     """Whether a snapshot is there and still has its hash; it is read in pieces, whatever its size."""
     try:

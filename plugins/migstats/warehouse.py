@@ -26,7 +26,7 @@ from migstats.subdivisions import told_apart
 Connection = psycopg.Connection[dict[str, Any]]
 
 #: Roles of the warehouse beside its owner.
-ROLES = ("migstats_etl", "bi_reader", "migstats_watchdog")
+ROLES = ("migstats_etl", "bi_reader", "migstats_watchdog", "migstats_portal")
 
 #: Codelists in the order in which they refer to each other.
 _CODELISTS = (

@@ -3,6 +3,6 @@ DO $$
 BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM public', current_database());
     EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO migstats_etl', current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO bi_reader, migstats_watchdog', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO bi_reader, migstats_watchdog, migstats_portal', current_database());
 END
 $$;

@@ -125,6 +125,7 @@ approval:
   reason: What a country sends is published when a statistician, who is not the official that sent it, approves it.
 """
 
+
 def files(country: str) -> dict[Path, str]:
     """The files of a country's source, by path."""
     folder = settings.include() / "uploads" / source_id(country)
