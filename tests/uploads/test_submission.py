@@ -157,9 +157,9 @@ def test_the_portal_sees_what_is_of_the_country_of_whom_it_serves_and_nothing_el
 def test_the_portal_makes_only_the_steps_of_the_official_whom_it_serves(url: str, who: str, state: str) -> None:
     there = ready(url)
     step = "INSERT INTO ops.upload_event (upload_id, number, state, who, content_sha256) VALUES (%s, 1, %s, %s, %s)"
-    with as_portal(url, "MAR", AMAL) as connection, pytest.raises(psycopg.Error, match="row-level security|cannot"):
+    with as_portal(url, "MAR", AMAL) as connection, pytest.raises(psycopg.Error, match=r"row-level security|cannot"):
         connection.execute(step, (there.upload_id, state, who, "2" * 64))
-    with as_portal(url, "TUN", who) as connection, pytest.raises(psycopg.Error, match="row-level security|cannot"):
+    with as_portal(url, "TUN", who) as connection, pytest.raises(psycopg.Error, match=r"row-level security|cannot"):
         connection.execute(step, (there.upload_id, state, who, "2" * 64))
 
 
