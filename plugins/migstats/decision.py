@@ -39,17 +39,24 @@ class DecisionOperator(HITLOperator):  # type: ignore[misc]  # Airflow is untype
     #: The texts are made at run time and hold words of publishers: they must not be rendered.
     template_fields: Sequence[str] = ("judged",)
 
-    def __init__(self, *, source_id: str, judged: Any, response_timeout: dt.timedelta, **kwargs: Any) -> None:
+    def __init__(
+        self, *, source_id: str | None = None, judged: Any, response_timeout: dt.timedelta, **kwargs: Any
+    ) -> None:
         # Airflow hands over the fields of the DAG's own form here; they are none of this one.
         kwargs.pop("params", None)
         super().__init__(
-            subject=f"{source_id}: a candidate breaches the gate",
+            subject=f"{source_id or 'an upload'}: a candidate breaches the gate",
             options=[APPROVE, REJECT],
             response_timeout=response_timeout,
             **kwargs,
         )
-        self.source_id = source_id
+        self.declared_for = source_id
         self.judged = judged
+
+    @property
+    def source_id(self) -> str:
+        """The source that the candidate is of: that of the DAG, where it has one."""
+        return str(self.declared_for or self.judged["source"])
 
     def execute(self, context: Any) -> Any:
         """Ask, where there is something to ask."""

@@ -9,6 +9,7 @@ from migstats import lake, warehouse
 from migstats.errors import PermanentError
 from migstats.readers import reader_for, records_of
 from migstats.source import Source, folder_of, read_source
+from migstats.uploads import canonical, submission
 
 _ID = re.compile(r"(?P<source>[a-z][a-z0-9_]*)-(?P<series>[0-9a-f]{16})-(?P<period>[0-9A-Z-]+)")
 
@@ -17,7 +18,8 @@ def trace(url: str, observation_id: str) -> dict[str, Any]:
     """Everything that leads back from an observation: publisher, citation, URL, sha256, place, raw text.
 
     `reread` is the text at that place, read again from the snapshot; `agrees` says whether it is the stored one. Of a
-    figure that was made from records, `records` says of which, and where the first ones stand.
+    figure that was made from records, `records` says of which, and where the first ones stand. Of a figure that a
+    country sent, `cell` is where it stands in its workbook, and `workbook` the sha256 of that.
     PermanentError for an id that is none, or that no figure has.
     """
     match = _ID.fullmatch(observation_id)
@@ -46,6 +48,13 @@ def trace(url: str, observation_id: str) -> dict[str, Any]:
     if of is not None:
         traced["records"] = of
     traced["agrees"] = traced["reread"] == traced["raw"]
+    if source.delivery == "sent":
+        sent = submission.find(url, traced["url"].removeprefix("upload:"))
+        traced |= {
+            "cell": canonical.cell_at(payload, traced["place"]),
+            "workbook": sent.sha256,
+            "sent_by": sent.sent_by,
+        }
     return traced
 
 

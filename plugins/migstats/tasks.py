@@ -260,6 +260,13 @@ def gate(source_id: str, checked: Sequence[Json], context: Context) -> Json:
 
 
 def load(source_id: str, checked: Sequence[Json] | None, judged: Json | None, accepted: Any, context: Context) -> Json:
+    """Load what passed the gate, and tell publish by the asset `accepted`."""
+    facts = loaded(source_id, checked, judged, context)
+    context["outlet_events"][accepted].extra = facts
+    return facts
+
+
+def loaded(source_id: str, checked: Sequence[Json] | None, judged: Json | None, context: Context) -> Json:
     """Load what passed the gate (which `judged` it, or was skipped).
 
     Skips, and tells nobody, where nothing changed and nothing waits to be published, where a person rejected it, and
@@ -290,9 +297,7 @@ def load(source_id: str, checked: Sequence[Json] | None, judged: Json | None, ac
         raise AirflowSkipException(f"SKIP: {error}") from error
     if counts.outcome == "unchanged" and source_id not in publishing.waiting(url):
         raise AirflowSkipException(f"SKIP: nothing changed since vintage {counts.vintage_id}")
-    facts = asdict(counts)
-    context["outlet_events"][accepted].extra = facts
-    return facts
+    return asdict(counts)
 
 
 def complete(source_id: str, planned: Sequence[Json] | None, reads: Reads) -> None:

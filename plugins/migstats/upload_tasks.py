@@ -1,0 +1,142 @@
+"""What the tasks of `dags/upload.py` call: one workbook on its way from its receipt to the warehouse."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from migstats import candidate, tasks
+from migstats.landing import Landed
+from migstats.source import Source, folder_of, read_source
+from migstats.tasks import Context, Json
+from migstats.uploads import canonical, submission
+from migstats.uploads.declaration import source_id
+from migstats.uploads.submission import Submission
+
+log = logging.getLogger("migstats")
+
+#: Who is said to have made the steps that no person made.
+SERVICE = "service"
+
+
+def _source(there: Submission) -> Source:
+    return read_source(folder_of(source_id(there.country)) / "source.yaml")
+
+
+def label(there: Submission) -> str:
+    """How a run is called: whose figures, of which form and year."""
+    from migstats.uploads.contract import form_of
+
+    return f"{there.country} · {form_of(there.form).title.en} {there.year}"
+
+
+def _of(context: Context) -> Submission:
+    upload_id = str(context["params"]["upload"])
+    there = submission.find(tasks.warehouse_url(), upload_id)
+    context["slice"] = label(there)  # type: ignore[index]  # names the mapped task
+    return there
+
+
+def check(upload_id: str, context: Context) -> Json:
+    """Look at a workbook: is it safe, what does it say, what is wrong with it. Skips the rest where it is rejected."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from migstats.uploads import intake
+
+    url, there = tasks.warehouse_url(), _of(context)
+    with tasks.attempt_of(context, source_id(there.country), "land", there.upload_id) as tally:
+        there = intake.check(url, there.upload_id, who=SERVICE)
+        tally.add(message=f"{there.state}: {there.figures or 0} figures", bytes=there.bytes)
+    log.info("%s is %s", there.upload_id, there.state)
+    if there.state in ("rejected", "withdrawn"):
+        raise AirflowSkipException(f"SKIP: the upload is {there.state}; the official has the answer")
+    return {"upload_id": there.upload_id, "state": there.state}
+
+
+def is_confirmed(context: Context) -> bool:
+    """Whether the official confirmed. Skips the rest where it was taken back."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    there = _of(context)
+    if there.state in ("rejected", "withdrawn"):
+        raise AirflowSkipException(f"SKIP: the upload is {there.state}")
+    return there.state not in ("received", "checked", "ready")
+
+
+def read(context: Context) -> list[Json]:
+    """Land the confirmed figures, and read them as those of any source."""
+    url, there = tasks.warehouse_url(), _of(context)
+    landed = _landed(url, there, context)
+    return tasks.read(landed.model_dump(mode="json"), context)
+
+
+def _landed(url: str, there: Submission, context: Context) -> Landed:
+    with tasks.attempt_of(context, source_id(there.country), "land", there.upload_id) as tally:
+        landed = canonical.land(url, there, _source(there), run_id=tasks.run_of(context))
+        tally.add(snapshots=1, bytes=landed.pages[0].bytes)
+    return landed
+
+
+def judge(reads: Sequence[Json], context: Context) -> list[Json]:
+    """What Great Expectations says of it."""
+    return tasks.check(source_id(_of(context).country), reads, context)
+
+
+def gate(checked: Sequence[Json], context: Context) -> Json:
+    """Compare with what was accepted last; the gate of an upload asks a person each time."""
+    url, there = tasks.warehouse_url(), _of(context)
+    judged = tasks.gate(source_id(there.country), checked, context)
+    if judged["breaches"]:
+        submission.judged(url, judged["candidate_id"], [sha for read in checked for sha in read["snapshots"]])
+    return judged
+
+
+def load(checked: Sequence[Json] | None, judged: Json | None, told: Any, context: Context) -> Json:
+    """Load what was approved, and note what became of the submission. `told` is the alias that publish hears of."""
+    from airflow.sdk import Asset
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    url, there = tasks.warehouse_url(), _of(context)
+    source = _source(there)
+    try:
+        facts = tasks.loaded(source.id, checked, judged, context)
+    except AirflowSkipException:
+        _note_decision(url, there, judged)
+        raise
+    decided = _decision(url, judged)
+    submission.step(
+        url,
+        there.upload_id,
+        "approved",
+        who=decided["decided_by"] or SERVICE,
+        candidate_id=judged["candidate_id"] if judged else None,
+        vintage_id=facts["vintage_id"],
+        reason=decided["reason"] or "",
+    )
+    accepted = Asset(f"vintage_{source.id}", uri=source.vintage_uri, group="vintage")
+    context["outlet_events"][told].add(accepted, extra=facts)
+    return facts
+
+
+def _decision(url: str, judged: Json | None) -> dict[str, Any]:
+    nobody = {"verdict": None, "decided_by": None, "reason": None}
+    if judged is None or not judged["breaches"]:
+        return nobody
+    return dict(candidate.story(url, judged["candidate_id"]))
+
+
+def _note_decision(url: str, there: Submission, judged: Json | None) -> None:
+    """A submission that a statistician refused is rejected, with their reason; one that says nothing new stands."""
+    decided = _decision(url, judged)
+    if decided["verdict"] == "rejected":
+        submission.step(
+            url,
+            there.upload_id,
+            "rejected",
+            who=decided["decided_by"],
+            candidate_id=decided["candidate_id"],
+            reason=decided["reason"],
+        )
+    elif judged is not None and not judged["breaches"]:
+        submission.step(url, there.upload_id, "approved", who=SERVICE, reason="it says what was accepted already")

@@ -1,0 +1,171 @@
+"""The confirmed figures of a submission go the way of every source, and nowhere without a second person."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from migstats import candidate, lake, lineage, pipeline, publish, warehouse
+from migstats.errors import PermanentError
+from migstats.source import folder_of, read_source, sent
+from migstats.uploads import canonical, declaration, submission
+from migstats.uploads.submission import Reading, Sent, Submission
+
+pytestmark = pytest.mark.database
+
+AMAL = "amal@example.org"
+SOURCE = "upload_mar"
+TODAY = dt.date(2026, 11, 26)
+#: A row of the canonical table, where a test does not say otherwise.
+ROW: Mapping[str, str] = {
+    "ref_area": "MAR",
+    "time_period": "2025",
+    "indicator": "LABOUR_DEPARTURES",
+    "unit": "PS",
+    **dict.fromkeys(declaration.DIMENSIONS, "_T"),
+    "counterpart_area": "FRA",
+    "counterpart_basis": "destination",
+    "value": "120",
+    "obs_status": "A",
+    "note": "",
+    "subdivision_name": "",
+    "sheet": "Permis",
+    "cell": "F5",
+}
+
+
+def table(*rows: Mapping[str, str]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, declaration.HEADER, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**ROW, **row} for row in rows)
+    return text.getvalue().encode()
+
+
+def confirmed(url: str, *rows: Mapping[str, str], content: str, year: int = 2025) -> Submission:
+    there, _ = submission.receive(
+        url, Sent("MAR", "labour_permits", year, "fr", "portal", AMAL, "permis.xlsx"), f"PK {content} {rows}".encode()
+    )
+    snapshot = lake.store_snapshot(table(*rows))
+    reading = Reading(snapshot, content * 64, len(rows), len(rows), {}, ())
+    submission.read(url, there.upload_id, reading, who="service")
+    return submission.confirm(url, there.upload_id, content * 64, who=AMAL)
+
+
+def go(url: str, there: Submission, *, decided_by: str | None = "statistician") -> tuple[candidate.Candidate, object]:
+    """From the confirmed table to the load, as the DAG does it."""
+    folder = folder_of(SOURCE)
+    source = read_source(folder / "source.yaml")
+    read = pipeline.read(canonical.land(url, there, source, run_id="r"), source, folder)
+    pipeline.check([read], source, run_id="r", url=url, today=TODAY)
+    judged = pipeline.gate([read], source, folder, run_id="r", url=url)
+    if judged.breaches:
+        submission.judged(url, judged.candidate_id, read.snapshots)
+    if judged.waits and decided_by is not None:
+        candidate.decide(url, judged.candidate_id, verdict="approved", decided_by=decided_by, reason="looked at")
+    return judged, pipeline.load([read], source, folder, run_id="r", url=url)
+
+
+def published_figures(url: str) -> list[tuple[object, ...]]:
+    publish.publish(url, run_id="p", only=[SOURCE])
+    with warehouse.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT counterpart_area, time_period, published_value, obs_status FROM bi.fact_observation "
+            "WHERE source = 'upload_mar' ORDER BY counterpart_area, time_period"
+        ).fetchall()
+    return [tuple(row.values()) for row in rows]
+
+
+@pytest.fixture
+def url(warehouse_url: str, lake: Path) -> str:
+    return warehouse_url
+
+
+def test_the_declarations_are_those_that_the_contracts_make() -> None:
+    for name in sent():
+        for path, text in declaration.files(name.removeprefix("upload_").upper()).items():
+            assert path.read_text(encoding="utf-8") == text, f"{path}: `migstats forms --declare` writes it anew"
+
+
+def test_approved_figures_are_published_with_zero_missing_and_suppressed_apart(url: str) -> None:
+    there = confirmed(
+        url,
+        {},
+        {"counterpart_area": "ESP", "value": "0"},
+        {"counterpart_area": "ITA", "value": "O:not_available", "obs_status": ""},
+        {"counterpart_area": "DEU", "value": "Q:suppressed", "obs_status": ""},
+        content="a",
+    )
+    _, counts = go(url, there)
+    submission.step(url, there.upload_id, "approved", who="statistician", vintage_id=counts.vintage_id)
+    assert published_figures(url) == [
+        ("DEU", "2025", None, "Q"),
+        ("ESP", "2025", 0.0, "A"),
+        ("FRA", "2025", 120.0, "A"),
+        ("ITA", "2025", None, "O"),
+    ]
+    assert [one.state for one in submission.published(url)] == ["published"]
+    assert submission.published(url) == []
+
+
+def test_every_change_waits_for_a_person_and_the_official_is_none(url: str) -> None:
+    there = confirmed(url, {}, content="a")
+    with pytest.raises(PermanentError, match="not approved"):
+        go(url, there, decided_by=None)
+    with pytest.raises(PermanentError, match="somebody else"):
+        go(url, there, decided_by=AMAL)
+    assert published_figures(url) == []
+    judged, _ = go(url, there)
+    assert judged.breaches == 1
+
+
+def test_the_same_figures_again_change_nothing_and_ask_nobody(url: str) -> None:
+    go(url, confirmed(url, {}, {"counterpart_area": "ESP"}, content="a"))
+    again = confirmed(url, {"counterpart_area": "ESP", "cell": "F9"}, {"cell": "F8"}, content="b")
+    judged, counts = go(url, again, decided_by=None)
+    assert (judged.waits, counts.outcome) == (False, "unchanged")
+
+
+def test_the_later_confirmation_takes_the_place_of_the_earlier(url: str) -> None:
+    first = confirmed(url, {}, content="a")
+    _, counts = go(url, first)
+    submission.step(url, first.upload_id, "approved", who="statistician", vintage_id=counts.vintage_id)
+    published_figures(url)
+    submission.published(url)
+    second = confirmed(url, {"value": "130"}, content="b")
+    _, counts = go(url, second)
+    submission.step(url, second.upload_id, "approved", who="statistician", vintage_id=counts.vintage_id)
+    assert published_figures(url) == [("FRA", "2025", 130.0, "A")]
+    assert {one.upload_id: one.state for one in submission.published(url)} == {
+        first.upload_id: "superseded",
+        second.upload_id: "published",
+    }
+
+
+def test_a_year_is_not_touched_by_another(url: str) -> None:
+    go(url, confirmed(url, {}, content="a"))
+    go(url, confirmed(url, {"time_period": "2024", "value": "90"}, content="b", year=2024))
+    assert published_figures(url) == [("FRA", "2024", 90.0, "A"), ("FRA", "2025", 120.0, "A")]
+
+
+def test_what_is_not_confirmed_does_not_land(url: str) -> None:
+    there, _ = submission.receive(url, Sent("MAR", "labour_permits", 2025, "fr", "portal", AMAL, "a.xlsx"), b"PK")
+    with pytest.raises(PermanentError, match="not confirmed by the official"):
+        canonical.land(url, there, sent()[SOURCE], run_id="r")
+
+
+def test_a_published_figure_leads_back_to_its_cell(url: str) -> None:
+    there = confirmed(url, {}, content="a")
+    go(url, there)
+    published_figures(url)
+    with warehouse.connect(url) as connection:
+        [row] = connection.execute("SELECT observation_id FROM bi.fact_observation WHERE source = %s", [SOURCE])
+    traced = lineage.trace(url, row["observation_id"])
+    assert traced["cell"] == "Permis!F5"
+    assert traced["url"] == f"upload:{there.upload_id}"
+    assert traced["workbook"] == there.sha256
