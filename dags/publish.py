@@ -4,7 +4,7 @@ from airflow.sdk import DAG, Asset, AssetAny, get_current_context, task
 
 from migstats.links import ReportLink
 from migstats.retry import defaults
-from migstats.source import declared
+from migstats.source import declared, sent
 
 DOC = """
 ### Publish
@@ -23,7 +23,12 @@ with DAG(
     dag_id="publish",
     dag_display_name="Publish · bring BI to the accepted vintages",
     description="Accepted vintages become what BI reads",
-    schedule=AssetAny(*(Asset(f"vintage_{s.id}", uri=s.vintage_uri, group="vintage") for s in declared()[0].values())),
+    schedule=AssetAny(
+        *(
+            Asset(f"vintage_{source.id}", uri=source.vintage_uri, group="vintage")
+            for source in (*declared()[0].values(), *sent().values())
+        )
+    ),
     catchup=False,
     max_active_runs=1,
     tags=["publish"],

@@ -92,6 +92,6 @@ with DAG(
     checked = judge(reads)
     judged = gate(checked)
     decide = DecisionOperator(
-        task_id="decide", judged=judged, response_timeout=dt.timedelta(days=14), retry_delay=dt.timedelta(seconds=5)
+        task_id="decide", judged=judged, response_timeout=dt.timedelta(days=7), retry_delay=dt.timedelta(seconds=5)
     )
     decide >> load(checked, judged)

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from migstats import warehouse
 from migstats.errors import MigstatsError, PermanentError, TryAgainError
 from migstats.freshness import Freshness, freshness, moment
-from migstats.source import Source, declared
+from migstats.source import Source, declared, sent
 from migstats.warehouse import Connection
 
 Kind = Literal["late", "failing", "quarantine", "decision", "snapshot", "slow"]
@@ -61,7 +61,8 @@ def look(url: str, *, now: dt.datetime) -> Look:
     What stands already is not raised again. A source that was declared and is no more has its alerts cleared; one whose
     declaration cannot be read at the moment keeps them, and fails.
     """
-    sources, wrong = declared()
+    asked, wrong = declared()
+    sources = {**asked, **sent()}
     unreadable = {folder.name: what for folder, what in wrong.items() if folder.name not in sources}
     with warehouse.connect(url) as connection:
         _lock(connection)

@@ -11,7 +11,7 @@ import psycopg
 from migstats import datadocs, pages, settings, warehouse
 from migstats.errors import ConfigurationError, MigstatsError, TryAgainError
 from migstats.redaction import clean
-from migstats.source import declared
+from migstats.source import declared, sent
 from migstats.warehouse import Connection
 
 #: A page is not worth a longer query than this.
@@ -43,9 +43,11 @@ def reading(url: str) -> Iterator[Connection]:
 
 def of_warehouse(url: str, *, now: dt.datetime) -> pages.Overview:
     """The state of all sources, declared or known to the warehouse. Raises as `reading` does."""
-    sources, wrong = declared()
+    asked, wrong = declared()
     with reading(url) as connection:
-        rows = warehouse.rows(connection, "report/sources", {"sources": list(sources)})
+        rows = warehouse.rows(connection, "report/sources", {"sources": list(asked)})
+        known = {row["source"] for row in rows}
+        sources = {**asked, **{name: source for name, source in sent().items() if name in known}}
         return pages.Overview(
             now=now,
             declared=[pages.Declared(s.id, s.title, s.schedule, s.grace) for s in sources.values()],
