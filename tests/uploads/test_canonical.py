@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import toy
 
-from migstats import candidate, lake, lineage, pipeline, publish, warehouse
+from migstats import backup, candidate, lake, lineage, pipeline, publish, warehouse
 from migstats.errors import PermanentError
 from migstats.source import folder_of, read_source, sent
 from migstats.uploads import canonical, declaration, submission
@@ -169,3 +170,21 @@ def test_a_published_figure_leads_back_to_its_cell(url: str) -> None:
     assert traced["cell"] == "Permis!F5"
     assert traced["url"] == f"upload:{there.upload_id}"
     assert traced["workbook"] == there.sha256
+
+
+def test_a_rebuild_from_the_lake_gives_the_same_facts(url: str) -> None:
+    go(url, confirmed(url, {}, {"counterpart_area": "ITA", "value": "Q:suppressed", "obs_status": ""}, content="a"))
+    go(url, confirmed(url, {"value": "130"}, content="b"))
+    published_figures(url)
+    before = toy.fingerprint(url)
+    pipeline.rebuild(url=url, admin=url)
+    assert toy.fingerprint(url) == before
+
+
+def test_a_backup_holds_the_workbook_and_what_was_understood_of_it(url: str, tmp_path: Path) -> None:
+    there = confirmed(url, {}, content="a")
+    done = backup.backup(url, tmp_path / "backup", now=dt.datetime(2026, 11, 26, tzinfo=dt.UTC))
+    assert not done.manifest.absent
+    kept = tmp_path / "backup" / "lake"
+    assert (kept / lake.relative(lake.upload_path(there.sha256))).read_bytes() == lake.read_upload(there.sha256)
+    assert there.snapshot in done.manifest.snapshots

@@ -1,4 +1,5 @@
--- What the database needs of the lake: snapshots, folders of facts that loads were made with, accepted tables of slices.
+-- What the database needs of the lake: snapshots, folders of facts that loads were made with, accepted tables of slices,
+-- workbooks that countries sent and what was understood of them (but those that were purged for data on persons).
 SELECT DISTINCT
     'snapshot' AS sort,
     sha256 AS name,
@@ -23,4 +24,22 @@ SELECT
     facts_path AS name,
     facts_sha256 AS sha256
 FROM ops.slice_state
+UNION
+SELECT
+    'snapshot' AS sort,
+    snapshot AS name,
+    snapshot AS sha256
+FROM ops.upload_reading
+WHERE snapshot IS NOT NULL
+UNION
+SELECT
+    'table' AS sort,
+    'uploads/' || left(u.sha256, 2) || '/' || u.sha256 AS name,
+    u.sha256
+FROM ops.upload AS u
+WHERE
+    NOT EXISTS (
+        SELECT 1 FROM ops.upload_finding AS f
+        WHERE f.upload_id = u.upload_id AND f.code = 'microdata'
+    )
 ORDER BY sort, name
