@@ -42,6 +42,16 @@ def data_docs() -> Path:
     return Path(os.environ.get("MIGSTATS_DATA_DOCS") or state() / "data_docs")
 
 
+def intake() -> str:
+    """MIGSTATS_INTAKE (default `<state>/intake`): where workbooks are laid down, `<ISO3>/`; a folder or a bucket's URL."""
+    return os.environ.get("MIGSTATS_INTAKE") or str(state() / "intake")
+
+
+def portal() -> str:
+    """MIGSTATS_PORTAL (default http://localhost:8090): where officials find the portal, for the links of mails."""
+    return os.environ.get("MIGSTATS_PORTAL") or "http://localhost:8090"
+
+
 def replay() -> str | None:
     """MIGSTATS_REPLAY: base URL of a replay server that stands in for every publisher, or None for real hosts."""
     return os.environ.get("MIGSTATS_REPLAY") or None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Sequence
 from typing import Any
 
-from migstats import candidate, tasks
+from migstats import candidate, settings, tasks
 from migstats.landing import Landed
 from migstats.source import Source, folder_of, read_source
 from migstats.tasks import Context, Json
@@ -36,6 +37,69 @@ def _of(context: Context) -> Submission:
     there = submission.find(tasks.warehouse_url(), upload_id)
     context["slice"] = label(there)  # type: ignore[index]  # names the mapped task
     return there
+
+
+def run_kwargs(there: Submission) -> Json:
+    """What a run of `upload` is started with: its id says whose figures it is about, its conf which receipt."""
+    code = there.upload_id.rpartition("-")[2]
+    return {
+        "trigger_run_id": f"{there.country}.{there.form}.{there.year}.{code}",
+        "conf": {"upload": there.upload_id},
+        "note": label(there),
+    }
+
+
+def collect(context: Context) -> list[Json]:
+    """Take in what lies in the watched folders; the runs that are to be started, those that got lost among them."""
+    from airflow.sdk import ObjectStoragePath
+
+    from migstats.uploads import intake
+
+    url = tasks.warehouse_url()
+    with tasks.attempt_of(context, "*", "collect") as tally:
+        came, refused = intake.collect(url, ObjectStoragePath(settings.intake()))
+        tally.add(message=f"{len(came)} workbooks, {len(refused)} refused")
+    for name, why in refused.items():
+        log.warning("%s is refused: %s", name, why)
+    return [run_kwargs(there) for there in submission.without_run(url)]
+
+
+def mail(context: Context) -> int:
+    """Tell officials what became of their workbooks; how many mails that were. Skips where no mail server is declared."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from migstats.uploads import mails
+
+    server = mail_server()
+    if server is None:
+        raise AirflowSkipException("SKIP: no Airflow connection `smtp_default`; officials see the portal only")
+    with tasks.attempt_of(context, "*", "mail") as tally:
+        sent = mails.send(tasks.warehouse_url(), server, now=dt.datetime.now(dt.UTC))
+        tally.add(message=f"{sent} mails")
+    return sent
+
+
+def mail_server() -> Any:
+    """The mail server of Airflow's connection `smtp_default`; None where there is none."""
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from migstats.uploads.mails import Server
+
+    try:
+        connection = Connection.get("smtp_default")
+    except AirflowNotFoundException:
+        return None
+    extra = connection.extra_dejson
+    return Server(
+        host=str(connection.host),
+        port=int(connection.port or 587),
+        sender=str(extra.get("from_email") or "migstats@localhost.localdomain"),
+        portal=settings.portal(),
+        user=connection.login or None,
+        password=connection.password or None,
+        starttls=not extra.get("disable_tls", False),
+    )
 
 
 def check(upload_id: str, context: Context) -> Json:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from migstats.uploads.declaration import DIMENSIONS, HEADER
-from migstats.uploads.difference import difference, questions
+from migstats.uploads.difference import difference, outliers
 
 ROW: Mapping[str, str] = {
     "ref_area": "MAR",
@@ -54,18 +54,12 @@ def test_a_figure_that_becomes_missing_is_a_change() -> None:
 
 
 def test_the_first_submission_is_all_new() -> None:
-    assert (difference(table({"FRA": "1"}), None, {}).new, list(questions(table({"FRA": "1"}), None, None))) == (1, [])
+    assert (difference(table({"FRA": "1"}), None, {}).new, list(outliers(table({"FRA": "1"}), None))) == (1, [])
 
 
 def test_totals_by_year_are_those_of_the_tables() -> None:
     found = difference(table({"_T": "120", "FRA": "100"}), None, {2024: table({"_T": "90", "FRA": "90"}, "2024")})
     assert found.by_year == {"LABOUR_DEPARTURES": {"2024": 90.0, "2025": 120.0}}
-
-
-def test_figures_that_are_gone_are_asked_about_with_an_example() -> None:
-    [asked] = questions(table({"FRA": "120"}), table({"FRA": "120", "ITA": "7"}), None)
-    assert (asked.code, asked.words["count"], asked.words["value"]) == ("removed_rows", "1", "7")
-    assert "ITA" in asked.words["example"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +75,7 @@ def test_figures_that_are_gone_are_asked_about_with_an_example() -> None:
     ],
 )
 def test_a_figure_far_from_the_year_before_is_asked_about_at_its_cell(now: str, before: str, asked: bool) -> None:
-    found = list(questions(table({"FRA": now}), None, table({"FRA": before}, "2024")))
+    found = list(outliers(table({"FRA": now}), table({"FRA": before}, "2024")))
     assert [(f.code, f.sheet, f.row, f.column, f.seen) for f in found] == (
         [("outlier", "Permis", 5, 6, now)] if asked else []
     )

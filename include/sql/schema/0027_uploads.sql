@@ -209,12 +209,22 @@ COMMENT ON TABLE ops.upload_candidate IS 'Which uploads a candidate is made of';
 CREATE TRIGGER second_person BEFORE INSERT ON ops.decision
 FOR EACH ROW EXECUTE FUNCTION ops.require_second_person();
 
+CREATE TABLE ops.upload_mail (
+    upload_id text NOT NULL,
+    number integer NOT NULL,
+    sent_at timestamptz NOT NULL,
+    PRIMARY KEY (upload_id, number),
+    FOREIGN KEY (upload_id, number) REFERENCES ops.upload_event
+);
+
+COMMENT ON TABLE ops.upload_mail IS 'Of which steps the official was told by mail, once each';
+
 DO $$
 DECLARE
     ledger text;
 BEGIN
     FOREACH ledger IN ARRAY ARRAY[
-        'upload', 'upload_reading', 'upload_finding', 'upload_answer', 'upload_event', 'upload_candidate'
+        'upload', 'upload_reading', 'upload_finding', 'upload_answer', 'upload_event', 'upload_candidate', 'upload_mail'
     ] LOOP
         EXECUTE format(
             'CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.%I '

@@ -64,16 +64,9 @@ def difference(now: bytes, was: bytes | None, other_years: Mapping[int, bytes]) 
     )
 
 
-def questions(now: bytes, was: bytes | None, year_before: bytes | None) -> Iterator[Finding]:
-    """What the official is asked about: figures that are gone, and those far from the year before."""
-    ours, before, last = _table(now), _table(was), _table(year_before)
-    gone = before.join(ours, on=_CELL, how="anti")
-    if gone.height:
-        example = gone.row(0, named=True)
-        yield Finding(
-            "removed_rows", words={"count": str(gone.height), "example": _called(example), "value": example["value"]}
-        )
-    beside = ours.join(last.select(*_OF_YEAR, "number"), on=_OF_YEAR, suffix="_before")
+def outliers(now: bytes, year_before: bytes | None) -> Iterator[Finding]:
+    """Figures far from those of the year before, which the official is asked about."""
+    beside = _table(now).join(_table(year_before).select(*_OF_YEAR, "number"), on=_OF_YEAR, suffix="_before")
     low, high = pl.min_horizontal("number", "number_before"), pl.max_horizontal("number", "number_before")
     far = beside.filter((high >= SMALL) & (low >= 0) & (high > FACTOR * low))
     for row in far.iter_rows(named=True):
@@ -102,10 +95,6 @@ def _listed(rows: pl.DataFrame) -> tuple[Mapping[str, Any], ...]:
         }
         for row in rows.head(SHOWN).iter_rows(named=True)
     )
-
-
-def _called(row: Mapping[str, Any]) -> str:
-    return " · ".join(row[name] for name in ("indicator", *DIMENSIONS) if row[name] not in ("_T", "_Z"))
 
 
 def _by_year(tables: list[bytes]) -> dict[str, dict[str, float]]:

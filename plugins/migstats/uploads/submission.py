@@ -112,6 +112,13 @@ def listed(url: str, *, country: str | None = None, most: int = 100) -> list[Sub
         return [_of(row) for row in warehouse.rows(connection, "uploads/list", {"country": country, "most": most})]
 
 
+def without_run(url: str) -> list[Submission]:
+    """Those that came, and at which nobody looked."""
+    with warehouse.connect(url) as connection:
+        waiting = warehouse.rows(connection, "uploads/without_run")
+        return [_find(connection, row["upload_id"]) for row in waiting]
+
+
 def findings(url: str, upload_id: str) -> list[Numbered]:
     """What was found in a submission, in sheet and cell order."""
     with warehouse.connect(url) as connection:

@@ -1,0 +1,171 @@
+"""A workbook from its arrival to what is told of it: kept, looked at, understood, held against what was accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from migstats import lake, warehouse
+from migstats.errors import DeclarationError
+from migstats.uploads import difference as differences
+from migstats.uploads import submission
+from migstats.uploads.contract import form_of, forms
+from migstats.uploads.finding import Finding, RefusedFileError, in_order
+from migstats.uploads.formats import formats_of
+from migstats.uploads.grid import Grid
+from migstats.uploads.identity import stamp_of
+from migstats.uploads.reading import read_apart
+from migstats.uploads.submission import Reading, Sent, Submission
+from migstats.uploads.understanding import understand
+from migstats.uploads.understood import Understood, canonical, content_sha256, keys_of
+
+#: Folders beside the workbooks of a country, where they go when they were taken in, or could not be.
+TAKEN, REFUSED = "received", "refused"
+#: Who is said to have sent what lay in a watched folder.
+FOLDER: Final = "folder"
+
+
+def check(url: str, upload_id: str, *, who: str) -> Submission:
+    """Look at a workbook that came, keep what was understood and found, and purge it where it holds data on persons.
+
+    One that was looked at before stays as it is. ConfigurationError where this machine cannot read it safely.
+    """
+    there = submission.find(url, upload_id)
+    if there.state != "received":
+        return there
+    accepted = accepted_tables(url, there.country, there.form)
+    reading = read(
+        lake.upload_path(there.sha256),
+        there.file_name,
+        form=there.form,
+        country=there.country,
+        year=there.year,
+        language=there.language,
+        accepted=accepted,
+    )
+    kept = submission.read(url, upload_id, reading, who=who)
+    if any(finding.code == "microdata" for finding in reading.findings):
+        lake.purge_upload(there.sha256)
+    return kept
+
+
+def read(
+    path: Path,
+    name: str,
+    *,
+    form: str,
+    country: str,
+    year: int,
+    language: str,
+    accepted: Mapping[int, bytes],
+) -> Reading:
+    """What a workbook says as this form of this country and year; `accepted` has the accepted tables by year.
+
+    The canonical table goes into the lake where nothing is wrong that has to be mended.
+    """
+    declared, formats = form_of(form), formats_of(country)
+    try:
+        grid, inspected = read_apart(path, name, formats.encodings)
+    except RefusedFileError as refused:
+        return Reading(None, None, 0, 0, {}, (refused.finding,))
+    before = accepted.get(year)
+    understood = understand(
+        declared,
+        grid,
+        country,
+        year,
+        formats,
+        language=language,
+        accepted=keys_of(before) if before is not None else None,
+    )
+    return _reading(understood, grid, accepted, year, scanned=inspected.scanned)
+
+
+def _reading(understood: Understood, grid: Grid, accepted: Mapping[int, bytes], year: int, *, scanned: bool) -> Reading:
+    preview: dict[str, Any] = {
+        **asdict(understood.preview),
+        "explained": dict(understood.explained),
+        "refused": understood.refused,
+        "scanned": scanned,
+    }
+    if any(finding.weight in ("refused", "error") for finding in understood.findings) or not len(understood.figures):
+        return Reading(None, None, len(understood.figures), understood.cells, preview, tuple(understood.findings))
+    table = canonical(understood)
+    others = {y: text for y, text in accepted.items() if y != year}
+    preview["difference"] = differences.difference(table, accepted.get(year), others).as_json()
+    asked = differences.outliers(table, others.get(year - 1))
+    findings = in_order([*understood.findings, *asked], [sheet.name for sheet in grid.sheets])
+    return Reading(
+        snapshot=lake.store_snapshot(table),
+        content_sha256=content_sha256(understood),
+        figures=len(understood.figures),
+        cells=understood.cells,
+        preview=preview,
+        findings=tuple(findings),
+    )
+
+
+def accepted_tables(url: str, country: str, form: str) -> dict[int, bytes]:
+    """Year -> the canonical table of the submission that stands, of one form of a country."""
+    with warehouse.connect(url) as connection:
+        rows = warehouse.rows(connection, "uploads/standing", {"country": country, "form": form})
+    return {row["year"]: lake.read_snapshot(row["snapshot"]) for row in rows}
+
+
+# -- watched folders --------------------------------------------------------------------------------------------
+
+
+def collect(url: str, root: Any) -> tuple[list[Submission], dict[str, str]]:
+    """Take workbooks out of `<root>/<ISO3>/`: those that came, and why others were refused.
+
+    `root` is a path, or an ObjectStoragePath. A workbook says by its properties which form and year it is; the folder
+    says of which country. Each is moved beside: to `received/<receipt>-<name>`, or to `refused/`, with the reason.
+    """
+    came: list[Submission] = []
+    refused: dict[str, str] = {}
+    for folder in sorted((p for p in _listed(root) if p.is_dir()), key=lambda p: p.name):
+        for file in sorted((p for p in _listed(folder) if p.is_file()), key=lambda p: p.name):
+            if file.name.startswith(".") or file.name.endswith(".txt"):
+                continue
+            content = file.read_bytes()
+            try:
+                there = _taken(url, folder.name, file.name, content)
+            except (RefusedFileError, DeclarationError) as why:
+                refused[f"{folder.name}/{file.name}"] = str(why)
+                _move(folder / REFUSED, file, file.name, content)
+                (folder / REFUSED / f"{file.name}.txt").write_text(f"{why}\n")
+                continue
+            came.append(there)
+            _move(folder / TAKEN, file, f"{there.upload_id}-{file.name}", content)
+    return came, refused
+
+
+def _listed(folder: Any) -> Iterable[Any]:
+    return list(folder.iterdir()) if folder.exists() else []
+
+
+def _move(folder: Any, file: Any, name: str, content: bytes) -> None:
+    """Write it there, then take it away here: between the two it is there twice, and has the receipt it had."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+    file.unlink()
+
+
+def _taken(url: str, country: str, name: str, content: bytes) -> Submission:
+    stamp = _stamp(name, content, country)
+    sent = Sent(country, stamp["form"], stamp["year"], stamp["language"], "folder", f"{FOLDER}:{country}", name)
+    return submission.receive(url, sent, content)[0]
+
+
+def _stamp(name: str, content: bytes, country: str) -> dict[str, Any]:
+    """Form, year and language of a workbook, by what it says of itself."""
+    sha = lake.store_upload(content)
+    grid, _ = read_apart(lake.upload_path(sha), name, formats_of(country).encodings)
+    stamp = stamp_of(grid)
+    if stamp is None or stamp.form not in forms():
+        raise RefusedFileError(Finding("properties_missing"))
+    if stamp.country != country:
+        raise RefusedFileError(Finding("wrong_country", words={"expected": country, "found": stamp.country}))
+    return {"form": stamp.form, "year": stamp.year, "language": stamp.language}
