@@ -65,7 +65,7 @@ def collect(context: Context) -> list[Json]:
 
 
 def mail(context: Context) -> int:
-    """Tell officials what became of their workbooks; how many mails that were. Skips where no mail server is declared."""
+    """Tell officials what became of their workbooks; how many mails that were. Skips without a mail server."""
     from airflow.sdk.exceptions import AirflowSkipException
 
     from migstats.uploads import mails

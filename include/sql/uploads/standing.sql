@@ -4,4 +4,4 @@ SELECT DISTINCT ON (year)
     snapshot
 FROM ops.upload_now
 WHERE country = %(country)s AND form = %(form)s AND state IN ('approved', 'published') AND snapshot IS NOT null
-ORDER BY year, at DESC
+ORDER BY year ASC, at DESC

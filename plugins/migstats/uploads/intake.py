@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -161,8 +162,10 @@ def _taken(url: str, country: str, name: str, content: bytes) -> Submission:
 
 def _stamp(name: str, content: bytes, country: str) -> dict[str, Any]:
     """Form, year and language of a workbook, by what it says of itself."""
-    sha = lake.store_upload(content)
-    grid, _ = read_apart(lake.upload_path(sha), name, formats_of(country).encodings)
+    with tempfile.NamedTemporaryFile(prefix="migstats-intake-") as file:  # it is kept where it is taken in
+        file.write(content)
+        file.flush()
+        grid, _ = read_apart(Path(file.name), name, formats_of(country).encodings)
     stamp = stamp_of(grid)
     if stamp is None or stamp.form not in forms():
         raise RefusedFileError(Finding("properties_missing"))
