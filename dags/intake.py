@@ -10,9 +10,9 @@ DOC = """
 
 | step | what it does | when it is red |
 |---|---|---|
-| `collect` | takes workbooks out of `intake/<ISO3>/` (`MIGSTATS_INTAKE`: a folder, or a prefix of a bucket), each with \
-a receipt; what says neither form nor year goes to `refused/` beside it, with the reason | the folder cannot be reached: \
-it is tried again |
+| `collect` | takes workbooks out of `intake/<ISO3>/` (`MIGSTATS_INTAKE`: a folder, or a prefix of a bucket), each \
+with a receipt; what says neither form nor year goes to `refused/` beside it, with the reason | the folder cannot be \
+reached: it is tried again |
 | `start` | starts a run of `upload` for each workbook that has none, whichever way it came | |
 | `mail` | tells officials by mail that their workbook came, was checked, was published; once each, without figures | \
 the mail server is away: what waits is sent the next time |

@@ -43,7 +43,7 @@ def data_docs() -> Path:
 
 
 def intake() -> str:
-    """MIGSTATS_INTAKE (default `<state>/intake`): a folder, or the URL of a bucket's prefix, with one folder per country."""
+    """MIGSTATS_INTAKE (default `<state>/intake`): a folder, or a bucket's URL, with one folder per country."""
     return os.environ.get("MIGSTATS_INTAKE") or str(state() / "intake")
 
 
