@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from migstats.names import LANGUAGES
 from migstats.uploads import sheet_layout
 from migstats.uploads.contract import forms
