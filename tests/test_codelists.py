@@ -369,7 +369,15 @@ def test_a_label_of_citizenship_never_speaks_of_birth() -> None:
 
 
 def test_every_indicator_is_defined_owned_and_typed() -> None:
-    topics = {"migrant_stock", "migration_flows", "displacement", "remittances", "population", "labour_market"}
+    topics = {
+        "migrant_stock",
+        "migration_flows",
+        "displacement",
+        "remittances",
+        "population",
+        "labour_market",
+        "integration",
+    }
     for code, row in codelist("indicator").rows.items():
         assert re.fullmatch(r"[A-Z][A-Z_]+", code)
         assert len(row["definition"]) > 60, code

@@ -94,6 +94,9 @@ class Measure(Headed):
         default=True, description="an empty cell asks for a symbol that says why; else it says that there is no figure"
     )
     constants: Mapping[str, str] = Field(default={}, description="dimensions and attributes of this measure alone")
+    undivided: tuple[Id, ...] = Field(
+        default=(), description="key columns by which it is not told apart: it stands only in rows of their totals"
+    )
 
 
 class Sum(Declared):
@@ -154,6 +157,9 @@ class Form(Declared):
         for one in self.sums:
             if one.column not in [key.id for key in self.keys]:
                 raise ValueError(f"sums: {one.column!r} is none of the key columns")
+        for measure in self.measures:
+            if set(measure.undivided) - {key.id for key in self.keys}:
+                raise ValueError(f"{measure.id}: undivided: {measure.undivided}: there are no such key columns")
         for language in LANGUAGES:
             headers = [column.header.of(language).casefold() for column in (*self.keys, *self.measures)]
             if len(set(headers)) != len(headers):
@@ -164,6 +170,11 @@ class Form(Declared):
     def source_id(self) -> str:
         """The source whose slices the submissions of this form are."""
         return f"upload_{self.id}"
+
+    @property
+    def sums_of_measures(self) -> tuple[tuple[Sum, Measure], ...]:
+        """Each sum with each measure whose figures it adds up."""
+        return tuple((one, m) for one in self.sums for m in self.measures if one.column not in m.undivided)
 
     @property
     def columns(self) -> tuple[KeyColumn | Measure, ...]:
