@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from migstats import lake, warehouse
 from migstats.errors import DeclarationError
 from migstats.uploads import difference as differences
-from migstats.uploads import submission
+from migstats.uploads import safety, sandbox, submission
 from migstats.uploads.contract import form_of, forms
 from migstats.uploads.finding import Finding, RefusedFileError, in_order
 from migstats.uploads.formats import formats_of
@@ -61,10 +64,11 @@ def read(
     year: int,
     language: str,
     accepted: Mapping[int, bytes],
+    keep: bool = True,
 ) -> Reading:
     """What a workbook says as this form of this country and year; `accepted` has the accepted tables by year.
 
-    The canonical table goes into the lake where nothing is wrong that has to be mended.
+    The canonical table goes into the lake (`keep`) where nothing is wrong that has to be mended.
     """
     declared, formats = form_of(form), formats_of(country)
     try:
@@ -99,13 +103,34 @@ def _reading(understood: Understood, grid: Grid, accepted: Mapping[int, bytes], 
     asked = differences.outliers(table, others.get(year - 1))
     findings = in_order([*understood.findings, *asked], [sheet.name for sheet in grid.sheets])
     return Reading(
-        snapshot=lake.store_snapshot(table),
+        snapshot=lake.store_snapshot(table) if keep else sha256(table).hexdigest(),
         content_sha256=content_sha256(understood),
         figures=len(understood.figures),
         cells=understood.cells,
         preview=preview,
         findings=tuple(findings),
     )
+
+
+def marked(path: Path, name: str, country: str, findings: Sequence[Finding], language: str) -> bytes | None:
+    """Their own workbook with its cells marked, or a report where it cannot be marked; None where nothing is to mark."""
+    try:
+        kind = safety.inspect(path, name).kind
+        return (
+            sandbox.run(
+                mark_file, path, bytes, kind=kind, findings=msgspec.to_builtins(list(findings)), language=language
+            )
+            or None
+        )
+    except RefusedFileError:
+        return None  # what is not read is not marked either
+
+
+def mark_file(path: str, kind: str, findings: list[Any], language: str) -> bytes:
+    """In the sandbox: the marked workbook; empty where there is none."""
+    from migstats.uploads.marked import mark
+
+    return mark(Path(path).read_bytes(), kind, msgspec.convert(findings, list[Finding]), language) or b""
 
 
 def accepted_tables(url: str, country: str, form: str) -> dict[int, bytes]:
