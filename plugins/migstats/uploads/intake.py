@@ -113,7 +113,7 @@ def _reading(understood: Understood, grid: Grid, accepted: Mapping[int, bytes], 
 
 
 def marked(path: Path, name: str, country: str, findings: Sequence[Finding], language: str) -> bytes | None:
-    """Their own workbook with its cells marked, or a report where it cannot be marked; None where nothing is to mark."""
+    """Their own workbook with its cells marked, or a report of them; None where there is nothing to mark."""
     try:
         kind = safety.inspect(path, name).kind
         return (
