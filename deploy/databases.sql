@@ -9,6 +9,7 @@
 \getenv etl_password MIGSTATS_ETL_PASSWORD
 \getenv bi_password MIGSTATS_BI_READER_PASSWORD
 \getenv watchdog_password MIGSTATS_WATCHDOG_PASSWORD
+\getenv portal_password MIGSTATS_PORTAL_PASSWORD
 
 -- The statements below hold passwords; none of them may reach the server's log.
 SET log_statement = 'none';
@@ -16,20 +17,24 @@ SET log_min_error_statement = 'panic';
 SET log_min_duration_statement = -1;
 
 SELECT format('CREATE ROLE %I', name)
-FROM unnest(ARRAY['airflow', 'warehouse_owner', 'migstats_etl', 'bi_reader', 'migstats_watchdog']) AS wanted (name)
+FROM unnest(
+    ARRAY['airflow', 'warehouse_owner', 'migstats_etl', 'bi_reader', 'migstats_watchdog', 'migstats_portal']
+) AS wanted (name)
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 \gexec
 
 -- airflow: Airflow's metadata and Celery's results. warehouse_owner: the migrations of the warehouse.
--- migstats_etl: tasks. bi_reader: BI tools. migstats_watchdog: sees what others run, and may end it.
+-- migstats_etl: tasks. bi_reader: BI tools. migstats_watchdog: sees what others run, and may end it. migstats_portal: what
+-- officials send and see, of one country at a time.
 ALTER ROLE airflow WITH LOGIN PASSWORD :'airflow_password';
 ALTER ROLE warehouse_owner WITH LOGIN CREATEROLE PASSWORD :'owner_password';
 ALTER ROLE migstats_etl WITH LOGIN NOINHERIT PASSWORD :'etl_password';
 ALTER ROLE bi_reader WITH LOGIN NOINHERIT PASSWORD :'bi_password';
 ALTER ROLE migstats_watchdog WITH LOGIN NOINHERIT PASSWORD :'watchdog_password';
+ALTER ROLE migstats_portal WITH LOGIN NOINHERIT PASSWORD :'portal_password';
 
 -- So that the migrations can set limits and rights of these roles without being superuser.
-GRANT migstats_etl, bi_reader, migstats_watchdog, pg_signal_backend, pg_read_all_stats
+GRANT migstats_etl, bi_reader, migstats_watchdog, migstats_portal, pg_signal_backend, pg_read_all_stats
 TO warehouse_owner WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
 
 SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''C.UTF-8''', name, owner)

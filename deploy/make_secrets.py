@@ -20,6 +20,8 @@ PASSWORDS = (
     ("MIGSTATS_ETL_PASSWORD", "role migstats_etl: tasks"),
     ("MIGSTATS_BI_READER_PASSWORD", "role bi_reader: what BI tools log in with"),
     ("MIGSTATS_WATCHDOG_PASSWORD", "role migstats_watchdog: ends long queries"),
+    ("MIGSTATS_PORTAL_PASSWORD", "role migstats_portal: the portal for uploads"),
+    ("PORTAL_AIRFLOW_PASSWORD", "user `portal` of Airflow: the portal starts the runs of uploads"),
     ("REDIS_PASSWORD", "queue of tasks"),
     ("ADMIN_PASSWORD", "user `admin` of the Airflow UI, set when it is first made"),
     ("JWT_SECRET", "signs what Airflow's services tell each other"),

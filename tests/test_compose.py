@@ -153,9 +153,12 @@ def test_every_service_is_waited_for_by_a_condition() -> None:
             assert how["condition"] == expected, f"{name} needs {needed}"
 
 
-def test_only_the_user_interface_is_published_and_only_on_this_machine() -> None:
+def test_only_what_people_open_is_published_and_only_on_this_machine() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if service.get("ports")}
-    assert published == {"api-server": ["${MIGSTATS_UI:-127.0.0.1:8080}:8080"]}
+    assert published == {
+        "api-server": ["${MIGSTATS_UI:-127.0.0.1:8080}:8080"],
+        "portal": ["${MIGSTATS_PORTAL:-127.0.0.1:8090}:8090"],
+    }
 
 
 def test_databases_are_on_a_network_without_a_way_out() -> None:
@@ -226,6 +229,7 @@ def test_each_task_of_the_database_has_a_role_of_its_own() -> None:
         "worker": "migstats_etl",
         "watchdog": "migstats_watchdog",
     }
+    assert SERVICES["portal"]["environment"]["MIGSTATS_PORTAL_URL"].startswith("postgresql://migstats_portal:")
     environment = SERVICES["worker"]["environment"]
     assert environment["AIRFLOW_CONN_WAREHOUSE"] == environment["MIGSTATS_WAREHOUSE"]
 
@@ -471,6 +475,7 @@ ROLES = {
     "migstats_etl": ("MIGSTATS_ETL_PASSWORD", {"warehouse"}),
     "bi_reader": ("MIGSTATS_BI_READER_PASSWORD", {"warehouse"}),
     "migstats_watchdog": ("MIGSTATS_WATCHDOG_PASSWORD", {"warehouse"}),
+    "migstats_portal": ("MIGSTATS_PORTAL_PASSWORD", {"warehouse"}),
 }
 
 

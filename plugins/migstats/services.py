@@ -63,6 +63,7 @@ class Secrets:
     airflow: str = field(default_factory=_password)
     migstats_etl: str = field(default_factory=_password)
     migstats_watchdog: str = field(default_factory=_password)
+    migstats_portal: str = field(default_factory=_password)
     bi_reader: str = field(default_factory=_password)
     admin: str = field(default_factory=_password)
     viewer: str = field(default_factory=_password)
@@ -427,7 +428,7 @@ def set_up_databases(state: Path, record: Record) -> bool:
     new = postgres.create_database(at, "airflow", owner="airflow")
     postgres.create_database(at, "warehouse")
     write_private(state / "warehouse.url", warehouse_urls(state, record)["migstats_etl"] + "\n")
-    roles = ("migstats_etl", "migstats_watchdog", "bi_reader")
+    roles = ("migstats_etl", "migstats_watchdog", "migstats_portal", "bi_reader")
     passwords = {role: getattr(record.secrets, role) for role in roles}
     write_private(state / "roles.json", json.dumps(passwords) + "\n")  # `migstats setup` gives them to the roles
     return new

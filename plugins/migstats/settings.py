@@ -48,8 +48,8 @@ def intake() -> str:
 
 
 def portal() -> str:
-    """MIGSTATS_PORTAL (default http://localhost:8090): where officials find the portal, for the links of mails."""
-    return os.environ.get("MIGSTATS_PORTAL") or "http://localhost:8090"
+    """MIGSTATS_PORTAL_ADDRESS (default http://localhost:8090): where officials find the portal, for links in mails."""
+    return os.environ.get("MIGSTATS_PORTAL_ADDRESS") or "http://localhost:8090"
 
 
 def replay() -> str | None:
