@@ -67,6 +67,16 @@ def verified_per_run() -> int:
     return _count("MIGSTATS_VERIFY_PER_RUN", 100)
 
 
+def upload_bytes() -> int:
+    """MIGSTATS_UPLOAD_MB (default 25) in bytes: a bigger upload is refused."""
+    return _count("MIGSTATS_UPLOAD_MB", 25) * 2**20
+
+
+def scanner() -> str | None:
+    """MIGSTATS_SCANNER: address of clamd, `host:port` or the path of its socket; None where uploads are not scanned."""
+    return os.environ.get("MIGSTATS_SCANNER") or None
+
+
 def _count(name: str, default: int) -> int:
     text = os.environ.get(name) or str(default)
     if not (text.isascii() and text.isdigit() and int(text) >= 1):

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from migstats import excel
 from migstats.errors import DeclarationError, DriftError, PublisherError, TryAgainError
 from migstats.layout import WorkbookLayout, WorkbookTable
 from migstats.readers import NOTE, Envelope, Explained, TextTable, answer, cells
@@ -46,16 +47,7 @@ _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _PLACE: Final = re.compile(r"(.+)!([A-Z]{1,3})([1-9][0-9]{0,6})", re.DOTALL)
 _WHOLE: Final = re.compile(r"-?[0-9]+")
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_RAISED: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ₀₁₂₃₄₅₆₇₈₉ªº"
 _FIGURE: Final = re.compile(r"[-+]?[0-9][0-9\s.,']*")
-_FIGURE_AND_RAISED: Final = re.compile(rf"(.*[0-9])\s*([{_RAISED}]+)\s*", re.DOTALL)
-#: Number formats of Excel's own that show a date or a time of day.
-_DATE_FORMATS: Final = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
-#: What may stand in a number format beside the letters of its digits, days and hours.
-_DECORATION: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.IGNORECASE)
-#: Day 1 of a serial number, by whether the workbook counts from 1904. Excel's 1900 has a 29 February, which is day 60.
-_EPOCHS: Final = {True: dt.datetime(1904, 1, 1), False: dt.datetime(1899, 12, 30)}
-_ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _TRUE_TYPES: Final = (
     (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls) or one with a password; save it as .xlsx, without a password"),
     (b"%PDF", "a PDF; the figures are needed as a workbook"),
@@ -555,12 +547,8 @@ class _Runs:
 
 
 def _text_cell(plain: str, raised: str = "") -> Cell:
-    if "_x" in plain or "_x" in raised:
-        plain, raised = (_ESCAPED.sub(lambda m: chr(int(m[1], 16)), text) for text in (plain, raised))
-    if not plain.isascii():
-        match = _FIGURE_AND_RAISED.fullmatch(plain)
-        if match:
-            plain, raised = match[1], match[2] + raised
+    plain, behind = excel.split_raised(excel.unescape(plain))
+    raised = behind + excel.unescape(raised)
     return Cell(plain, raised.strip(), True)
 
 
@@ -597,14 +585,14 @@ def _dates(archive: zipfile.ZipFile) -> _Dates:
     path = "xl/styles.xml"
     if path not in archive.NameToInfo:
         return _Dates()
-    formats = set(_DATE_FORMATS)
+    formats = set(excel.DATE_FORMATS)
     styles: list[int] = []
     within = False
 
     def begin(name: str, attributes: dict[str, str]) -> None:
         nonlocal within
         if name == "numFmt":
-            if re.search("[dmyhs]", _DECORATION.sub("", attributes.get("formatCode", "")), re.IGNORECASE):
+            if excel.shows_date(attributes.get("formatCode", "")):
                 formats.add(int(attributes["numFmtId"]))
             else:
                 formats.discard(int(attributes["numFmtId"]))
@@ -864,9 +852,7 @@ def _number(raw: str) -> str:
 def _date(raw: str, from_1904: bool) -> str:
     """A stored day as ISO 8601, which no figure looks like; a number that is no day says so."""
     try:
-        days = float(raw)
-        early = 0 <= days < 60 and not from_1904
-        moment = _EPOCHS[from_1904] + dt.timedelta(days=early, seconds=round(days * 86_400))
+        moment = excel.day(raw, from_1904)
     except (ValueError, OverflowError):
         return f"{raw.strip()} (a date)"
     return moment.date().isoformat() if moment.time() == dt.time() else moment.isoformat()
