@@ -29,6 +29,7 @@ CODES: Final[Mapping[str, Weight]] = {
     "active_formula": "refused",  # DDE and the like
     "doctype": "refused",
     "far_cell": "refused",
+    "too_many_cells": "refused",  # words: limit
     "virus": "refused",
     "scanner_away": "refused",
     "took_too_long": "refused",
@@ -36,6 +37,7 @@ CODES: Final[Mapping[str, Weight]] = {
     "bad_byte": "refused",
     "one_column": "refused",
     "long_field": "refused",
+    "broken_quotes": "refused",  # a quote that is not closed, or text after a closing one
     # which form it is, and where its table is
     "wrong_form": "refused",
     "wrong_country": "refused",
@@ -67,6 +69,7 @@ CODES: Final[Mapping[str, Weight]] = {
     "date_for_text": "error",  # 1-4 that Excel made a date
     "bad_period": "error",
     "missing_figure": "error",
+    "undivided": "error",  # a figure in a row of a group by which its measure is not told apart
     "row_twice": "error",  # words: other
     "sum_differs": "error",  # words: sum, total
     "age_overlap": "error",
