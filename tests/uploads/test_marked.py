@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ from migstats.names import LANGUAGES
 from migstats.uploads import marked
 from migstats.uploads.finding import CODES, Finding
 from migstats.uploads.grid import Cell, Grid, Sheet
-from migstats.uploads.marked import COLOURS, PROPERTY, harmless, mark, report
+from migstats.uploads.marked import COLOURS, PROPERTY, harmless, mark, report, without_answer
 from migstats.uploads.messages import said, text
 
 SHEET = "Labour permits"
@@ -147,6 +148,29 @@ def test_results_of_formulas_stay() -> None:
     assert (sheet["C5"].value, sheet["C6"].value) == (997, "differs & <so>")
 
 
+def prefixed(part: str) -> str:
+    """The same sheet as some libraries write it, with a prefix before each element."""
+    part = re.sub(r"<(/?)(?=[a-zA-Z])", r"<\1x:", part)
+    return part.replace("xmlns=", "xmlns:x=")
+
+
+@pytest.mark.parametrize("write", [str, prefixed])
+def test_no_digit_of_a_number_changes(write: Callable[[str], str]) -> None:
+    """openpyxl keeps 16 digits; the file may be sent again, and its figures are still the same."""
+    content = rewritten(
+        workbook(),
+        "xl/worksheets/sheet1.xml",
+        lambda part: write(
+            part.replace("<v>0.25</v>", "<v>2.8717762721866524</v>").replace("<v>600</v>", "<v>6E2</v>")
+        ),
+    )
+    result = mark(content, "xlsx", FOUND, "en")
+    sheet = opened(result, data_only=True)[SHEET]
+    assert [sheet[at].value for at in ("C2", "D3", "C4", "C5")] == [600, 2.8717762721866524, -3, 997]
+    assert result is not None
+    assert "<v>2.8717762721866524</v>" in "".join(parts(result).values())
+
+
 PREFIXES = (
     'xmlns:x14="http://schemas.microsoft.com/office/spreadsheetml/2009/9/main" '
     'xmlns:xr="http://schemas.microsoft.com/office/spreadsheetml/2014/revision"'
@@ -217,6 +241,21 @@ def test_marked_again_only_what_is_found_now_is_marked() -> None:
     assert {c.coordinate: c.comment.text for row in sheet.iter_rows() for c in row if c.comment and c.row == 3} == {
         "A3": "Ask Fatima"
     }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_added_sheet_is_left_out_when_the_file_is_sent_again(language: str) -> None:
+    book = opened(mark(workbook(), "xlsx", FOUND, language))
+    sent = [
+        Sheet(sheet.title, {(c.row, c.column): Cell(str(c.value), "text") for row in sheet.iter_rows() for c in row})
+        for sheet in book
+    ]
+    renamed = Sheet("Sheet9", sent[0].cells)
+    empty = Sheet("Empty", {})
+    kept = without_answer(Grid("xlsx", (renamed, *sent, empty)))
+    assert [sheet.name for sheet in kept.sheets] == [SHEET, "Lists", "Empty"]
+    alone = Grid("xlsx", (renamed,))
+    assert without_answer(alone) == alone
 
 
 def test_a_sheet_of_theirs_with_our_name_is_not_replaced() -> None:

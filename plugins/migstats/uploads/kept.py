@@ -1,8 +1,8 @@
 """What openpyxl leaves out when it writes a workbook again, put back from the file that it read.
 
-These are the results of formulas, and the drop-downs whose lists are on another sheet as Excel writes them (in an
-extension of the sheet). Where a part is written in a way that is not known here it stays left out; nothing fails.
-What is read has passed `safety`: no DOCTYPE is in it.
+These are the 17th digit of numbers, the results of formulas, and the drop-downs whose lists are on another sheet as
+Excel writes them (in an extension of the sheet). Where a part is written in a way that is not known here it stays left
+out; nothing fails. What is read has passed `safety`: no DOCTYPE is in it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,16 @@ from openpyxl.xml.functions import fromstring
 
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
-#: A cell with a formula as Excel, LibreOffice and xlsxwriter write it: attributes, formula, result.
-_RESULT: Final = re.compile(rb"<c ([^>]*)><f(?:[^>]*/>|[^>]*>[^<]*</f>)<v>([^<]*)</v></c>")
+#: A cell with a formula, as whoever writes it: attributes and result.
+_RESULT: Final = re.compile(
+    rb"<(?:\w+:)?c\s([^>]*)>\s*<(?:\w+:)?f(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*<(?:\w+:)?v>([^<]*)</(?:\w+:)?v>"
+)
 #: The same as openpyxl writes it, without a result.
 _WITHOUT: Final = re.compile(rb'<c r="([A-Z]+[0-9]+)"([^>]*)>(<f(?:[^>]*/>|[^>]*>[^<]*</f>))<v ?(?:/>|></v>)</c>')
+#: A cell with a number that has decimals: attributes and number.
+_DECIMAL: Final = re.compile(rb"<(?:\w+:)?c\s([^>]*)>\s*<(?:\w+:)?v>([-+0-9]*[.eE][-+0-9eE]*)</(?:\w+:)?v>")
+#: A number as openpyxl writes it.
+_NUMBER: Final = re.compile(rb'<c r="([A-Z]+[0-9]+)"([^>]*)><v>([-+0-9.eE]+)</v></c>')
 _ADDRESS: Final = re.compile(rb'\br="([A-Z]+[0-9]+)"')
 _TYPE: Final = re.compile(rb'\st="(str|b|e|n)"')
 _ANY_TYPE: Final = re.compile(rb'\st="[a-zA-Z]*"')
@@ -49,7 +55,10 @@ def put_back(written: bytes, read: bytes) -> bytes:
 
 
 def _sheet(written: bytes, read: bytes) -> bytes:
-    results = _results(read) if b"<f" in read else {}
+    decimals = _found(_DECIMAL, read)
+    if decimals:
+        written = _NUMBER.sub(lambda match: _with_decimals(match, decimals), written)
+    results = _found(_RESULT, read)
     if results:
         written = _WITHOUT.sub(lambda match: _with_result(match, results), written)
     lists = b"".join(_whole(_REVISION.sub(b"", found)) for found in _LISTS.findall(read))
@@ -59,15 +68,22 @@ def _sheet(written: bytes, read: bytes) -> bytes:
     return written
 
 
-def _results(sheet: bytes) -> dict[bytes, tuple[bytes, bytes]]:
-    """Address → type and text of the result."""
+def _found(cells: re.Pattern[bytes], sheet: bytes) -> dict[bytes, tuple[bytes, bytes]]:
+    """Address → type and text, of each cell that the pattern finds."""
     found = {}
-    for attributes, result in _RESULT.findall(sheet):
-        address = _ADDRESS.search(attributes)
+    for match in cells.finditer(sheet):
+        address = _ADDRESS.search(match[1])
         if address:
-            kind = _TYPE.search(attributes)
-            found[address[1]] = (kind[1] if kind else b"n", result)
+            kind = _TYPE.search(match[1])
+            found[address[1]] = (kind[1] if kind else b"n", match[2])
     return found
+
+
+def _with_decimals(match: re.Match[bytes], decimals: Mapping[bytes, tuple[bytes, bytes]]) -> bytes:
+    kind = _ANY_TYPE.search(match[2])
+    if match[1] not in decimals or (kind and kind[0] != b' t="n"'):
+        return match[0]
+    return b'<c r="%b"%b><v>%b</v></c>' % (match[1], match[2], decimals[match[1]][1])
 
 
 def _with_result(match: re.Match[bytes], results: Mapping[bytes, tuple[bytes, bytes]]) -> bytes:

@@ -4,7 +4,7 @@ Of a file that is no workbook, or too big a one, a report: the same sheet, and t
 uploader becomes a formula or a link. All of it runs where the file is read, in the sandbox: plain arguments, and bytes.
 
 openpyxl keeps values, formulas, formats, widths, merged cells, drop-downs, conditional formats, protection, defined
-names, comments and document properties; `kept` puts back results of formulas and drop-downs from other sheets. Lost
+names, comments and document properties; `kept` puts back what figures and drop-downs would lose. Lost
 are drawings: charts, shapes, text boxes, buttons, and pictures where Pillow is not there; besides slicers, sparklines,
 threads of comments, and the fonts within a comment.
 """
@@ -15,8 +15,10 @@ import io
 import warnings
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from migstats.names import LANGUAGES
 from migstats.uploads.answer import place
 from migstats.uploads.finding import ORDER, Finding, Weight, in_order
 from migstats.uploads.grid import Cell, Grid, address, letters
@@ -263,6 +265,13 @@ def _location(finding: Finding) -> str:
     return f"'{name}'!{address(row, column)}"
 
 
+def without_answer(grid: Grid) -> Grid:
+    """A workbook that is sent again, without the sheet that an earlier answer added, whatever it is called now."""
+    titles = {text("marked.title", language) for language in LANGUAGES}
+    kept = tuple(sheet for sheet in grid.sheets if (1, 1) not in sheet.cells or sheet.cells[1, 1].text not in titles)
+    return replace(grid, sheets=kept) if kept else grid
+
+
 # -- the table of findings --------------------------------------------------------------------------------------
 
 
@@ -398,4 +407,15 @@ def _is_negative(word: str) -> bool:
     return word[:1] == "-" and word[1:].replace(".", "", 1).isdecimal() and word.isascii()
 
 
-__all__ = ["AUTHOR", "CELLS", "COLOURS", "COMMENTS", "LISTED", "PROPERTY", "harmless", "mark", "report"]
+__all__ = [
+    "AUTHOR",
+    "CELLS",
+    "COLOURS",
+    "COMMENTS",
+    "LISTED",
+    "PROPERTY",
+    "harmless",
+    "mark",
+    "report",
+    "without_answer",
+]
