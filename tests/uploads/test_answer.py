@@ -140,6 +140,13 @@ def test_findings_about_the_whole_file_stay_apart_where_they_say_something_else(
     ]
 
 
+def test_every_missing_header_is_named() -> None:
+    headers = ("Sex", "Age", "Region", "Permits", "Departures")
+    found = [Finding("header_missing", SHEET, 1, 0, "", {"header": header}) for header in headers]
+    shown = as_text(answer_of(found, figures=0, language="en"))
+    assert [header for header in headers if f"\u2068{header}\u2069” is missing" in shown] == list(headers)
+
+
 @pytest.mark.parametrize(
     ("finding", "words"),
     [

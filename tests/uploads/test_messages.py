@@ -312,6 +312,8 @@ def test_codes_of_countries_and_forms_are_told_by_name(finding: Finding, part: s
 
 def test_microdata_is_never_said_again() -> None:
     """What was seen of a person is in no text."""
+    for language, part in itertools.product(LANGUAGES, PARTS):
+        assert "AB123456" not in said(Finding("microdata", "S", 2, 1, "AB123456"), part, language)
     for language in LANGUAGES:
         assert not any("seen" in catalogue(language).messages[f"finding.microdata.{part}"][0] for part in PARTS)
 

@@ -141,11 +141,11 @@ def _sentence(outcome: Outcome, figures: int, counts: Counter[Weight], language:
 
 
 def _gathered(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """Findings of one code in one column; those about a whole file or sheet only where they say the same."""
+    """Findings of one code in one column; those about a whole file, sheet or table only where they say the same."""
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:
         key: tuple[object, ...] = (finding.code, finding.sheet, finding.column)
-        if not finding.row:
+        if not finding.row or finding.weight == "refused":
             key = (*key, finding.seen, *sorted(finding.words.items()))
         groups.setdefault(key, []).append(finding)
     return list(groups.values())

@@ -33,23 +33,11 @@ PARTS: Final = ("what", "why", "todo", "example")
 
 #: What a file may be that is no form; `kind` of `wrong_kind`. Each has a name, and how to save it properly.
 KINDS: Final = (
-    "xls",
-    "encrypted",
-    "pdf",
-    "html",
-    "xml",
-    "rtf",
-    "docx",
-    "pptx",
-    "numbers",
-    "image",
-    "gzip",
-    "csv",
-    "xlsx",
-    "ods",
-    "text",
-    "unknown",
-)
+    "xlsx", "ods", "csv",
+    "xls", "xlsb", "xlsm", "xml_spreadsheet", "flat_ods", "sylk", "numbers", "encrypted",
+    "doc", "docx", "odt", "ppt", "pptx", "odp", "pdf", "rtf", "html", "mail", "image", "other_office",
+    "zip", "gzip", "archive", "xml", "json", "database", "statistics", "program", "text", "unknown",
+)  # fmt: skip
 
 #: Words of findings that are ours, measures and addresses: shown without quotes, a plain number as the language does.
 OURS: Final = frozenset(
@@ -151,7 +139,9 @@ def said(finding: Finding, part: str, language: str) -> str:
 
 def words_of(finding: Finding, language: str) -> dict[str, Word]:
     """The words of a finding, ours apart from those that may be the uploader's."""
-    words: dict[str, Word] = {"seen": finding.seen, "header": finding.seen, "sheet": finding.sheet, **finding.words}
+    words: dict[str, Word] = {"seen": finding.seen, "sheet": finding.sheet, **finding.words}
+    if finding.code.startswith("header_"):
+        words.setdefault("header", finding.seen)
     for name in OURS & set(finding.words):
         value = finding.words[name]
         if finding.code in _IN_BYTES and value.isdecimal():
