@@ -69,6 +69,7 @@ CODES: Final[Mapping[str, Weight]] = {
     "date_for_text": "error",  # 1-4 that Excel made a date
     "bad_period": "error",
     "missing_figure": "error",
+    "undivided": "error",  # a figure in a row of a group by which its measure is not told apart
     "row_twice": "error",  # words: other
     "sum_differs": "error",  # words: sum, total
     "age_overlap": "error",

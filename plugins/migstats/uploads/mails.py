@@ -13,7 +13,7 @@ from typing import Any
 from migstats import warehouse
 from migstats.errors import TryAgainError
 from migstats.uploads.contract import form_of
-from migstats.uploads.messages import text
+from migstats.uploads.messages import Own, text
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ def mail(row: Mapping[str, Any], server: Server) -> EmailMessage:
     """The mail about one step, in the official's language."""
     language = row["language"]
     words = {
-        "receipt": row["upload_id"],
-        "form": form_of(row["form"]).title.of(language),
-        "country": row["country"],
-        "year": str(row["year"]),
-        "link": f"{server.portal.rstrip('/')}/uploads/{row['upload_id']}",
+        "receipt": Own(row["upload_id"]),
+        "form": Own(form_of(row["form"]).title.of(language)),
+        "country": Own(row["country"]),
+        "year": Own(str(row["year"])),
+        "link": Own(f"{server.portal.rstrip('/')}/uploads/{row['upload_id']}"),
     }
     message = EmailMessage()
     message["Subject"] = text(f"mail.{row['state']}.subject", language, **words)
