@@ -15,7 +15,7 @@ from typing import Final, Literal
 from migstats import settings
 from migstats.uploads.finding import ORDER, Finding, Weight, in_order
 from migstats.uploads.grid import address, letters
-from migstats.uploads.messages import Own, counted, direction, isolated, joined, said, text
+from migstats.uploads.messages import Own, counted, direction, dotted, isolated, joined, said, text
 
 #: Places of a group that are told.
 PLACES: Final = 3
@@ -110,7 +110,7 @@ def answer_of(
         left -= len(groups)
         told += sum(len(group) for group in groups)
         if groups:
-            title = text(f"weight.{weight}.title", language)
+            title = text(dotted("weight", weight, "title"), language)
             shown = tuple(_group(group, language) for group in groups)
             sections.append(Section(weight, title, counts[weight], shown))
     rest = len(found) - told
@@ -136,7 +136,7 @@ def _sentence(outcome: Outcome, figures: int, counts: Counter[Weight], language:
             clauses.append(counted("answer.errors", counts["error"], language))
         if counts["question"]:
             clauses.append(counted("answer.questions", counts["question"], language))
-    next_step = text(f"answer.next.{outcome}", language)
+    next_step = text(dotted("answer", "next", outcome), language)
     return text("answer.sentence", language, clauses=Own(joined(clauses, language)), next=Own(next_step))
 
 
@@ -187,7 +187,7 @@ def place(finding: Finding, language: str) -> str:
         words["row"] = Own(str(finding.row))
     if finding.column:
         words["column"] = Own(isolated(letters(finding.column)))
-    return text(f"place.{kind}", language, **words)
+    return text(dotted("place", kind), language, **words)
 
 
 # -- showing it -------------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def place(finding: Finding, language: str) -> str:
 
 def as_text(answer: Answer) -> str:
     """Plain text for a mail or a terminal: no line has an escape sequence or a character that nobody sees."""
-    label = {name: text(f"part.{name}", answer.language) for name in ("place", "what", "why", "todo", "example")}
+    label = {name: text(dotted("part", name), answer.language) for name in ("place", "what", "why", "todo", "example")}
 
     def line(name: str, said: str) -> str:
         return text("line", answer.language, label=Own(label[name]), said=Own(said))
@@ -242,5 +242,5 @@ def as_html(answer: Answer) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    label = {name: text(f"part.{name}", answer.language) for name in ("place", "what", "why", "todo", "example")}
+    label = {name: text(dotted("part", name), answer.language) for name in ("place", "what", "why", "todo", "example")}
     return templates.get_template("answer.html.j2").render(answer=answer, label=label)

@@ -18,7 +18,7 @@ CODES: Final[Mapping[str, Weight]] = {
     "empty_file": "refused",
     "too_big": "refused",
     "wrong_kind": "refused",  # a PDF, an old .xls, an HTML page called .xls ... ; words: kind
-    "password": "refused",
+    "password": "refused",  # pragma: allowlist secret
     "damaged": "refused",
     "unpacks_too_big": "refused",
     "too_many_members": "refused",

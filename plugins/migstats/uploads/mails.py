@@ -13,7 +13,7 @@ from typing import Any
 from migstats import warehouse
 from migstats.errors import TryAgainError
 from migstats.uploads.contract import form_of
-from migstats.uploads.messages import Own, text
+from migstats.uploads.messages import Own, dotted, text
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ def mail(row: Mapping[str, Any], server: Server) -> EmailMessage:
         "link": Own(f"{server.portal.rstrip('/')}/uploads/{row['upload_id']}"),
     }
     message = EmailMessage()
-    message["Subject"] = text(f"mail.{row['state']}.subject", language, **words)
+    message["Subject"] = text(dotted("mail", row["state"], "subject"), language, **words)
     message["From"] = server.sender
     message["To"] = Address(addr_spec=row["email"])
     message["Message-ID"] = f"<{row['upload_id']}.{row['number']}@{server.sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text(f"mail.{row['state']}.body", language, **words))
+    message.set_content(text(dotted("mail", row["state"], "body"), language, **words))
     return message

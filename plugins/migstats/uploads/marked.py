@@ -23,7 +23,7 @@ from migstats.uploads.answer import place
 from migstats.uploads.finding import ORDER, Finding, Weight, in_order
 from migstats.uploads.grid import Cell, Grid, address, letters
 from migstats.uploads.kept import put_back
-from migstats.uploads.messages import counted, direction, said, text, visible
+from migstats.uploads.messages import counted, direction, dotted, said, text, visible
 
 if TYPE_CHECKING:
     from openpyxl.workbook import Workbook
@@ -282,7 +282,7 @@ def _headers(language: str) -> list[str]:
 def _lines(findings: Sequence[Finding], language: str) -> Iterable[tuple[Finding, list[str]]]:
     """The first findings, each with the texts of its line: weight, place, and the parts of what is said of it."""
     for finding in findings[:LISTED]:
-        word = text(f"weight.{finding.weight}.word", language)
+        word = text(dotted("weight", finding.weight, "word"), language)
         parts = [said(finding, part, language) for part in ("what", "why", "todo", "example")]
         yield finding, [word, place(finding, language), *parts]
 

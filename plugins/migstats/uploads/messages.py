@@ -125,6 +125,11 @@ def text(key: str, language: str, **words: Word) -> str:
     return _filled(_message(key, language)[0], _shown(words, language))
 
 
+def dotted(*parts: str) -> str:
+    """The key that these parts are: `place.cell`."""
+    return ".".join(parts)
+
+
 def counted(key: str, n: int, language: str, **words: Word) -> str:
     """The message of a key in the plural form that `n` asks for; `{n}` in it is the number."""
     forms = _message(key, language)
@@ -134,7 +139,7 @@ def counted(key: str, n: int, language: str, **words: Word) -> str:
 
 def said(finding: Finding, part: str, language: str) -> str:
     """One part (of PARTS) of what is said of a finding."""
-    return text(f"finding.{finding.code}.{part}", language, **words_of(finding, language))
+    return text(dotted("finding", finding.code, part), language, **words_of(finding, language))
 
 
 def words_of(finding: Finding, language: str) -> dict[str, Word]:
@@ -152,8 +157,8 @@ def words_of(finding: Finding, language: str) -> dict[str, Word]:
     kind = finding.words.get("kind")
     if kind is not None:
         kind = kind if kind in KINDS else "unknown"
-        words["kind"] = Own(text(f"kind.{kind}.name", language))
-        words["how"] = Own(text(f"kind.{kind}.todo", language))
+        words["kind"] = Own(text(dotted("kind", kind, "name"), language))
+        words["how"] = Own(text(dotted("kind", kind, "todo"), language))
     return words
 
 
