@@ -11,11 +11,11 @@ import secrets
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, ParamSpec, TypeVar
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import typer
@@ -23,6 +23,11 @@ import typer
 from migstats import settings
 from migstats.errors import ConfigurationError, DeclarationError, MigstatsError, PermanentError
 from migstats.source import codelist_folders, folder_of, read_source, read_sources
+from migstats.terminal import plainly as _plainly
+from migstats.terminal import print_json as _print_json
+from migstats.terminal import print_table as _print_table
+from migstats.terminal import put as _put
+from migstats.uploads import commands
 
 app = typer.Typer(
     help="Harmonised migration statistics: declarations, local reads, lineage, state of the warehouse.",
@@ -31,58 +36,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 Admin = Annotated[str | None, typer.Option(help="URL of the database's owner (or MIGSTATS_ADMIN)")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON, for a program to read")]
 Sources = Annotated[
     list[Path] | None, typer.Option("--sources", help="a further folder of source declarations (or MIGSTATS_SOURCES)")
 ]
-
-
-def _plainly(function: Callable[P, R]) -> Callable[P, R]:
-    """Errors of ours and of the file system are one message with its remedy and exit status 1, not a stack trace."""
-
-    @wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except BrokenPipeError:
-            raise  # whoever read the output has enough; typer ends without a word
-        except (MigstatsError, OSError) as error:
-            remedy = (
-                "" if isinstance(error, MigstatsError) else "; see whether the path is right, writable and has room"
-            )
-            print(f"migstats: {error}{remedy}", file=sys.stderr)
-            raise typer.Exit(1) from None
-
-    return run
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
-
-
-def _print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)
-    console.print(table)
-
-
-def _put(text: str, output: Path | None) -> None:
-    """Print a text, or write it to a file."""
-    if output is None:
-        print(text, end="")
-    else:
-        output.write_text(text, encoding="utf-8")
 
 
 def _list(statement: str, columns: Sequence[str], *, as_json: bool) -> None:
@@ -805,6 +763,9 @@ def json_schema(
     from migstats.checks import awaited_schema, source_schema
 
     _put(awaited_schema() if awaited else source_schema(), output)
+
+
+app.add_typer(commands.app)
 
 
 def main() -> None:

@@ -9,7 +9,8 @@
   of the submission and is left out without a word. No cell below the header holds a formula.
 - A key cell holds `MAR · Maroc`: code, SEPARATOR, label (`cell_text`); the code alone counts (`code_of`). An official
   may also write a code or a name alone.
-- A white cell holds a number, or one of SYMBOLS. A row of which every white cell is empty was not filled in.
+- A white cell holds a number, or one of SYMBOLS. A row of which every white cell is empty was not filled in. The cell
+  of a measure in a row of which it is not told apart (`Measure.undivided`) is grey and stays empty.
 - `KEY_CHECK` holds, in rows that were filled in beforehand, `key_check` of what the row was made for. Rows that the
   official adds have none. A row whose check is not that of its keys had its keys changed by hand.
 - Beside it are the sheets `own_sheets`: instructions, the check of sums (its rows are those of the table), lists of
