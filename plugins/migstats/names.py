@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 LANGUAGES: Final = ("en", "fr", "es", "ar", "ru")
@@ -36,3 +38,9 @@ def normal(name: str, language: str) -> str:
     text = " ".join(unicodedata.normalize("NFC", text).translate(_LETTERS).split())
     article = _ARTICLES.get(language)
     return (article.sub("", text) or text) if article else text
+
+
+@lru_cache(maxsize=20_000)
+def normals(name: str) -> Mapping[str, str]:
+    """The normal form of a name in each of the languages."""
+    return {language: normal(name, language) for language in LANGUAGES}
