@@ -21,6 +21,7 @@ SELECT a.name_en, f.sex, f.published_value
 FROM bi.migrant_stock AS f
 INNER JOIN bi.dim_area AS a ON f.ref_area = a.area
 WHERE a.is_programme_country AND f.source = 'undesa_stock' AND f.year = 2024 AND f.sex IN ('F', 'M')
+    AND f.counterpart_area = '_T' AND f.age = '_T'
 ORDER BY a.name_en
 """
 

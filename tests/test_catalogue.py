@@ -50,7 +50,7 @@ def test_the_list_names_what_people_look_for() -> None:
         "1990",
         "2024",
     )
-    assert stock["verified"] == ["real payload"]
+    assert stock["verified"] == ["real payload", "documentation"]
 
 
 def test_a_private_source_without_coverage_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

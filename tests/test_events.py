@@ -44,7 +44,10 @@ EACH = pytest.mark.parametrize(("source", "dataset"), DATASETS, ids=lambda one: 
 
 
 def landed(source: Source, dataset: Dataset) -> landing.Landed:
-    slice_ = plan(source, today=dt.date(2026, 11, 1), datasets=[dataset.id])[0]
+    """A landing of the newest edition that has this dataset."""
+    having = [r for r in source.releases if r.urls.get(dataset.id, dataset.url)]
+    release = max(having, key=lambda r: r.released).id if having else None
+    slice_ = plan(source, today=dt.date(2026, 11, 1), release=release, datasets=[dataset.id])[0]
     at = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
     page = landing.Page(sha256=SHA, bytes=7, part=1, pages=1, retrieved_at=at)
     return landing.Landed(slice=slice_, pages=(page,), released_at=at)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import gzip
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import polars as pl
 import pytest
 from test_sources import HERE, SOURCES, is_cell, rows_of
 
-from migstats import local, pipeline
+from migstats import local, pipeline, settings
 from migstats.audit import audit
 from migstats.errors import DeclarationError
 from migstats.forms import read_forms
@@ -36,8 +39,106 @@ DEMOGRAPHICS = (
     + "".join(f'"{sex}_{band}",' for sex in ("Female", "Male") for band in BANDS)
     + '"Total"\n'
 )
+
+
+def workbook(sheets: Mapping[str, tuple[int, Sequence[Sequence[object]], Sequence[str]]]) -> bytes:
+    """Name of a sheet → the row in which its texts begin, the rows, and what is merged."""
+    book = openpyxl.Workbook()
+    for name, (first, rows, merged) in sheets.items():
+        page = book.create_sheet(name)
+        for number, row in enumerate(rows, first):
+            for column, value in enumerate(row, 1):
+                page.cell(number, column).value = value  # type: ignore[assignment]
+        for area in merged:
+            page.merge_cells(area)
+    del book[book.sheetnames[0]]
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def of_2015(number: int, sex: str, figures: Sequence[Sequence[object]]) -> dict[str, Any]:
+    """A matrix of Rev.2015, its header in two rows."""
+    title = f"Table {number}. {sex} migrant stock at mid-year by origin and by major area, region, country or area of"
+    header = ["Sort\norder", "Major area, region, country or area of destination", "Notes", "Country code"]
+    rows = [
+        [None] * 4 + [f"{title} destination, 2015"],
+        *([],) * 4,
+        [*header, "Type of data (a)", "Country of origin"],
+        [None] * 5 + ["Total", "Other South", "Congo", "Democratic Republic of the Congo"],
+        *figures,
+    ]
+    return {f"Table {number}": (10, rows, [f"{column}15:{column}16" for column in "ABCDE"])}
+
+
+MATRICES = workbook(
+    of_2015(16, "Total", [[1, "WORLD", None, 900, None, 16, 1, 5, 10], [2, "Gabon", None, 266, "B R ", 16, 1, 5, 10]])
+    | of_2015(17, "Male", [[1, "WORLD", None, 900, None, 9, None, 3, 6], [2, "Gabon", None, 266, "B R", 9, None, 3, 6]])
+    | {"NOTES": (1, [["(a)", "Including nobody."]], [])}
+)
+AREA_OF_WPP = [1, "Medium", "Morocco", None, 504, "MAR", "MA", 504, "Country/Area", 912]
+WPP_HEADER = [
+    *("Index", "Variant", "Region, subregion, country or area *", "Notes", "Location code", "ISO3 Alpha-code"),
+    *("ISO2 Alpha-code", "SDMX code**", "Type", "Parent code", "Year"),
+    "Total Population, as of 1 January (thousands)",
+    "Total Population, as of 1 July (thousands)",
+    "Male Population, as of 1 July (thousands)",
+    "Female Population, as of 1 July (thousands)",
+    "Net Number of Migrants (thousands)",
+    "Net Migration Rate (per 1,000 population)",
+]
+#: Headers in row 17; a row of a group, whose figures are none of these datasets, and one that only sets groups apart.
+COMPACT = workbook(
+    {
+        sheet: (
+            17,
+            [
+                WPP_HEADER,
+                [1, variant, "Label", None, 1803, None, None, None, "Label/Separator", 900, None, *["..."] * 6],
+                [2, variant, "Africa", None, 903, None, None, 2, "Region", 900, year, 9, 9, 4, 5, 1, 1],
+                [3, variant, *AREA_OF_WPP[2:], year, 8, 10.5, 5.25, 5.25, -1.234, -2.5],
+            ],
+            [],
+        )
+        for sheet, variant, year in (("Estimates", "Estimates", 2023), ("Medium variant", "Medium", 2024))
+    }
+)
+#: Cells of the compact workbook of which a form with so many figures in a row says something.
+OF_COMPACT = len(WPP_HEADER[11:]) * 6
+
 #: Source, form → a file as the publisher writes it (figures invented) → what is told of it: cells, and figures by key.
-EXAMPLES: dict[tuple[str, str], tuple[str, int, list[tuple[dict[str, str], float | None]]]] = {
+EXAMPLES: dict[tuple[str, str], tuple[str | bytes, int, list[tuple[dict[str, str], float | None]]]] = {
+    ("undesa_stock", "corridors_2015"): (
+        MATRICES,
+        16,
+        [
+            ({"ref_area": "GAB", "counterpart_area": "COG", "sex": "_T", "time_period": "2015"}, 5),
+            ({"ref_area": "GAB", "counterpart_area": "COD", "sex": "M", "concept_basis": "birth+refugees"}, 6),
+            ({"ref_area": "GAB", "counterpart_area": "_X_OTHER_SOUTH"}, 1),
+            ({"ref_area": "001", "counterpart_area": "_T", "sex": "M", "concept_basis": "mixed"}, 9),
+        ],
+    ),
+    ("undesa_wpp", "migration_compact"): (
+        COMPACT,
+        OF_COMPACT,
+        [
+            ({"ref_area": "MAR", "time_period": "2023", "breakdown": "_T", "unit": "PS"}, -1_234),
+            ({"ref_area": "MAR", "time_period": "2024", "breakdown": "WPP:MEDIUM"}, -1_234),
+        ],
+    ),
+    ("undesa_wpp", "rate_compact"): (
+        COMPACT,
+        OF_COMPACT,
+        [({"ref_area": "MAR", "time_period": "2023", "unit": "RATE_1000"}, -2.5)],
+    ),
+    ("undesa_wpp", "population_compact"): (
+        COMPACT,
+        OF_COMPACT,
+        [
+            ({"ref_area": "MAR", "time_period": "2023", "sex": "_T"}, 10_500),
+            ({"ref_area": "MAR", "time_period": "2024", "sex": "F", "breakdown": "WPP:MEDIUM"}, 5_250),
+        ],
+    ),
     ("unhcr_population", "pairs_export"): (
         EXPORT + "2031,Austria,Ukraine,AUT,UKR,221,3,515,0,0,0,0,0\n",
         8,
@@ -165,14 +266,18 @@ def read_form(source_id: str, form: Dataset, payload: bytes) -> tuple[pl.DataFra
     return wide(done, "x"), done, table.landed
 
 
+def written(example: str | bytes, year: str = "2031") -> bytes:
+    return example if isinstance(example, bytes) else example.replace("2031", year).encode()
+
+
 def test_each_form_has_an_example() -> None:
     assert set(EXAMPLES) == set(FORMS)
 
 
 @pytest.mark.parametrize("key", sorted(EXAMPLES), ids="-".join)
 def test_a_form_is_read_with_the_meaning_of_its_dataset(key: tuple[str, str]) -> None:
-    text, landed, expected = EXAMPLES[key]
-    frame, done, found = read_form(key[0], FORMS[key], text.encode())
+    example, landed, expected = EXAMPLES[key]
+    frame, done, found = read_form(key[0], FORMS[key], written(example))
     assert (found, done.quarantine.num_rows) == (landed, 0)
     for cell, value in expected:
         rows = frame.filter(*(pl.col(name) == text for name, text in cell.items()))
@@ -181,8 +286,8 @@ def test_a_form_is_read_with_the_meaning_of_its_dataset(key: tuple[str, str]) ->
 
 @pytest.mark.parametrize("key", sorted(EXAMPLES), ids="-".join)
 def test_audit_and_read_take_a_file_as_its_form(key: tuple[str, str], tmp_path: Path) -> None:
-    file = tmp_path / "file.csv"
-    file.write_text(EXAMPLES[key][0].replace("2031", "2021"), encoding="utf-8")
+    file = tmp_path / "file"
+    file.write_bytes(written(EXAMPLES[key][0], year="2021"))
     [account] = audit([file], [SOURCES[key[0]]], today=TODAY)
     assert (account.outcome, account.source, account.balances) == ("loaded", key[0], True)
     done = local.read_file(file, SOURCES[key[0]], key[1], folder_of(key[0]), today=TODAY)
@@ -231,7 +336,7 @@ def test_a_form_that_is_declared_wrong_is_told_by_its_id(tmp_path: Path, text: s
 #: Figures of the real files, with their places.
 GOLDEN = [
     (source_id, row)
-    for source_id in sorted({source_id for source_id, _ in FORMS})
+    for source_id in sorted({source_id for (source_id, _), form in FORMS.items() if form.verified == "payload"})
     for row in rows_of(HERE / source_id / "forms.csv")
 ]
 
@@ -275,6 +380,25 @@ def test_every_application_of_the_package_is_accounted_for_and_cases_are_no_pers
     for code, unit in (("P", "PS"), ("C", "CASES")):
         figures = [float(row["applied"]) for row in rows if row["app_pc"] == code]
         assert said[unit] == (len(figures), sum(figures))
+
+
+@pytest.mark.payloads
+def test_the_matrix_of_migrants_adds_up_down_and_across_to_what_it_prints(payloads: Path) -> None:
+    """232 countries and areas and 33 groups down; 232 origins, two residuals and their total across."""
+    payload = (payloads / "un_desa/UN_MigrantStockByOriginAndDestination_2015.xlsx").read_bytes()
+    frame, done, landed = read_form("undesa_stock", FORMS["undesa_stock", "corridors_2015"], payload)
+    assert (landed, frame.height, done.quarantine.num_rows) == (265 * 235, 19_651, 0)
+    assert [(e["reason"], e["count"]) for e in done.explained.to_pylist()] == [("blank", 265 * 235 - 19_651)]
+    groups = [a["code"] for a in rows_of(settings.include() / "codelists/area.csv") if a["kind"] == "group"]
+    assert frame.filter(pl.col("ref_area").is_in(groups))["ref_area"].n_unique() == 33
+    total = pl.col("counterpart_area") == "_T"
+    across = frame.filter(~total).group_by("ref_area").agg(pl.col("value").sum().alias("parts"))
+    rows = across.join(frame.filter(total), on="ref_area", validate="1:1")
+    assert (rows.height, rows.filter(pl.col("parts") == pl.col("value")).height) == (265, 265)
+    down = frame.filter(~pl.col("ref_area").is_in(groups)).group_by("counterpart_area").agg(parts=pl.col("value").sum())
+    world = down.join(frame.filter(ref_area="001"), on="counterpart_area", validate="1:1")
+    assert (world.height, world.filter(pl.col("parts") == pl.col("value")).height) == (235, 235)
+    assert frame.filter(ref_area="001", counterpart_area="_T")["value"].to_list() == [243_700_236]
 
 
 @pytest.mark.payloads

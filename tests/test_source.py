@@ -356,7 +356,8 @@ def test_the_newest_release_is_planned_unless_another_is_asked_for() -> None:
     older = plan(source, today=TODAY, release="2020")
     assert {s.release for s in newest} == {"2024"}
     assert {(s.release, s.released) for s in older} == {("2020", dt.date(2021, 1, 15))}
-    assert [s.slice for s in newest] == [s.slice for s in older] == ["destination", "origin"]
+    assert [s.slice for s in newest] == ["destination", "origin", "corridors"]
+    assert [s.slice for s in older] == ["destination", "origin", "corridors", "age"]
     assert all("_2020_" in s.url for s in older)
 
 

@@ -40,13 +40,17 @@ class WorkbookTable(Declared):
     """One table of a workbook sheet, found by its header texts and never by its position."""
 
     sheet: Text
+    #: Whether `sheet` is a regular expression of the names of several sheets, each with such a table.
+    each: bool = False
     #: Name of the text table's column → the header texts by which publishers' editions call it.
     columns: dict[str, tuple[str, ...]] = Field(min_length=1)
     #: A row belongs to the table while this column holds something.
     key: Text
-    #: Regular expression of a text above the header by which the table is told from others with the same headers.
+    #: Regular expression of a text above the header by which the table is told from others with the same headers. Its
+    #: named groups, such as (?P<year>[0-9]{4}), become columns.
     title: Text | None = None
-    #: Regular expression of the headers over figures (years); each, or its group `period`, becomes the column `period`.
+    #: Regular expression of the headers over figures (years). Its named groups become columns; without one, the column
+    #: `period` holds the header.
     periods: Text = r"(19|20)[0-9]{2}"
     #: Regular expression of the headers over numbers that are none of these figures; counted as `outside_tables`.
     outside: str | None = None
@@ -59,7 +63,20 @@ class WorkbookTable(Declared):
             raise ValueError(f"key {self.key!r} is none of the columns {', '.join(self.columns)}")
         for name, pattern in (("periods", self.periods), ("title", self.title), ("outside", self.outside)):
             _regular(name, pattern)
+        if self.each:
+            _regular("sheet", self.sheet)
+        _once("columns and the groups of periods and title", [*self.columns, *self.across, *self.of_title])
         return self
+
+    @property
+    def across(self) -> tuple[str, ...]:
+        """The columns that hold what stands in the headers over figures."""
+        return tuple(_regular("periods", self.periods).groupindex) or ("period",)
+
+    @property
+    def of_title(self) -> tuple[str, ...]:
+        """The columns that hold what the title says."""
+        return tuple(_regular("title", self.title).groupindex)
 
 
 class WorkbookLayout(Packed):
@@ -71,6 +88,12 @@ class WorkbookLayout(Packed):
         default=None,
         description="regular expression of the names of the other sheets that are known; one more is drift, since "
         "figures may have moved there. Null: others are not looked at",
+    )
+    max_cells: int = Field(
+        default=2_000_000,
+        ge=1,
+        le=5_000_000,
+        description="cells of the tables' sheets in all; with more it is not read",
     )
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from python_calamine import CalamineWorkbook
 
 from migstats.errors import DriftError, PublisherError, TryAgainError
 from migstats.layout import WorkbookLayout, WorkbookTable
-from migstats.readers import PLACE, ROW, VALUE, workbook
+from migstats.readers import PLACE, ROW, VALUE, workbook, xlsx
 
 RAISED = InlineFont(vertAlign="superscript")
 
@@ -415,10 +415,9 @@ def test_a_zip_without_a_workbook_is_refused():
 
 
 def test_what_would_not_fit_into_memory_is_refused(monkeypatch):
-    monkeypatch.setattr(workbook, "_MAX_CELLS", 10)
     with pytest.raises(PublisherError, match="more than 10 cells"):
-        workbook.read(save(), layout())
-    monkeypatch.setattr(workbook, "_MAX_UNPACKED", 1000)
+        workbook.read(save(), layout().model_copy(update={"max_cells": 10}))
+    monkeypatch.setattr(xlsx, "_MAX_UNPACKED", 1000)
     with pytest.raises(PublisherError, match="unpacks to"):
         workbook.inspect(save(), layout())
 
@@ -438,6 +437,98 @@ def test_several_tables_become_one():
     last = table.data.to_pylist()[-1]
     assert (last["area"], last["code"], last["block"], last["period"], last[VALUE]) == (None, "4", "", "2020", "5")
     assert last[PLACE].format(last[ROW]) == "Table 2!B2"
+
+
+#: Destinations down, origins across; the header ends one row below that of the other columns, and is merged there.
+MATRIX = {
+    "A1": "Table 16. Total migrant stock, 2015",
+    "A3": "Sort\norder",
+    "B3": "Country code",
+    "C3": "Country of origin",
+    "C4": "Total",
+    "D4": "Albania",
+    "E4": "Côte d'Ivoire",
+    "A5": 1,
+    "B5": 900,
+    "C5": 7,
+    "D5": 3,
+    "E5": 4,
+    "A6": 2,
+    "B6": 504,
+    "C6": 3,
+    "D6": 3,
+}
+OF_MATRIX = {
+    "sheet": "Table [0-9]+",
+    "each": True,
+    "title": r"^Table [0-9]+[.] (?P<sex>Total|Male) migrant stock, (?P<year>[0-9]{4})$",
+    "columns": {"code": ("Country code",)},
+    "periods": "(?P<origin>.+)",
+    "blocks": False,
+}
+
+
+def matrix(sheet="Table 16", cells=None, second=None):
+    """One table, or two of the same shape, the other with these cells of its own."""
+
+    def before(book):
+        pages = [book[sheet]]
+        if second:
+            pages.append(book.create_sheet("Table 17"))
+            for place, value in (MATRIX | second).items():
+                pages[1][place] = value
+        for page in pages:
+            page.merge_cells("A3:A4")
+            page.merge_cells("B3:B4")
+
+    return save(MATRIX | (cells or {}), sheet, before)
+
+
+def test_what_stands_across_becomes_a_column_of_its_name_and_the_title_says_the_rest():
+    table = workbook.read(matrix(), layout(**OF_MATRIX))
+    first = {"code": "900", "block": "", "origin": "Total", "sex": "Total", "year": "2015", "_note": None}
+    assert table.data.slice(0, 1).to_pylist() == [first | {VALUE: "7", PLACE: "Table 16!C{}", ROW: 5}]
+    assert table.data["origin"].to_pylist() == ["Total", "Albania", "Côte d'Ivoire", "Total", "Albania"]
+    assert [(e.reason, e.count, e.example) for e in table.explained] == [("blank", 1, "Table 16!E6")]
+    assert (table.landed, table.dimensions) == (6, (("origin",),))
+
+
+def test_each_sheet_of_a_pattern_has_the_table_and_its_own_title():
+    males = {"A1": "Table 17. Male migrant stock, 2015", "C5": 2}
+    table = workbook.read(matrix(second=males), layout(**OF_MATRIX))
+    told = {(r["sex"], r[PLACE].format(r[ROW])): r[VALUE] for r in table.data.to_pylist()}
+    assert (told["Total", "Table 16!C5"], told["Male", "Table 17!C5"], table.landed) == ("7", "2", 12)
+    assert table.dimensions == (("origin",), ("sex",))
+    assert workbook.locate(matrix(second=males), "Table 17!C5", layout(**OF_MATRIX)) == "2"
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (matrix("Annex 16"), r"no sheet 'Table \[0-9\]\+'; it has 'Annex 16'"),
+        (matrix(cells={"A1": "Table 16. Migrant stock, 2015"}), "matches the title"),
+        (matrix(cells={"A2": "Table 16. Male migrant stock, 2015"}), "do not say the same"),
+        (matrix(cells={"E4": "Albania"}), r"twice \(block, origin\): \[\('', 'Albania'\)\]"),
+        (matrix(cells={"F5": 9}), r"numbers stand in columns .*: F"),
+    ],
+    ids=["sheet", "title", "two titles", "two columns", "a number beside"],
+)
+def test_a_matrix_that_moved_is_drift(payload, said):
+    with pytest.raises(DriftError, match=said):
+        workbook.read(payload, layout(**OF_MATRIX))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"periods": "(?P<code>.+)"}, "'code' stands twice"),
+        ({"title": "(?P<origin>.+)"}, "'origin' stands twice"),
+        ({"sheet": "Table ("}, "sheet 'Table \\(' is no regular expression"),
+    ],
+)
+def test_a_layout_names_each_column_once(changes, said):
+    with pytest.raises(ValueError, match=said):
+        layout(**OF_MATRIX | changes)
 
 
 AREA = "Region, development group, country or area"
