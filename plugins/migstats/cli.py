@@ -27,7 +27,7 @@ from migstats.terminal import plainly as _plainly
 from migstats.terminal import print_json as _print_json
 from migstats.terminal import print_table as _print_table
 from migstats.terminal import put as _put
-from migstats.uploads import commands
+from migstats.uploads import commands, upload_commands
 
 app = typer.Typer(
     help="Harmonised migration statistics: declarations, local reads, lineage, state of the warehouse.",
@@ -766,6 +766,7 @@ def json_schema(
 
 
 app.add_typer(commands.app)
+app.add_typer(upload_commands.app, name="upload")
 
 
 def main() -> None:

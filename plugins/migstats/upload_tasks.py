@@ -51,17 +51,23 @@ def run_kwargs(there: Submission) -> Json:
 
 def collect(context: Context) -> list[Json]:
     """Take in what lies in the watched folders; the runs that are to be started, those that got lost among them."""
-    from airflow.sdk import ObjectStoragePath
-
     from migstats.uploads import intake
 
     url = tasks.warehouse_url()
     with tasks.attempt_of(context, "*", "collect") as tally:
-        came, refused = intake.collect(url, ObjectStoragePath(settings.intake()))
+        came, refused = intake.collect(url, _intake())
         tally.add(message=f"{len(came)} workbooks, {len(refused)} refused")
     for name, why in refused.items():
         log.warning("%s is refused: %s", name, why)
     return [run_kwargs(there) for there in submission.without_run(url)]
+
+
+def _intake() -> Any:
+    """The watched folder, or the prefix of a bucket."""
+    from airflow.sdk import ObjectStoragePath
+
+    root = settings.intake()
+    return ObjectStoragePath(root if "://" in root else f"file://{root}")
 
 
 def mail(context: Context) -> int:
@@ -111,6 +117,9 @@ def check(upload_id: str, context: Context) -> Json:
     url, there = tasks.warehouse_url(), _of(context)
     with tasks.attempt_of(context, source_id(there.country), "land", there.upload_id) as tally:
         there = intake.check(url, there.upload_id, who=SERVICE)
+        if there.channel == "folder":
+            findings = [one.finding for one in submission.findings(url, there.upload_id)]
+            intake.tell_in_folder(_intake(), there, findings)
         tally.add(message=f"{there.state}: {there.figures or 0} figures", bytes=there.bytes)
     log.info("%s is %s", there.upload_id, there.state)
     if there.state in ("rejected", "withdrawn"):

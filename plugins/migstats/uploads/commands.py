@@ -21,11 +21,22 @@ def forms(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for a program to read")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="print the page docs/forms.md")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="write the page there")] = None,
+    declare: Annotated[
+        bool, typer.Option("--declare", help="write the declarations of what countries send anew, from the contracts")
+    ] = False,
 ) -> None:
     """List the upload forms: what countries fill in, with which columns and measures."""
     from migstats.uploads.contract import forms as contracts
     from migstats.uploads.dictionary import page
 
+    if declare:
+        from migstats.uploads.declaration import countries, files
+
+        for path, text in (pair for country in countries() for pair in files(country).items()):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(path)
+        return
     if markdown:
         put(page(contracts().values()), output)
         return

@@ -85,6 +85,12 @@ _DATASET: Final = """\
 """
 
 
+def countries() -> tuple[str, ...]:
+    """The countries that have upload forms: those of the programme (ISO 3166-1 alpha-3)."""
+    areas = read_codelist(settings.include() / "codelists", "area")
+    return tuple(code for code, row in areas.rows.items() if row["programme"])
+
+
 def source_id(country: str) -> str:
     """The source of a country's uploads."""
     return f"upload_{country.lower()}"

@@ -39,6 +39,7 @@ CODES: Final[Mapping[str, Weight]] = {
     "long_field": "refused",
     "broken_quotes": "refused",  # a quote that is not closed, or text after a closing one
     # which form it is, and where its table is
+    "no_form": "refused",  # in a watched folder: it does not say for which form and year it is
     "wrong_form": "refused",
     "wrong_country": "refused",
     "wrong_period": "refused",

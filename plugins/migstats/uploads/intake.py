@@ -12,21 +12,23 @@ from typing import Any, Final
 import msgspec
 
 from migstats import lake, warehouse
-from migstats.errors import DeclarationError
 from migstats.uploads import difference as differences
-from migstats.uploads import safety, sandbox, submission
+from migstats.uploads import reading, safety, sandbox, submission
+from migstats.uploads.answer import answer_of, as_text
 from migstats.uploads.contract import form_of, forms
 from migstats.uploads.finding import Finding, RefusedFileError, in_order
 from migstats.uploads.formats import formats_of
 from migstats.uploads.grid import Grid
 from migstats.uploads.identity import stamp_of
+from migstats.uploads.marked import without_answer
 from migstats.uploads.reading import read_apart
+from migstats.uploads.safety import Accepted
 from migstats.uploads.submission import Reading, Sent, Submission
 from migstats.uploads.understanding import understand
 from migstats.uploads.understood import Understood, canonical, content_sha256, keys_of
 
 #: Folders beside the workbooks of a country, where they go when they were taken in, or could not be.
-TAKEN, REFUSED = "received", "refused"
+TAKEN, REFUSED, ANSWERS = "received", "refused", "answers"
 #: Who is said to have sent what lay in a watched folder.
 FOLDER: Final = "folder"
 
@@ -40,7 +42,7 @@ def check(url: str, upload_id: str, *, who: str) -> Submission:
     if there.state != "received":
         return there
     accepted = accepted_tables(url, there.country, there.form)
-    reading = read(
+    found = read(
         lake.upload_path(there.sha256),
         there.file_name,
         form=there.form,
@@ -49,8 +51,8 @@ def check(url: str, upload_id: str, *, who: str) -> Submission:
         language=there.language,
         accepted=accepted,
     )
-    kept = submission.read(url, upload_id, reading, who=who)
-    if any(finding.code == "microdata" for finding in reading.findings):
+    kept = submission.read(url, upload_id, found, who=who)
+    if any(finding.code == "microdata" for finding in found.findings):
         lake.purge_upload(there.sha256)
     return kept
 
@@ -75,6 +77,7 @@ def read(
         grid, inspected = read_apart(path, name, formats.encodings)
     except RefusedFileError as refused:
         return Reading(None, None, 0, 0, {}, (refused.finding,))
+    grid = without_answer(grid)
     before = accepted.get(year)
     understood = understand(
         declared,
@@ -85,10 +88,12 @@ def read(
         language=language,
         accepted=keys_of(before) if before is not None else None,
     )
-    return _reading(understood, grid, accepted, year, scanned=inspected.scanned)
+    return _reading(understood, grid, accepted, year, scanned=inspected.scanned, keep=keep)
 
 
-def _reading(understood: Understood, grid: Grid, accepted: Mapping[int, bytes], year: int, *, scanned: bool) -> Reading:
+def _reading(
+    understood: Understood, grid: Grid, accepted: Mapping[int, bytes], year: int, *, scanned: bool, keep: bool
+) -> Reading:
     preview: dict[str, Any] = {
         **asdict(understood.preview),
         "explained": dict(understood.explained),
@@ -116,21 +121,27 @@ def marked(path: Path, name: str, country: str, findings: Sequence[Finding], lan
     """Their own workbook with its cells marked, or a report of them; None where there is nothing to mark."""
     try:
         kind = safety.inspect(path, name).kind
-        return (
-            sandbox.run(
-                mark_file, path, bytes, kind=kind, findings=msgspec.to_builtins(list(findings)), language=language
-            )
-            or None
+        found = sandbox.run(
+            mark_file,
+            path,
+            bytes,
+            kind=kind,
+            encodings=list(formats_of(country).encodings),
+            findings=msgspec.to_builtins(list(findings)),
+            language=language,
         )
     except RefusedFileError:
         return None  # what is not read is not marked either
+    return found or None
 
 
-def mark_file(path: str, kind: str, findings: list[Any], language: str) -> bytes:
+def mark_file(path: str, kind: Accepted, encodings: list[str], findings: list[Any], language: str) -> bytes:
     """In the sandbox: the marked workbook; empty where there is none."""
     from migstats.uploads.marked import mark
 
-    return mark(Path(path).read_bytes(), kind, msgspec.convert(findings, list[Finding]), language) or b""
+    content = Path(path).read_bytes()
+    grid = reading.read(content, kind, encodings) if kind != "xlsx" else None
+    return mark(content, kind, msgspec.convert(findings, list[Finding]), language, grid) or b""
 
 
 def accepted_tables(url: str, country: str, form: str) -> dict[int, bytes]:
@@ -158,14 +169,30 @@ def collect(url: str, root: Any) -> tuple[list[Submission], dict[str, str]]:
             content = file.read_bytes()
             try:
                 there = _taken(url, folder.name, file.name, content)
-            except (RefusedFileError, DeclarationError) as why:
-                refused[f"{folder.name}/{file.name}"] = str(why)
+            except RefusedFileError as why:
+                refused[f"{folder.name}/{file.name}"] = why.finding.code
                 _move(folder / REFUSED, file, file.name, content)
-                (folder / REFUSED / f"{file.name}.txt").write_text(f"{why}\n")
+                language = formats_of(folder.name).languages[0]
+                _tell(folder / REFUSED, file.name, [why.finding], 0, language, file.name)
                 continue
             came.append(there)
             _move(folder / TAKEN, file, f"{there.upload_id}-{file.name}", content)
     return came, refused
+
+
+def tell_in_folder(root: Any, there: Submission, findings: Sequence[Finding]) -> None:
+    """Lay the answer about a workbook of a watched folder beside it, and their workbook with its cells marked."""
+    folder = root / there.country / ANSWERS
+    _tell(folder, there.upload_id, findings, there.figures or 0, there.language, there.file_name)
+    content = marked(lake.upload_path(there.sha256), there.file_name, there.country, findings, there.language)
+    if content is not None:
+        (folder / f"{there.upload_id}.xlsx").write_bytes(content)
+
+
+def _tell(folder: Any, name: str, findings: Sequence[Finding], figures: int, language: str, file: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    told = as_text(answer_of(findings, figures=figures, language=language, file=file))
+    (folder / f"{name}.txt").write_text(f"{told}\n", encoding="utf-8")
 
 
 def _listed(folder: Any) -> Iterable[Any]:
@@ -193,7 +220,7 @@ def _stamp(name: str, content: bytes, country: str) -> dict[str, Any]:
         grid, _ = read_apart(Path(file.name), name, formats_of(country).encodings)
     stamp = stamp_of(grid)
     if stamp is None or stamp.form not in forms():
-        raise RefusedFileError(Finding("properties_missing"))
+        raise RefusedFileError(Finding("no_form"))
     if stamp.country != country:
         raise RefusedFileError(Finding("wrong_country", words={"expected": country, "found": stamp.country}))
     return {"form": stamp.form, "year": stamp.year, "language": stamp.language}
