@@ -22,6 +22,7 @@ from migstats.question import Scope
 from migstats.redaction import redact
 from migstats.source import Slice, Source, folder_of, read_source
 from migstats.source import plan as plan_slices
+from migstats.uploads import submission
 
 log = logging.getLogger("migstats")
 
@@ -338,6 +339,8 @@ def publish(checked: Json, context: Context) -> Json:
     with attempt_of(context, "*", "publish") as tally:
         publication = pipeline.publish(judged, run_id=run_of(context), url=warehouse_url(), attempt_id=tally.attempt_id)
         log.info("%s", publication)
+        for there in submission.published(warehouse_url()):
+            log.info("upload %s is %s", there.upload_id, there.state)
         judged.demand()
     return asdict(publication)
 
