@@ -279,6 +279,12 @@ SHEET = (sheet_xml("|")).encode().split(b"|")
 SHEET1 = "xl/worksheets/sheet1.xml"
 
 
+def test_how_hard_a_member_was_packed_may_be_told_once() -> None:
+    """Some programs set the bits of the level in one of the two headers alone; those of a password count."""
+    assert inspect(patched(xlsx(), "xl/workbook.xml", 6, b"\2\0", local=True), "a.xlsx").kind == "xlsx"
+    assert refused(patched(xlsx(), "xl/workbook.xml", 6, b"\1\0", local=True)).code == "damaged"
+
+
 def bomb_of_rows() -> bytes:
     return repeated(SHEET1, SHEET[0], b"<row><c><v>1</v></c></row>" * 40_000, 300, SHEET[1])
 
@@ -292,6 +298,15 @@ def just_within() -> bytes:
     """As much as may be unpacked at all, of rows that are no bomb by their ratio."""
     block = b"".join(b"<row><c><v>%d</v></c></row>" % (number % 50) for number in range(8_000))
     return repeated(SHEET1, SHEET[0], block, 250 * 2**20 // len(block), SHEET[1])
+
+
+def bomb_of_relations() -> bytes:
+    """Nothing by its size; but the gate itself parses it."""
+    head, tail = relations("|").encode().split(b"|")
+    lines = b"".join(
+        b'<Relationship Id="r%d" Type="a/hyperlink" Target="b"/>' % (number % 50) for number in range(9_000)
+    )
+    return repeated("xl/worksheets/_rels/sheet1.xml.rels", head, lines, 200, tail)
 
 
 def nested_bomb() -> bytes:
@@ -308,6 +323,7 @@ def many_members() -> bytes:
     [
         (bomb_of_rows, "unpacks_too_big"),
         (bomb_of_strings, "unpacks_too_big"),
+        (bomb_of_relations, "unpacks_too_big"),
         (nested_bomb, "embedded_object"),
         (many_members, "too_many_members"),
         (just_within, "xlsx"),
@@ -441,9 +457,33 @@ def test_an_ordinary_formula_is_none_that_reaches_out(text: str) -> None:
 
 def test_a_formula_made_to_keep_the_search_busy_does_not() -> None:
     began = time.process_time()
-    for text in ("a" * 32_000 + "|", "[" * 32_000, "'" * 32_000, "com.sun.star." * 2_400, '"' * 31_999, "a.b|" * 8_000):
+    for text in (
+        "a" * 32_000 + "|",
+        "[" * 32_000,
+        "'" * 32_000,
+        "com.sun.star." * 2_400,
+        '"' * 31_999,
+        "a.b|" * 8_000,
+        "'" + "|" * 32_000,
+        "'a|" * 10_000,
+        "a|'" * 10_000,
+        "a" + " " * 32_000 + "|",
+        "a|" + " " * 32_000,
+        "[.xl" * 8_000,
+        "[" + ".xl" * 10_000,
+        "_a." * 10_000,
+        "CUBE" * 8_000,
+        "a|" + "b" * 32_000,
+    ):
         reaches_out(text + "(")
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("end", [b"x", b"<table>"])
+def test_comments_before_a_page_do_not_keep_the_look_at_it_busy(end: bytes) -> None:
+    began = time.process_time()
+    assert refused(b"<!---->" * 500 + end).words["kind"] == ("html" if end == b"<table>" else "csv")
+    assert time.process_time() - began < 1
 
 
 def test_hyperlinks_and_printer_settings_are_harmless() -> None:

@@ -26,7 +26,10 @@ _GAP: Final = 64
 _COMMENT: Final = 256
 _ENCRYPTED: Final = 0x1 | 0x40 | 0x2000
 _DESCRIPTOR: Final = 0x8
+_UTF8: Final = 0x800
 _PIECE: Final = 256 * 1024
+#: Bytes of a list of parts or of relationships: thousands of entries.
+_PARSED_HERE: Final = 4 * 2**20
 #: What unpacking a broken member raises.
 _BROKEN: Final = (
     zipfile.BadZipFile,
@@ -66,6 +69,14 @@ class Archive:
                     yield piece
         except _BROKEN as error:
             raise damaged(part=name) from error
+
+    def whole(self, name: str) -> Iterator[bytes]:
+        """As `pieces`, of a part that is parsed outside of the sandbox; unpacks_too_big beyond a bound of its own."""
+        member = self.members.get(name.lower())
+        if member is not None and member.file_size > _PARSED_HERE:
+            words = {"found": str(member.file_size), "limit": str(_PARSED_HERE)}
+            raise RefusedFileError(Finding("unpacks_too_big", words=words))
+        return self.pieces(name)
 
     def head(self, name: str, size: int = 512) -> bytes:
         """The first bytes of a part. RefusedFileError (damaged): it is not there, or is broken."""
@@ -183,13 +194,14 @@ def _check_places(content: bytes, found: list[zipfile.ZipInfo], directory: int) 
         if not (0 <= at - end <= (_GAP if end else 0)) or at + _LOCAL.size > directory:
             raise damaged(part=member.filename, reason="place")
         magic, _, flags, method, _, _, crc, packed, size, name_size, extra_size = _LOCAL.unpack_from(content, at)
+        differ = flags ^ member.flag_bits
         begins = at + _LOCAL.size + name_size + extra_size
         end = begins + member.compress_size
         name = content[at + _LOCAL.size : at + _LOCAL.size + name_size]
-        if magic != b"PK\3\4" or method != member.compress_type or flags != member.flag_bits or end > directory:
+        if magic != b"PK\3\4" or method != member.compress_type or differ & (_ENCRYPTED | _UTF8) or end > directory:
             raise damaged(part=member.filename, reason="header")
         try:
-            same = name.decode("utf-8" if flags & 0x800 else "cp437") == member.orig_filename
+            same = name.decode("utf-8" if flags & _UTF8 else "cp437") == member.orig_filename
         except UnicodeDecodeError:
             same = False
         if not same:

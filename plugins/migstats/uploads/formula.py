@@ -13,7 +13,7 @@ _REACHES_OUT: Final = re.compile(
     re.IGNORECASE,
 )
 #: `cmd|'/c calc'!A1`: a program, a topic, an item.
-_DDE: Final = re.compile(r"(?<![\w.$])[\w.$]+\s*\|\s*('[^']*'|[\w.$\\/-]+)\s*!|'[^']+\|[^']*'\s*!", re.IGNORECASE)
+_DDE: Final = re.compile(r"(?<![\w.$])[\w.$]+\s*\|\s*('[^']*'|[\w.$\\/-]+)\s*!|'[^'|]+\|[^']*'\s*!", re.IGNORECASE)
 _ELSEWHERE: Final = re.compile(
     r"'(?:file|https?|ftp|smb|dde):|'?\\\\|\[[^\[\]]*\.(?:xl\w+|ods|csv|docx?)\]", re.IGNORECASE
 )

@@ -66,7 +66,7 @@ _STREAMS: Final = (
     ("Book", "xls"),
 )
 _HTML: Final = re.compile(
-    r"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|meta|body|table|div|style)\b", re.S
+    r"(<\?xml[^>]*>\s*)?(?>(?:<!--.*?-->\s*)*)<(!doctype\s+html|html|head|meta|body|table|div|style)\b", re.S
 )
 _MAIL: Final = re.compile(r"(MIME-Version|Received|Return-Path|From|Content-Type): ", re.IGNORECASE)
 _WORKBOOK_TYPES: Final = (
@@ -283,7 +283,7 @@ def _content_types(archive: Archive) -> dict[str, str]:
             found["*." + attributes.get("Extension", "").lower()] = what
 
     part = "[Content_Types].xml"
-    parse(archive.pieces(part), part, _PACKAGE, start)
+    parse(archive.whole(part), part, _PACKAGE, start)
     return {one: what for one, what in found.items() if one.startswith("*.") or archive.has(one.lstrip("/"))}
 
 
@@ -317,7 +317,7 @@ def _check_parts(archive: Archive, kind: Accepted) -> None:
 def _worse(archive: Archive, name: str, code: str) -> str:
     """A link to a program (DDE) is worse than one to a file."""
     if code == "external_link" and "externallinks/" in name and name.endswith(".xml"):
-        text = b"".join(archive.pieces(name)).replace(b"\0", b"")
+        text = archive.head(name, 1 << 16).replace(b"\0", b"")
         if b"ddeLink" in text or b"oleLink" in text:
             return "active_formula"
     return code
@@ -346,7 +346,7 @@ def _check_relations(archive: Archive, part: str) -> None:
                 Finding(code, seen=attributes.get("Target", "")[:200], words={"part": part, "relation": kind})
             )
 
-    parse(archive.pieces(part), part, _PACKAGE, start)
+    parse(archive.whole(part), part, _PACKAGE, start)
 
 
 def _check_manifest(archive: Archive) -> None:
@@ -361,4 +361,4 @@ def _check_manifest(archive: Archive) -> None:
         if name == "file-entry" and ("script" in what or "basic" in what):
             raise RefusedFileError(Finding("macros", words={"part": attributes.get("full-path", "")[:200]}))
 
-    parse(archive.pieces(part), part, _PACKAGE, start)
+    parse(archive.whole(part), part, _PACKAGE, start)
