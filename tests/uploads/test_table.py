@@ -88,6 +88,12 @@ def test_a_missing_header_is_told_with_what_is_near_to_it() -> None:
     assert finding.words == {"header": "Permis délivrés", "nearest": "Permis delivree"}
 
 
+def test_spoilt_letters_in_a_header_are_told_and_not_mended() -> None:
+    found = rows(ROW, header=[HEADER[0], "RÃ©gion d'origine", *HEADER[2:]])
+    assert sorted(said(found)) == ["header_missing B1", "mojibake B1"]
+    assert not len(found.figures)
+
+
 def test_a_column_of_figures_that_is_not_required_may_be_missing() -> None:
     assert values(rows(ROW[:5], header=HEADER[:5])) == {"E2": "10"}
 

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from ftfy import fix_encoding
+from ftfy.badness import is_bad
+
 from migstats import names
 from migstats.names import LANGUAGES, normal
 from migstats.uploads.contract import Form, Measure
@@ -370,3 +373,7 @@ def _missing(
         number, text = near.get(column, (0, ""))
         words = {"header": headers.form.column(column).header.of(headers.language)}
         yield Finding("header_missing", sheet.name, at[0], number, text, words | ({"nearest": text} if text else {}))
+    for number, (row, text) in sorted(read.extra.items()):
+        if is_bad(text[:LONGEST]):
+            words = {"could_mean": fix_encoding(text[:LONGEST])}
+            yield Finding("mojibake", sheet.name, row, number, text, words)

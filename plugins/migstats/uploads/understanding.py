@@ -218,7 +218,7 @@ class _Reading:
             return
         self.notes.append(" ".join(cell.text.split()))
         self._say("note_below", row, column, cell)
-        if is_bad(cell.text):
+        if is_bad(cell.text[:LONGEST]):
             self._say("mojibake", row, column, cell, {"could_mean": fix_encoding(cell.text[:LONGEST])})
 
     def _refuse(self, cells: Mapping[int, Cell]) -> None:
