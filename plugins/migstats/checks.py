@@ -19,6 +19,7 @@ from migstats.readers import VALUE
 from migstats.rules import read_golden, read_rules
 from migstats.source import Column, Dataset, Source, Years, codelist_folders, folder_of, plan, read_sources
 from migstats.subdivisions import Subdivisions
+from migstats.uploads import contract_checks
 from migstats.validate import read_suites
 
 
@@ -67,12 +68,14 @@ def findings(further: Iterable[Path] = (), *, today: dt.date) -> tuple[list[str]
         found += str(error).splitlines()
         listed = ()
     found += awaited.findings(listed, sources, read_codelist(lists, "area"), read_codelist(lists, "indicator"))
+    forms, wrong = contract_checks.findings(lists)
+    found += wrong
     datasets = sum(len(s.datasets) for s in sources.values())
     rules = sum(len(s.rules) for s in suites.values())
     return (
         found,
         f"{len(sources)} sources with {datasets} datasets, {len(listed)} awaited without an interface, "
-        f"{len(suites)} suites with {rules} rules: no finding",
+        f"{len(suites)} suites with {rules} rules, {forms} upload forms: no finding",
     )
 
 
