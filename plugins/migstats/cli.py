@@ -16,18 +16,18 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import typer
 
 from migstats import settings
 from migstats.errors import ConfigurationError, DeclarationError, MigstatsError, PermanentError
+from migstats.roles import passwords, role_url, roles_file
 from migstats.source import codelist_folders, folder_of, read_source, read_sources
 from migstats.terminal import plainly as _plainly
 from migstats.terminal import print_json as _print_json
 from migstats.terminal import print_table as _print_table
 from migstats.terminal import put as _put
-from migstats.uploads import commands, upload_commands
+from migstats.uploads import commands, portal_commands, upload_commands
 
 app = typer.Typer(
     help="Harmonised migration statistics: declarations, local reads, lineage, state of the warehouse.",
@@ -358,34 +358,6 @@ def _require_running() -> None:
         raise ConfigurationError(f"the warehouse of the demo in {state} does not run; start it with `make demo`")
 
 
-def role_url(base: str, role: str | None) -> str:
-    """The URL of the warehouse for a role; its password from the environment or `<state>/roles.json`."""
-    parts = urlsplit(base.replace("postgresql+psycopg://", "postgresql://", 1))
-    if role is None:
-        return urlunsplit(parts)
-    password = passwords().get(role)
-    if password is None:
-        raise ConfigurationError(
-            f"no password is known for role {role!r}; known are {', '.join(sorted(passwords())) or 'none'} "
-            f"({_roles_file()}); run `migstats setup`"
-        )
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{role}:{quote(password)}@{host}"))
-
-
-def _roles_file() -> Path:
-    return settings.state() / "roles.json"
-
-
-def passwords() -> dict[str, str]:
-    """Passwords of the warehouse's roles: MIGSTATS_<ROLE>_PASSWORD, else those that `migstats setup` made."""
-    from migstats.warehouse import ROLES
-
-    known: Mapping[str, Any] = json.loads(_roles_file().read_text("utf-8")) if _roles_file().is_file() else {}
-    given = {role: os.environ.get(f"MIGSTATS_{role.upper().removeprefix('MIGSTATS_')}_PASSWORD") for role in ROLES}
-    return {role: str(p) for role in ROLES if (p := given[role] or known.get(role))}
-
-
 @app.command()
 @_plainly
 def setup(admin: Admin = None) -> None:
@@ -397,9 +369,9 @@ def setup(admin: Admin = None) -> None:
     made = {role: known.get(role) or secrets.token_urlsafe(24) for role in warehouse.ROLES}
     applied = warehouse.setup(owner, read_sources().values(), made)
     if made != known:
-        _roles_file().parent.mkdir(parents=True, exist_ok=True)
-        _roles_file().touch(mode=0o600)
-        _roles_file().write_text(json.dumps(made), encoding="utf-8")
+        roles_file().parent.mkdir(parents=True, exist_ok=True)
+        roles_file().touch(mode=0o600)
+        roles_file().write_text(json.dumps(made), encoding="utf-8")
     print(f"warehouse is set up; migrations applied: {', '.join(applied) or 'none, it was up to date'}")
 
 
@@ -767,6 +739,7 @@ def json_schema(
 
 app.add_typer(commands.app)
 app.add_typer(upload_commands.app, name="upload")
+app.add_typer(portal_commands.app, name="portal")
 
 
 def main() -> None:

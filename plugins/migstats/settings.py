@@ -77,6 +77,11 @@ def scanner() -> str | None:
     return os.environ.get("MIGSTATS_SCANNER") or None
 
 
+def portal_uploads_per_hour() -> int:
+    """MIGSTATS_PORTAL_UPLOADS_PER_HOUR (default 30): what one official may send."""
+    return _count("MIGSTATS_PORTAL_UPLOADS_PER_HOUR", 30)
+
+
 def _count(name: str, default: int) -> int:
     text = os.environ.get(name) or str(default)
     if not (text.isascii() and text.isdigit() and int(text) >= 1):

@@ -49,16 +49,27 @@ def statement(name: str) -> bytes:
     return (settings.include() / "sql" / f"{name}.sql").read_bytes()
 
 
+@dataclass(frozen=True)
+class Scoped:
+    """The warehouse for one person: its URL, and the settings that row level security reads in each transaction."""
+
+    url: str
+    settings: Mapping[str, str]
+
+
+Address = str | Scoped
+
+
 @contextmanager
-def connect(url: str, *, autocommit: bool = False) -> Iterator[Connection]:
-    """A connection whose block is one transaction (unless autocommit).
+def connect(url: Address, *, autocommit: bool = False) -> Iterator[Connection]:
+    """A connection whose block is one transaction (unless autocommit); the settings of a Scoped end with it.
 
     Raises TryAgainError where the server is away, busy or ended the statement; ConfigurationError where it refuses
     the user or the database; PermanentError where it refuses the data.
     """
     try:
         connection = psycopg.connect(
-            url.replace("postgresql+psycopg://", "postgresql://", 1),
+            (url.url if isinstance(url, Scoped) else url).replace("postgresql+psycopg://", "postgresql://", 1),
             autocommit=True,
             row_factory=dict_row,
             application_name="migstats",
@@ -75,6 +86,8 @@ def connect(url: str, *, autocommit: bool = False) -> Iterator[Connection]:
         raise TryAgainError(f"the warehouse cannot be reached: {text}; {hint}") from error
     try:
         with connection:
+            for name, value in url.settings.items() if isinstance(url, Scoped) else ():
+                connection.execute("SELECT set_config(%s, %s, true)", (name, value))
             yield connection
     except psycopg.errors.IntegrityError as error:
         raise PermanentError(f"the warehouse refuses the data: {_one_line(error)}") from error

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from migstats import lake, warehouse
 from migstats.errors import PermanentError
 from migstats.uploads.finding import Finding
-from migstats.warehouse import Connection
+from migstats.warehouse import Address, Connection
 
 State = Literal[
     "received", "rejected", "checked", "ready", "submitted", "approved", "published", "superseded", "withdrawn"
@@ -76,7 +76,7 @@ class Numbered:
     answered_by: str | None = None
 
 
-def receive(url: str, sent: Sent, content: bytes) -> tuple[Submission, bool]:
+def receive(url: Address, sent: Sent, content: bytes) -> tuple[Submission, bool]:
     """Keep a workbook and give its receipt; the same file again (unless it was withdrawn) has the receipt it had.
 
     The second part of the answer says whether it is new.
@@ -100,26 +100,26 @@ def receive(url: str, sent: Sent, content: bytes) -> tuple[Submission, bool]:
         return _find(connection, upload_id), True
 
 
-def find(url: str, upload_id: str) -> Submission:
+def find(url: Address, upload_id: str) -> Submission:
     """A submission by its receipt. PermanentError for one that is none, or not of the country that may be seen."""
     with warehouse.connect(url) as connection:
         return _find(connection, upload_id)
 
 
-def listed(url: str, *, country: str | None = None, most: int = 100) -> list[Submission]:
+def listed(url: Address, *, country: str | None = None, most: int = 100) -> list[Submission]:
     """The newest submissions, of one country or of all."""
     with warehouse.connect(url) as connection:
         return [_of(row) for row in warehouse.rows(connection, "uploads/list", {"country": country, "most": most})]
 
 
-def without_run(url: str) -> list[Submission]:
+def without_run(url: Address) -> list[Submission]:
     """Those that came, and at which nobody looked."""
     with warehouse.connect(url) as connection:
         waiting = warehouse.rows(connection, "uploads/without_run")
         return [_find(connection, row["upload_id"]) for row in waiting]
 
 
-def findings(url: str, upload_id: str) -> list[Numbered]:
+def findings(url: Address, upload_id: str) -> list[Numbered]:
     """What was found in a submission, in sheet and cell order."""
     with warehouse.connect(url) as connection:
         found = warehouse.rows(connection, "uploads/findings", {"upload_id": upload_id})
@@ -134,7 +134,7 @@ def findings(url: str, upload_id: str) -> list[Numbered]:
     ]
 
 
-def events(url: str, upload_id: str) -> list[dict[str, Any]]:
+def events(url: Address, upload_id: str) -> list[dict[str, Any]]:
     """Every step of a submission."""
     with warehouse.connect(url) as connection:
         return warehouse.rows(connection, "uploads/events", {"upload_id": upload_id})
@@ -160,7 +160,7 @@ class Reading:
         return "checked" if "question" in weights else "ready"
 
 
-def read(url: str, upload_id: str, reading: Reading, *, who: str) -> Submission:
+def read(url: Address, upload_id: str, reading: Reading, *, who: str) -> Submission:
     """Keep what was understood of a submission, once; a second reading of the same upload changes nothing."""
     with warehouse.connect(url) as connection:
         before = _find(connection, upload_id)
@@ -200,7 +200,7 @@ def read(url: str, upload_id: str, reading: Reading, *, who: str) -> Submission:
         return _find(connection, upload_id)
 
 
-def answer(url: str, upload_id: str, answers: Mapping[int, str], *, who: str) -> Submission:
+def answer(url: Address, upload_id: str, answers: Mapping[int, str], *, who: str) -> Submission:
     """Keep the official's answers to questions (by their number); where none is open any more, it is ready."""
     with warehouse.connect(url) as connection:
         warehouse.execute_many(
@@ -218,18 +218,18 @@ def answer(url: str, upload_id: str, answers: Mapping[int, str], *, who: str) ->
         return _find(connection, upload_id)
 
 
-def confirm(url: str, upload_id: str, content_sha256: str, *, who: str) -> Submission:
+def confirm(url: Address, upload_id: str, content_sha256: str, *, who: str) -> Submission:
     """The official confirms what was understood; bound to its content. PermanentError where that is another."""
     return step(url, upload_id, "submitted", who=who, content=content_sha256)
 
 
-def withdraw(url: str, upload_id: str, *, who: str, reason: str) -> Submission:
+def withdraw(url: Address, upload_id: str, *, who: str, reason: str) -> Submission:
     """The official takes it back, while it is not published."""
     return step(url, upload_id, "withdrawn", who=who, reason=reason)
 
 
 def step(
-    url: str,
+    url: Address,
     upload_id: str,
     state: State,
     *,
@@ -248,21 +248,21 @@ def step(
         return _find(connection, upload_id)
 
 
-def of_snapshots(url: str, snapshots: Iterable[str]) -> list[str]:
+def of_snapshots(url: Address, snapshots: Iterable[str]) -> list[str]:
     """The confirmed submissions whose canonical tables these are."""
     with warehouse.connect(url) as connection:
         found = warehouse.rows(connection, "uploads/of_snapshots", {"snapshots": list(snapshots)})
     return [row["upload_id"] for row in found]
 
 
-def judged(url: str, candidate_id: str, snapshots: Iterable[str]) -> None:
+def judged(url: Address, candidate_id: str, snapshots: Iterable[str]) -> None:
     """Note which submissions a candidate is made of, so that nobody approves their own."""
     with warehouse.connect(url) as connection:
         facts = {"candidate_id": candidate_id, "snapshots": list(snapshots)}
         warehouse.execute(connection, "uploads/add_candidate", facts)
 
 
-def published(url: str) -> list[Submission]:
+def published(url: Address) -> list[Submission]:
     """Note which approved submissions readers see by now, and whose place they took; those whose state changed."""
     with warehouse.connect(url) as connection:
         rows = warehouse.rows(connection, "uploads/to_publish")

@@ -1,0 +1,2 @@
+UPDATE ops.official SET active = %(active)s
+WHERE name = %(name)s

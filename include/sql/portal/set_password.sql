@@ -1,0 +1,2 @@
+UPDATE ops.official SET password = %(password)s
+WHERE name = %(name)s
