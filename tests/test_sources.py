@@ -109,10 +109,12 @@ def flagged(source: Source, dataset_id: str, payload: bytes) -> tuple[dict[str, 
 def assert_flags_come_out(source: Source, dataset_id: str, payload: bytes) -> int:
     """Each flag is the status, or stands in the note; what has none comes out without; how many there are."""
     flags, frame = flagged(source, dataset_id, payload)
+    how = source.dataset(dataset_id).concepts["obs_status"]
+    assert isinstance(how, Column)
     listed = [
         row
         for row in rows_of(folder_of(source.id) / "codes.csv")
-        if row["concept"] == "obs_status" and row["column"] != "_value" and row["dataset"] in ("*", dataset_id)
+        if row["concept"] == "obs_status" and row["column"] == how.column and row["dataset"] in ("*", dataset_id)
     ]
     meanings: dict[str, set[str]] = {}
     for row in listed:
