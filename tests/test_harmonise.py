@@ -441,6 +441,15 @@ def test_a_date_stands_in_its_month(codes: Codes) -> None:
     assert why(done) == [("bad_period", f"line {n}") for n in (4, 5, 6)]
 
 
+def test_a_whole_year_is_told_by_its_first_day_and_by_no_other(codes: Codes) -> None:
+    concepts = {**DATASET["concepts"], "time_period": {"column": "time", "period": "whole_year"}}
+    days = {"2023-01-01T00:00:00": "MA", "2022-01-01": "SN", "2023-01-31": "TN", "2023": "EC", "2023-01-01 12:00": "JM"}
+    done = run(codes, *({"time": day, "geo": geo} for day, geo in days.items()), concepts=concepts)
+    found = sorted(wide(done, "s").select("ref_area", "time_period").iter_rows())
+    assert found == [("MAR", "2023"), ("SEN", "2022")]
+    assert why(done) == [("bad_period", f"line {n}") for n in (4, 5, 6)]
+
+
 # -- columns by another name -----------------------------------------------------------------------------------------
 
 

@@ -532,6 +532,8 @@ def _periods(how: Column, cells: Coded, problems: Problems, last_year: int) -> C
         text = cell.strip()
         if how.period == "year":
             text = text.removesuffix(".0")
+        if how.period == "whole_year":
+            text = text[:4] if text[4:] in ("-01-01", "-01-01T00:00:00") else ""
         if how.period == "month":
             try:
                 text = dt.date.fromisoformat(text[:10]).isoformat()[:7]
