@@ -51,6 +51,8 @@ def programme() -> set[str]:
         ({"delivery": "pull"}, "awaited.0.delivery: Input should be 'upload form'"),
         ({"indicators": []}, "awaited.0.indicators: "),
         ({"why": " "}, "awaited.0.why: "),
+        ({"country": None}, "either `country`, of a publisher of one country, or `areas`, of one of many"),
+        ({"areas": "Corridors"}, "either `country`, of a publisher of one country, or `areas`, of one of many"),
     ],
 )
 def test_a_wrong_fact_is_named_with_its_field(tmp_path, monkeypatch, changed, said) -> None:
@@ -81,6 +83,26 @@ def test_check_tells_what_contradicts_sources_and_codelists(tmp_path, monkeypatc
     found, _ = checks.findings(today=dt.date(2026, 11, 26))
     assert len(found) == 1, found
     assert said in found[0]
+
+
+def test_a_publisher_of_many_countries_is_listed_and_is_no_country_of_the_programme(tmp_path, monkeypatch) -> None:
+    declare(tmp_path, monkeypatch, ENTRY | {"country": None, "areas": "300 corridors"})
+    assert checks.findings(today=dt.date(2026, 11, 26))[0] == []
+    page = catalogue.page(read_sources(), pipeline.concepts())
+    table = page.split("## Awaited: no interface is known")[1].split("\n## ")[0]
+    assert "| abc_office | 300 corridors | Office (<https://office.example.org/>) |" in table
+    assert "abc_office" not in page.split("## Countries of the programme")[1].split("\n## ")[0]
+    shown = CliRunner().invoke(cli.app, ["sources", "--awaited"])
+    assert "300 corridors" in shown.stdout
+    assert "None" not in shown.stdout
+
+
+def test_remittance_prices_are_awaited_and_what_passes_them_on_is_declared() -> None:
+    entry = next(a for a in awaited.read_awaited() if a.id == "wb_remittance_prices")
+    sources = read_sources()
+    assert {source for source in sources if source in entry.why} == {"worldbank_migration", "unsd_sdg"}
+    declared = {fact for e in catalogue.entries(sources.values(), pipeline.concepts()) for fact in e.indicators}
+    assert set(entry.indicators) <= declared
 
 
 def test_the_schema_in_the_docs_is_that_of_the_model_and_the_facts_keep_it() -> None:

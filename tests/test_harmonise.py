@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -328,10 +329,22 @@ def test_a_raised_mark_beside_a_figure_is_its_note(codes: Codes) -> None:
     assert wide(run(codes, {NOTE: "³", "remark": "x"}, concepts=concepts), "s")["note"].to_list() == ["x"]
 
 
-def test_a_flag_that_the_status_does_not_tell_stands_in_the_declared_note_where_that_is_empty(codes: Codes) -> None:
+def test_a_flag_that_the_status_does_not_tell_stands_in_the_declared_note_before_what_that_says(codes: Codes) -> None:
     concepts = {**DATASET["concepts"], "note": {"column": "remark"}}  # type: ignore[dict-item]
     rows = [{"geo": "MA", "remark": "", "flag": "be"}, {"geo": "TN", "remark": "x", "flag": "be"}]
-    assert wide(run(codes, *rows, concepts=concepts), "s").sort("ref_area")["note"].to_list() == ["be", "x"]
+    assert wide(run(codes, *rows, concepts=concepts), "s").sort("ref_area")["note"].to_list() == ["be", "be; x"]
+
+
+def test_a_flag_with_words_for_a_note_has_them_there_whatever_the_status(codes: Codes) -> None:
+    spoken = replace(codes, rows={**codes.rows, ("*", "flag", "note"): {"p": ("Adjusted", "map")}})
+    concepts = {**DATASET["concepts"], "note": {"column": "remark"}}  # type: ignore[dict-item]
+    rows = [{"geo": "MA", "flag": "p", "remark": ""}, {"geo": "TN", "flag": "p", "remark": "x"}]
+    frame = wide(run(spoken, *rows, {"geo": "SN", "flag": "", "remark": "x"}, concepts=concepts), "s")
+    assert frame.select("ref_area", "obs_status", "note").sort("ref_area").rows() == [
+        ("MAR", "P", "Adjusted"),
+        ("SEN", "A", "x"),
+        ("TUN", "P", "Adjusted; x"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -438,6 +451,15 @@ def test_a_date_stands_in_its_month(codes: Codes) -> None:
         ("MAR", "2024-05"),
         ("SEN", "2024-06"),
     ]
+    assert why(done) == [("bad_period", f"line {n}") for n in (4, 5, 6)]
+
+
+def test_a_whole_year_is_told_by_its_first_day_and_by_no_other(codes: Codes) -> None:
+    concepts = {**DATASET["concepts"], "time_period": {"column": "time", "period": "whole_year"}}
+    days = {"2023-01-01T00:00:00": "MA", "2022-01-01": "SN", "2023-01-31": "TN", "2023": "EC", "2023-01-01 12:00": "JM"}
+    done = run(codes, *({"time": day, "geo": geo} for day, geo in days.items()), concepts=concepts)
+    found = sorted(wide(done, "s").select("ref_area", "time_period").iter_rows())
+    assert found == [("MAR", "2023"), ("SEN", "2022")]
     assert why(done) == [("bad_period", f"line {n}") for n in (4, 5, 6)]
 
 

@@ -20,7 +20,10 @@ class Awaited(Declared):
     """What one publisher puts out for people to read. It has no URL that is asked, no reader and no DAG."""
 
     id: Id
-    country: str = Field(pattern=r"^[A-Z]{3}$", description="ISO 3166-1 alpha-3, as in codelist area")
+    country: str | None = Field(
+        default=None, pattern=r"^[A-Z]{3}$", description="ISO 3166-1 alpha-3, as in codelist area; or `areas`"
+    )
+    areas: Text | None = Field(default=None, description="what is covered, of a publisher of many countries")
     publisher: Text
     homepage: str = Field(
         pattern=r"^https?://[^/?#]+/?$", description="where a person finds the publisher; no interface"
@@ -34,6 +37,12 @@ class Awaited(Declared):
     delivery: Literal["upload form"]
     owner: Text
     licence: Text = Field(description="the terms, or that they are unclear")
+
+    @model_validator(mode="after")
+    def _of_somewhere(self) -> Self:
+        if (self.country is None) == (self.areas is None):
+            raise ValueError("either `country`, of a publisher of one country, or `areas`, of one of many")
+        return self
 
 
 class AwaitedList(Declared):
@@ -74,7 +83,7 @@ def findings(
         where = f"{path()}: {entry.id}:"
         if entry.id in sources:
             found.append(f"{where} a source of this id is declared; take the entry out, or rename it")
-        if entry.country not in areas:
+        if entry.country is not None and entry.country not in areas:
             found.append(f"{where} country {entry.country!r} is no code of codelist area; mend the code")
         found += [
             f"{where} {code!r} is no code of codelist indicator; mend the code"

@@ -34,9 +34,10 @@ Sources of one country are those whose figures are all of it; how fresh their fi
 _AWAITED = """\
 ## Awaited: no interface is known
 
-Of these publishers no documented machine interface is known to us. No source is declared, nothing asks them, and no
-address below is that of an interface: what they publish is delivered by the **upload form**, and no figure of theirs is
-in `bi` before. The facts stand in `include/awaited.yaml`; who comes to know an interface declares a source.
+Of these publishers no documented machine interface to the figures that are named is known to us. No source is
+declared, nothing asks them, and no address below is that of an interface: what they publish is delivered by the
+**upload form**, and no figure of theirs is in `bi` before, unless a declared source passes it on, which is said then.
+The facts stand in `include/awaited.yaml`; who comes to know an interface declares a source.
 """
 
 
@@ -156,12 +157,13 @@ def areas_of(source: Source) -> set[str]:
 
 
 def _of_awaited(awaited: Iterable[Awaited], names: Mapping[str, str]) -> Iterator[str]:
-    yield "| id | country | publisher | what it publishes | would fill | why there is no source | licence | owner |"
+    yield "| id | of | publisher | what it publishes | would fill | why there is no source | licence | owner |"
     yield "|---|---|---|---|---|---|---|---|"
     for a in awaited:
         publisher, figures = f"{a.publisher} (<{a.homepage}>)", ", ".join(a.indicators)
         what = f"{a.title}. {a.publishes}"
-        yield _row(a.id, f"{names[a.country]} ({a.country})", publisher, what, figures, a.why, a.licence, a.owner)
+        of = f"{names[a.country]} ({a.country})" if a.country is not None else a.areas or ""
+        yield _row(a.id, of, publisher, what, figures, a.why, a.licence, a.owner)
 
 
 def _of_source(source: Source, entry: Entry, codes: Codes, names: Mapping[str, str]) -> Iterator[str]:

@@ -140,9 +140,9 @@ def _of_source(source: Source, folder: Path, concepts: tuple[Path, ...], today: 
     mapped = [(d.id, n, c) for d in datasets for n, c in d.concepts.items() if isinstance(c, Column)]
     known = {(dataset_id, unit.column, concept) for dataset_id, concept, column in mapped for unit in column.chain}
     known |= {(d.id, VALUE, n) for d in datasets for n in ("obs_status", "conf_status", "missing_reason")}
-    # a flag of the figure may say that it is confidential, beside a column of its own for that
-    flagged = ((d.id, d.concepts.get("obs_status")) for d in datasets)
-    known |= {(dataset_id, flag.column, "conf_status") for dataset_id, flag in flagged if isinstance(flag, Column)}
+    # a flag of the figure may say that it is confidential, beside a column of its own for that, and be put into words
+    flagged = [(d.id, d.concepts.get("obs_status")) for d in datasets]
+    known |= {(i, flag.column, c) for i, flag in flagged if isinstance(flag, Column) for c in ("conf_status", "note")}
     for dataset_id, column, concept in codes.rows:
         used = [d for d in datasets if dataset_id in ("*", d.id)]
         if not used:

@@ -94,8 +94,8 @@ def sources(
     if not awaited:
         _print_table(columns, ([text(getattr(entry, c)) for c in columns] for entry in found))
     print("\nAwaited: no interface is known; delivered by upload form")
-    facts = ("id", "country", "publisher", "homepage", "indicators", "why", "licence")
-    _print_table(facts, ([text(getattr(entry, fact)) for fact in facts] for entry in listed))
+    facts = ("id", "country", "areas", "publisher", "homepage", "indicators", "why", "licence")
+    _print_table(facts, ([text(getattr(entry, fact) or "") for fact in facts] for entry in listed))
 
 
 @app.command()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b, sha256
@@ -20,6 +19,7 @@ from migstats.coded import Coded, Ints, Mask, Problems, coded, combine, constant
 from migstats.codelists import Folders, codelist_of, read_codelist, read_csv
 from migstats.errors import DeclarationError, DriftError
 from migstats.figures import Figures, figures_of, multipliers, said_first
+from migstats.flags import tokens_of, with_flags
 from migstats.labels import LABELS, labels_of
 from migstats.observation import (
     DEFAULTS,
@@ -185,7 +185,7 @@ def meaning(
         known = codes.columns(dataset.id, column.column)
 
         def of_flag(code: str) -> tuple[str, str]:
-            tokens = _tokens(code.strip(), column)
+            tokens = tokens_of(code.strip(), column)
             if any(token not in known for token in tokens):
                 return "unresolved", ""
             # a flag that says nothing of this concept says something of another one
@@ -236,7 +236,7 @@ def _flags(concept: str, column: Column, cells: Coded, dataset: Dataset, codes: 
     unknown: set[str] = set()
     for cell in cells.values:
         text = cell.strip()
-        tokens = _tokens(text, column) if text else []
+        tokens = tokens_of(text, column) if text else []
         unknown |= {t for t in tokens if t not in known}
         doubtful.append(any(listed[t][1] == "unknown" for t in tokens if t in listed))
         hits = [listed[t][0] for t in tokens if t in listed and listed[t][1] == "map"]
@@ -253,38 +253,6 @@ def _flags(concept: str, column: Column, cells: Coded, dataset: Dataset, codes: 
         )
     problems.add(take(doubtful, cells.codes, 0).astype(bool), "declared_unknown", column.column)
     return Coded(take(mapping, cells.codes, -1), targets)
-
-
-def _with_flags(noted: Coded, table: pa.Table, dataset: Dataset, codes: Codes, status: Coded) -> Coded:
-    """The notes, and where nothing is noted the publisher's own flags, if the status that the figure has does not tell
-    them: there are several, others mean the same to us, or there is no figure and that is the status.
-    """
-    how = dataset.concepts.get("obs_status")
-    if not isinstance(how, Column):
-        return noted
-    cells = coded(table[how.column])
-    listed = codes.of(dataset.id, how.column, "obs_status")
-    means = Counter(target for target, treatment in listed.values() if treatment == "map")
-    values = {text: number for number, text in enumerate(noted.values)}
-    own, tells = [], []
-    for cell in cells.values:
-        text = cell.strip()
-        tokens = _tokens(text, how)
-        target = listed.get(tokens[0], ("", ""))[0] if len(tokens) == 1 else ""
-        own.append(values.setdefault(text, len(values)) if text and (text, target) != ("A", "A") else -1)
-        tells.append(status.values.index(target) if means[target] == 1 and target in status.values else -2)
-    own_of = np.where(take(tells, cells.codes, -2) == status.codes, -1, take(own, cells.codes, -1))
-    return Coded(np.where(noted.codes >= 0, noted.codes, own_of), list(values))
-
-
-def _tokens(text: str, column: Column) -> list[str]:
-    """The flags of a cell, most important first: what follows a `|` is confidentiality and goes first."""
-    if column.split is None:
-        return [text]
-    letters, bar, confidential = text.partition("|")
-    order = {letter: i for i, letter in enumerate(column.precedence)}
-    ranked = sorted(letters.replace(" ", ""), key=lambda letter: order.get(letter, len(order)))
-    return ([f"|{confidential}"] if bar else []) + ranked
 
 
 # -- keys -------------------------------------------------------------------------------------------------------
@@ -406,7 +374,10 @@ def harmonise(
     noted = mapped.get("note", Coded(np.full(n, -1, dtype=np.int64), []))
     if "note" not in dataset.concepts and NOTE in table.column_names:
         noted = coded(table[NOTE])
-    mapped["note"] = _with_flags(noted, table, dataset, codes, figures.obs_status)
+    if isinstance(obs, Column):
+        of_flag, words = (codes.of(dataset.id, obs.column, concept) for concept in ("obs_status", "note"))
+        noted = with_flags(noted, coded(table[obs.column]), obs, of_flag, words, figures.obs_status)
+    mapped["note"] = noted
     if "freq" not in mapped:
         mapped["freq"] = _frequencies(mapped["time_period"])
     for dimension, default in DEFAULTS.items():
@@ -532,6 +503,8 @@ def _periods(how: Column, cells: Coded, problems: Problems, last_year: int) -> C
         text = cell.strip()
         if how.period == "year":
             text = text.removesuffix(".0")
+        if how.period == "whole_year":
+            text = text[:4] if text[4:] in ("-01-01", "-01-01T00:00:00") else ""
         if how.period == "month":
             try:
                 text = dt.date.fromisoformat(text[:10]).isoformat()[:7]

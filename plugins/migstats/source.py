@@ -139,9 +139,9 @@ class Unit(Declared):
 class Column(Unit):
     """How a publisher's column becomes a concept of ours: by codes.csv first, then by `scheme`."""
 
-    #: `sdmx`: an SDMX period. `year`: the first four digits are a year. `month`: that of a date, 2024-05-31. Only for
-    #: time_period.
-    period: Literal["sdmx", "year", "month"] | None = None
+    #: `sdmx`: an SDMX period. `year`: a year. `month`: that of a date, 2024-05-31. `whole_year`: the year that begins
+    #: on a date, 2024-01-01, and no other date. Only for time_period.
+    period: Literal["sdmx", "year", "month", "whole_year"] | None = None
     #: `letters`: several one-letter flags in one cell (Eurostat `be`); the first in `precedence` is the status.
     split: Literal["letters"] | None = None
     precedence: str = ""

@@ -619,7 +619,7 @@ def test_no_text_of_an_uploader_becomes_part_of_a_page(client: Client, url: str)
         "totals": [{"measure": EVIL, "total": EVIL, "column": EVIL}],
         "difference": {"changed": 1, "largest": [change], "by_year": {EVIL: {EVIL: 3}}},
     }
-    questions = (Finding("outlier", EVIL, 14, 6, EVIL, {"before": EVIL}), Finding("mojibake", EVIL, 15, 6, EVIL))
+    questions = (Finding("outlier", EVIL, 14, 6, EVIL, {"before": EVIL}), Finding("hidden_cells", EVIL, 15, 6, EVIL))
     read(url, upload_id, findings=questions, preview=preview)
     assert page_of(browser, upload_id).count("&lt;script&gt;") > 10
     for text in (page_of(browser, upload_id), browser.get("/submissions").text):

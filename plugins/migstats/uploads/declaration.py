@@ -18,10 +18,12 @@ from migstats.uploads.contract import Form, forms
 #: Columns of the canonical table beside the dimensions; `value` is a number, or a marker such as `O:not_available`.
 KEY: Final = ("ref_area", "time_period", "indicator", "unit")
 DIMENSIONS: Final = tuple(name for name in DEFAULTS if name != "freq")
+#: Attributes that a contract may say of its figures.
+ATTRIBUTES: Final = ("concept_basis", "nature", "residence_criterion")
 FIGURE: Final = ("value", "obs_status", "note")
 #: Where a figure stands in the workbook, and what the workbook calls its unit: no part of what the figure says.
 WHERE: Final = ("subdivision_name", "sheet", "cell")
-HEADER: Final = (*KEY, *DIMENSIONS, *FIGURE, *WHERE)
+HEADER: Final = (*KEY, *DIMENSIONS, *ATTRIBUTES, *FIGURE, *WHERE)
 
 #: Statuses that may stand beside a figure (SDMX CL_OBS_STATUS).
 STATUSES: Final = ("A", "B", "D", "E", "F", "P", "U", "W")
@@ -143,7 +145,8 @@ def files(country: str) -> dict[Path, str]:
 
 
 def _dataset(form: Form, *, first: bool) -> str:
-    dimensions = "".join(f"      {name}: {{column: {name}, scheme: code}}\n" for name in DIMENSIONS)
+    coded = (*DIMENSIONS, *ATTRIBUTES)
+    dimensions = "".join(f"      {name}: {{column: {name}, scheme: code}}\n" for name in coded)
     how = _FIRST.format(where=", ".join(WHERE), dimensions=dimensions) if first else _AGAIN
     return _DATASET.format(
         id=form.id,

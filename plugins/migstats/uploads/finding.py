@@ -75,9 +75,9 @@ CODES: Final[Mapping[str, Weight]] = {
     "sum_differs": "error",  # words: sum, total
     "age_overlap": "error",
     # to be answered
-    "unclear_number": "question",
-    "unclear_unit": "question",
-    "mojibake": "question",
+    "unclear_number": "error",
+    "unclear_unit": "error",
+    "mojibake": "error",
     "hidden_sheet": "question",
     "hidden_cells": "question",
     "outlier": "question",

@@ -17,7 +17,7 @@ from migstats import settings
 from migstats.codelists import read_codelist
 from migstats.errors import DeclarationError
 from migstats.uploads.contract import Form, Measure
-from migstats.uploads.declaration import DIMENSIONS, HEADER, KEY, MARKERS, WHERE
+from migstats.uploads.declaration import ATTRIBUTES, DIMENSIONS, HEADER, KEY, MARKERS, WHERE
 from migstats.uploads.finding import Finding
 
 #: Columns of the canonical table that are its content.
@@ -138,6 +138,7 @@ def _rows(understood: Understood) -> Iterator[tuple[str, ...]]:
             figures.indicator[at],
             units[measure],
             *(codes[name] for name in DIMENSIONS),
+            *(codes.get(name, "") for name in ATTRIBUTES),
             _MARKER_OF[status, figures.missing_reason[at]] if value is None else value,
             "" if value is None else status,
             " ".join(figures.note[at].split()),
