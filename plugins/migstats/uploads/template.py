@@ -38,7 +38,7 @@ _BEYOND: Final = 500
 _LISTED: Final = 10_000
 
 #: With more rows than this the sums are checked only when the file is sent: each is added up from all rows.
-_CHECKED: Final = 1_500
+_CHECKED: Final = 1_000
 
 #: Excel shows no more of the title and text beside a cell.
 _TITLE, _MESSAGE = 32, 255
@@ -327,7 +327,7 @@ class _Book:
     def _lists_of_cells(self, sheet: Any) -> None:
         """Drop-downs of the keys, and the bounds of the figures. What is not in them can be written all the same."""
         lists, said = quote_sheetname(self.words["template.sheet.lists"]), self.words
-        last = _HEADER + _LISTED
+        last = max(_HEADER + _LISTED, self.last)
         for at, key in enumerate(self.form.keys):
             name = xl_col_to_name(at, True)
             sheet.data_validation(
