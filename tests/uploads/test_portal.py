@@ -491,9 +491,17 @@ def test_a_body_that_is_no_form_changes_nothing(client: Client, url: str, conten
 
 
 def test_no_log_has_a_figure_or_a_text_of_an_official(
-    client: Client, url: str, caplog: pytest.LogCaptureFixture
+    client: Client, url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """D06."""
+    """D06: not even where the warehouse refuses a row, and says which."""
+
+    class Refusing:
+        find, findings = submission.find, submission.findings
+
+        @staticmethod
+        def answer(scope: Any, upload_id: str, answers: Any, *, who: str) -> None:
+            submission.answer(scope, upload_id, dict.fromkeys(answers, "9"), who=who)
+
     caplog.set_level(logging.DEBUG)
 
     def tell(_: Submission) -> None:
@@ -504,8 +512,12 @@ def test_no_log_has_a_figure_or_a_text_of_an_official(
     seen = Finding("outlier", "Permis", 14, 6, "918273")
     read(url, upload_id, findings=(seen,), preview={"first": [{"sex": "918273"}], "columns": {"sex": "C"}})
     assert "918273" in browser.get(f"/submissions/{upload_id}").text
-    browser.post(f"/submissions/{upload_id}/answers", data={"answer_1": "918273 it is"})
+    given = {"form_token": token_of(browser), "answer_1": "918273 it is"}
+    monkeypatch.setattr(portal, "submission", Refusing)
+    assert browser.post(f"/submissions/{upload_id}/answers", data=given).status_code == 409
+    assert "violates check constraint" in caplog.text
     assert "918273" not in caplog.text
+    assert "Failing row" not in caplog.text
 
 
 # -- what became of it ------------------------------------------------------------------------------------------

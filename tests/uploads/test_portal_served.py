@@ -302,6 +302,8 @@ def test_an_official_sends_reads_answers_and_confirms(
         picture(page, f"{language}-3-empty")
 
         page.click("main a.button")
+        assert page.input_value("#form") == "", "nobody sends the first form by mistake"
+        page.select_option("#form", "labour_permits")
         page.set_input_files("#file", file)
         page.fill("#year", "2025")
         picture(page, f"{language}-4-upload")

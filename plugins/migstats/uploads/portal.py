@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
+import psycopg
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -239,7 +240,10 @@ def _cut(request: Request, error: Exception) -> Response:
 
 def _trouble(request: Request, error: Exception) -> Response:
     """What the warehouse or the lake says. Their words are for the log; an official is told what to do."""
-    log.warning("%s %s: %s", request.method, request.url.path, error)
+    cause = error.__cause__
+    # the detail of a refused row is what an official wrote
+    said = cause.diag.message_primary if isinstance(cause, psycopg.errors.IntegrityError) else error
+    log.warning("%s %s: %s", request.method, request.url.path, said)
     again = isinstance(error, TryAgainError)
     return _stopped(request, StoppedError(503, "stopped.away", 60) if again else StoppedError(409, "stopped.changed"))
 

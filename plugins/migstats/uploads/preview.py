@@ -171,7 +171,8 @@ def _difference(written: object, form: Form | None, year: int, language: str) ->
     for indicator, years in list(_object(written, "by_year").items())[:_MEASURES]:
         values = {period: _shown(v, language) for period, v in years.items()} if isinstance(years, Mapping) else {}
         points = [Point(str(p), v, str(p) == str(year)) for p, v in sorted(values.items()) if isinstance(v, Decimal)]
-        by_year.append(Measured(headers.get(indicator, indicator), points[-_YEARS:]))
+        label = headers.get(indicator) or _name("indicator", str(indicator), language)
+        by_year.append(Measured(label, points[-_YEARS:]))
     return Difference(
         new=_count(written.get("new")),
         changed=_count(written.get("changed")),
@@ -189,7 +190,7 @@ def _change(written: Mapping[str, Any], headers: Mapping[str, str], language: st
     told = [_name(d, _text(key[d]), language) for d in _in_order(key, SERIES_DIMENSIONS) if d not in _UNTOLD]
     share = written.get("share")
     return Change(
-        label=" · ".join([headers.get(indicator, indicator), *told]),
+        label=" · ".join([headers.get(indicator) or _name("indicator", indicator, language), *told]),
         period=_text(key.get("time_period")),
         was=_shown(written.get("was"), language),
         now=_shown(written.get("now"), language),
