@@ -27,7 +27,7 @@ _AT_ONCE: Final = threading.BoundedSemaphore(4)
 _HASHER: Final = PasswordHasher()
 
 #: Without letters that are taken for others when they are read out.
-_LETTERS: Final = "23456789abcdefghjkmnpqrstuvwxyz"
+_LETTERS: Final = "23456789abcdefghjkmnpqrstuvwxyz"  # pragma: allowlist secret
 
 
 @dataclass(frozen=True)
