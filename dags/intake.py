@@ -1,9 +1,9 @@
 """Every few minutes: take in what lies in the watched folders, start the runs that are missing, tell officials."""
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
 
 from migstats.retry import defaults
+from migstats.starting import StartOperator
 
 DOC = """
 ### Intake
@@ -42,7 +42,7 @@ with DAG(
 
         return upload_tasks.mail(get_current_context())
 
-    start = TriggerDagRunOperator.partial(
+    start = StartOperator.partial(
         task_id="start", trigger_dag_id="upload", skip_when_already_exists=True
     ).expand_kwargs(collect())
     start >> mail()

@@ -74,7 +74,9 @@ def needed() -> set[str]:
     sources = [ROOT / "plugins" / "migstats" / "uploads" / f"{name}.py" for name in ("messages", "answer", "marked")]
     called = {key for path in sources for key in calls.findall(path.read_text("utf-8"))}
     return called | {
-        key for key in keys_in_code() if re.match(r"(finding|kind|weight|answer|part|place|mail)\.[a-z]", key)
+        key
+        for key in keys_in_code()
+        if re.match(r"(finding|kind|weight|answer|part|place|mail)\.[a-z]", key) and not key.endswith(".css")
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
+import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -24,7 +25,7 @@ State = Literal[
 Channel = Literal["portal", "folder", "command"]
 
 #: Without letters that are taken for others when they are read out.
-_LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_LETTERS: Final = "".join(letter for letter in string.digits + string.ascii_uppercase if letter not in "ILOU")
 
 
 @dataclass(frozen=True)
