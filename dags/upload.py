@@ -53,9 +53,7 @@ with DAG(
 
         return upload_tasks.check(upload_id, get_current_context())
 
-    @task.sensor(
-        mode="reschedule", poke_interval=20, timeout=PATIENCE.total_seconds(), execution_timeout=None, retries=0
-    )
+    @task.sensor(mode="reschedule", poke_interval=20, timeout=PATIENCE.total_seconds(), retries=0)
     def confirmed() -> bool:
         from migstats import upload_tasks
 

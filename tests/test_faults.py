@@ -207,7 +207,7 @@ def bag(folder: Path = DAGS, **variables: str) -> tuple[set[str], dict[str, str]
 
 
 def all_dags() -> set[str]:
-    return {"publish", "maintain", *(f"ingest_{name}" for name in read_sources())}
+    return {"publish", "maintain", "upload", "intake", *(f"ingest_{name}" for name in read_sources())}
 
 
 @pytest.mark.airflow

@@ -577,6 +577,8 @@ LEDGERS = (
     *("ops.load_landing", "ops.explained", "ops.quarantine", "ops.outcome", "ops.settled", "ops.validation_result"),
     *("ops.published", "ops.run", "ops.attempt"),
     *("ops.alert", "ops.alert_told", "ops.silence"),
+    *("ops.upload", "ops.upload_reading", "ops.upload_finding", "ops.upload_answer", "ops.upload_event"),
+    *("ops.upload_candidate", "ops.upload_mail"),
 )
 
 
