@@ -553,6 +553,7 @@ def test_questions_are_answered_and_then_the_figures_are_confirmed(client: Clien
     browser.post(f"/submissions/{upload_id}/answers", data={**ours, "answer_1": said})
     assert submission.findings(url, upload_id)[0].answer == said.rstrip("\0")
     assert "&lt;b&gt;" in page_of(browser, upload_id)
+    assert 'data-outcome="ready"' in page_of(browser, upload_id), "what was answered is not asked again"
     confirmed = {**ours, "content_sha256": "2" * 64}
     answer = browser.post(f"/submissions/{upload_id}/confirm", data=confirmed)
     assert answer.status_code == 422, "without consent"

@@ -28,10 +28,13 @@ class Question:
 
 
 def told(there: Submission, numbered: Sequence[Numbered], language: str) -> Markup | None:
-    """The answer to a submission as a fragment of a page, its texts escaped; None while it is being read."""
+    """The answer to a submission as a fragment of a page, its texts escaped; None while it is being read.
+
+    A question that was answered is not asked again.
+    """
     if there.state == "received":
         return None
-    findings = [n.finding for n in numbered]
+    findings = [n.finding for n in numbered if n.answer is None]
     made = answer.answer_of(findings, figures=there.figures or 0, language=language, file=there.file_name)
     return Markup(answer.as_html(made))  # noqa: S704  # its template escapes every text
 
