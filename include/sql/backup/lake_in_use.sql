@@ -42,4 +42,11 @@ WHERE
         SELECT 1 FROM ops.upload_finding AS f
         WHERE f.upload_id = u.upload_id AND f.code = 'microdata'
     )
+UNION
+SELECT
+    'table' AS sort,
+    'uploads/' || left(r.sha256, 2) || '/' || r.sha256 AS name,
+    r.sha256
+FROM (SELECT preview #>> '{marked, sha256}' AS sha256 FROM ops.upload_reading) AS r
+WHERE r.sha256 IS NOT NULL
 ORDER BY sort, name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -51,6 +51,10 @@ def check(url: str, upload_id: str, *, who: str) -> Submission:
         language=there.language,
         accepted=accepted,
     )
+    back = marked(lake.upload_path(there.sha256), there.file_name, there.country, found.findings, there.language)
+    if back is not None:
+        returned = {"sha256": lake.store_upload(back), "suffix": "xlsx"}
+        found = replace(found, preview={**found.preview, "marked": returned})
     kept = submission.read(url, upload_id, found, who=who)
     if any(finding.code == "microdata" for finding in found.findings):
         lake.purge_upload(there.sha256)
@@ -184,9 +188,9 @@ def tell_in_folder(root: Any, there: Submission, findings: Sequence[Finding]) ->
     """Lay the answer about a workbook of a watched folder beside it, and their workbook with its cells marked."""
     folder = root / there.country / ANSWERS
     _tell(folder, there.upload_id, findings, there.figures or 0, there.language, there.file_name)
-    content = marked(lake.upload_path(there.sha256), there.file_name, there.country, findings, there.language)
-    if content is not None:
-        (folder / f"{there.upload_id}.xlsx").write_bytes(content)
+    returned = (there.preview or {}).get("marked")
+    if returned is not None:
+        (folder / f"{there.upload_id}.xlsx").write_bytes(lake.read_upload(returned["sha256"]))
 
 
 def _tell(folder: Any, name: str, findings: Sequence[Finding], figures: int, language: str, file: str) -> None:
