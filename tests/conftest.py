@@ -69,11 +69,16 @@ def payloads() -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[object]:
     """The embedded PostgreSQL, for this session."""
+    import psycopg
+
     from migstats import postgres as server
     from migstats.process import free_port
 
     data = _SCRATCH / "postgres"
     running = server.start(data, free_port(), "test-only", durable=False)
+    with psycopg.connect(running.url("postgres"), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET autovacuum = off")  # it would go round hundreds of small databases
+        connection.execute("SELECT pg_reload_conf()")
     yield running
     server.stop(data)
 
