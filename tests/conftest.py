@@ -36,12 +36,18 @@ os.environ.update(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The lock itself is tested first, then the module whose one fixture takes longest, the whole demo last."""
+    """The lock itself is tested first, then what takes longest, so that no process is alone with it at the end.
+
+    That is the module whose fixture fills a warehouse with all samples, and whatever starts an Airflow: of several
+    processes the first one gets them one after the other. The whole demo is last.
+    """
 
     def turn(item: pytest.Item) -> int:
         if item.get_closest_marker("lock"):
             return 0
-        return 3 if item.get_closest_marker("end_to_end") else 1 if item.path.name == "test_lineage.py" else 2
+        if item.get_closest_marker("end_to_end"):
+            return 4
+        return 1 if item.path.name == "test_lineage.py" else 2 if item.get_closest_marker("airflow") else 3
 
     items.sort(key=turn)
 
@@ -63,11 +69,16 @@ def payloads() -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[object]:
     """The embedded PostgreSQL, for this session."""
+    import psycopg
+
     from migstats import postgres as server
     from migstats.process import free_port
 
     data = _SCRATCH / "postgres"
     running = server.start(data, free_port(), "test-only", durable=False)
+    with psycopg.connect(running.url("postgres"), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET autovacuum = off")  # it would go round hundreds of small databases
+        connection.execute("SELECT pg_reload_conf()")
     yield running
     server.stop(data)
 
@@ -95,6 +106,14 @@ def warehouse_url(postgres, _template: str) -> str:  # type: ignore[no-untyped-d
     with warehouse.connect(postgres.url(name)) as connection:
         connection.execute(warehouse.statement("grants/database"))  # a copy does not carry it along
     return postgres.url(name)
+
+
+@pytest.fixture(scope="session")
+def past(postgres, _template: str, tmp_path_factory: pytest.TempPathFactory) -> object:  # type: ignore[no-untyped-def]
+    """A source with a history (`past.Past`), for copies."""
+    from past import make
+
+    return make(postgres, _template, tmp_path_factory.mktemp("past"))
 
 
 @pytest.fixture

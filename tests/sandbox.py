@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from migstats import settings
 
-#: A run in one process. `dag.test()` of Airflow 3.3 cannot write the deadline of a run, so that it has none here.
+#: Runs in one process, one after the other. `dag.test()` of Airflow 3.3 cannot write the deadline of a run, so that it
+#: has none here; and before each run it parses and writes every DAG of the folder, so that here there are only those
+#: that run.
 _RUN = """
 import json, sys
 from pathlib import Path
-from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(dag_folder=sys.argv[1], bundle_path=Path(sys.argv[1]), bundle_name="dags-folder")
-dag = bag.dags[sys.argv[2]]
-dag.deadline = None
-run = dag.test(run_conf=json.loads(sys.argv[3]))
-tasks = [[t.task_id, t.map_index, str(t.state or ""), t.try_number] for t in run.get_task_instances()]
-print("RUN" + json.dumps({"id": run.run_id, "state": str(run.state), "tasks": tasks}))
+from airflow.dag_processing import dagbag
+bag = dagbag.DagBag(dag_folder=sys.argv[1], bundle_path=Path(sys.argv[1]), bundle_name="dags-folder")
+given = json.loads(sys.argv[2])
+bag.dags = {name: bag.dags[name] for name, _ in given}
+dagbag.BundleDagBag = lambda **_: bag
+for dag in bag.dags.values():
+    dag.deadline = None
+for name, conf in given:
+    run = bag.dags[name].test(run_conf=conf)
+    tasks = [[t.task_id, t.map_index, str(t.state or ""), t.try_number] for t in run.get_task_instances()]
+    print("RUN" + json.dumps({"id": run.run_id, "state": str(run.state), "tasks": tasks}))
 """
 
 
@@ -60,31 +69,39 @@ class Sandbox:
             **variables,
         }
 
-    def python(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def python(self, *arguments: str, seconds: float = 300, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: PLW1510
             [sys.executable, *arguments],
             capture_output=True,
             text=True,
             env=self.environment(**variables),
-            timeout=300,
+            timeout=seconds,
         )
 
     def migrate(self) -> None:
-        done = self.python("-m", "airflow", "db", "migrate")
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        shutil.copy(migrated(), self.database)
+
+    def make_pools(self, *names: str) -> None:
+        """Pools of two slots, as `migstats pools` or a person makes them."""
+        with sqlite3.connect(self.database) as connection:
+            connection.executemany(
+                "INSERT INTO slot_pool (pool, slots, include_deferred) VALUES (?, 2, 0)", [(name,) for name in names]
+            )
 
     def cli(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return self.python("-c", "from migstats.cli import main; main()", *arguments, **variables)
 
     def run(self, dag: str, conf: Mapping[str, object], **variables: str) -> Ran:
-        done = self.python("-c", _RUN, str(settings.home() / "dags"), dag, json.dumps(conf), **variables)
-        line = next((x for x in done.stdout.splitlines() if x.startswith("RUN")), None)
-        assert line, done.stdout[-3000:] + done.stderr[-3000:]
-        facts = json.loads(line.removeprefix("RUN"))
-        tasks: dict[str, list[tuple[str, int]]] = {}
-        for task, _, state, tries in facts["tasks"]:
-            tasks.setdefault(task, []).append((state, tries))
-        return Ran(facts["id"], facts["state"], tasks, done.stdout + done.stderr)
+        [ran] = self.runs((dag, conf), **variables)
+        return ran
+
+    def runs(self, *given: tuple[str, Mapping[str, object]], **variables: str) -> list[Ran]:
+        """Runs of DAGs with their forms, one after the other in one process; what was printed is that of all."""
+        arguments = (str(settings.home() / "dags"), json.dumps(given))
+        done = self.python("-c", _RUN, *arguments, seconds=300 * len(given), **variables)
+        lines = [line.removeprefix("RUN") for line in done.stdout.splitlines() if line.startswith("RUN")]
+        assert len(lines) == len(given), done.stdout[-3000:] + done.stderr[-3000:]
+        return [_ran(json.loads(line), done.stdout + done.stderr) for line in lines]
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         with sqlite3.connect(self.database) as connection:
@@ -93,3 +110,20 @@ class Sandbox:
     def execute(self, statement: str) -> None:
         with sqlite3.connect(self.database) as connection:
             connection.execute(statement)
+
+
+def _ran(facts: Mapping[str, Any], said: str) -> Ran:
+    tasks: dict[str, list[tuple[str, int]]] = {}
+    for task, _, state, tries in facts["tasks"]:
+        tasks.setdefault(task, []).append((state, tries))
+    return Ran(facts["id"], facts["state"], tasks, said)
+
+
+@cache
+def migrated() -> Path:
+    """Airflow's database after `airflow db migrate`; made once by each process that runs tests."""
+    made = Sandbox(Path(os.environ["AIRFLOW_HOME"]) / "migrated")
+    made.root.mkdir(parents=True)
+    done = made.python("-m", "airflow", "db", "migrate")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return made.database

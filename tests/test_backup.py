@@ -9,7 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 import toy
-from test_rebuild import history, ledgers
+from past import Past
+from test_rebuild import ledgers
 from typer.testing import CliRunner
 
 from migstats import backup, lake, pipeline, postgres, settings, warehouse
@@ -23,11 +24,16 @@ NOW = dt.datetime(2026, 11, 24, 8, 30, tzinfo=dt.UTC)
 
 
 @pytest.fixture
-def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+def source(past: Past, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    """A source with a history, and its lake."""
     monkeypatch.setenv("MIGSTATS_STATE", str(tmp_path / "state"))
-    [declared] = toy.declare(tmp_path, monkeypatch, "toy", releases=True)
-    toy.open_gate(tmp_path, "toy")
-    return declared
+    return past.source(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def warehouse_url(past: Past) -> str:
+    """The warehouse of that history, as its owner."""
+    return past.warehouse()
 
 
 @pytest.fixture
@@ -42,8 +48,7 @@ def elsewhere(postgres) -> str:  # type: ignore[no-untyped-def]
 
 @pytest.fixture
 def kept(warehouse_url: str, source: Source, tmp_path: Path) -> Path:
-    """A backup of a warehouse with a history."""
-    history(warehouse_url, source, tmp_path)
+    """A backup of it."""
     backup.backup(warehouse_url, tmp_path / "backup", now=NOW)
     return tmp_path / "backup"
 
@@ -175,7 +180,6 @@ def test_a_dump_that_cannot_be_replayed_leaves_the_database_as_it_was(
 def test_what_the_lake_has_not_whole_is_named_and_the_rest_is_backed_up(
     warehouse_url: str, source: Source, tmp_path: Path, elsewhere: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history(warehouse_url, source, tmp_path)
     with warehouse.connect(warehouse_url) as connection:
         rows = connection.execute("SELECT sha256 FROM raw.snapshot ORDER BY snapshot_id LIMIT 2").fetchall()
     gone, damaged = (row["sha256"] for row in rows)
@@ -241,7 +245,6 @@ def test_a_backup_of_a_newer_version_is_refused(kept: Path, elsewhere: str, monk
 def test_the_commands_back_up_and_restore(
     warehouse_url: str, source: Source, tmp_path: Path, elsewhere: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history(warehouse_url, source, tmp_path)
     kept = str(tmp_path / "backup")
     monkeypatch.setenv("MIGSTATS_WAREHOUSE", "postgresql://nobody@127.0.0.1:1/nothing")
     done = CliRunner().invoke(app, ["backup", kept, "--admin", warehouse_url])

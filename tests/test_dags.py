@@ -203,8 +203,7 @@ def test_an_ingest_dag_runs_from_plan_to_accepted(warehouse_url: str, tmp_path: 
     )
     try:
         airflow.migrate()
-        pool = airflow.python("-m", "airflow", "pools", "set", "host_api.worldbank.org", "2", "test")
-        assert pool.returncode == 0, pool.stderr
+        airflow.make_pools("host_api.worldbank.org")
         ran = airflow.run("ingest_worldbank_wdi", {"datasets": ["flows", "shares"]})
         assert ran.state == "success", ran.said[-6000:]
     finally:

@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 import toy
+from past import Past
 from sandbox import Sandbox
-from test_rebuild import history
 from typer.testing import CliRunner
 
 from migstats import doctor, pipeline, settings, warehouse
@@ -19,51 +19,34 @@ from migstats import postgres as server
 from migstats.cli import app
 from migstats.doctor import Catalogue
 from migstats.errors import PermanentError
-from migstats.source import Source, folder_of, read_source, read_sources
+from migstats.source import Source, folder_of, read_sources
 
 pytestmark = pytest.mark.database
 
 
 @pytest.fixture(scope="module")
-def sound(postgres, _template: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:  # type: ignore[no-untyped-def]
-    """A warehouse with a history, and its root: tests harm it in transactions that are rolled back, or copies of it."""
-    root = tmp_path_factory.mktemp("sound")
-    server.create_database(postgres, "sound", template=_template)
-    url = postgres.url("sound")
-    with pytest.MonkeyPatch.context() as patch:
-        [declared] = toy.declare(root, patch, "toy", releases=True)
-        toy.open_gate(root, "toy")
-        history(url, declared, root)
-    with warehouse.connect(url) as connection:
-        connection.execute(warehouse.statement("grants/database"))
-    return url, root
+def sound(past: Past) -> str:
+    """A warehouse with a history: tests harm it in transactions that are rolled back, or copies of it."""
+    return past.warehouse()
 
 
 @pytest.fixture(scope="module")
-def anew(sound: tuple[str, Path]) -> Catalogue:
+def anew(sound: str) -> Catalogue:
     """The schema of a warehouse of this version."""
-    return doctor.catalogue_anew(sound[0])
+    return doctor.catalogue_anew(sound)
 
 
 @pytest.fixture
-def installation(sound: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Source]:
+def installation(sound: str, past: Past, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Source]:
     """The sound warehouse with a lake of the test's own."""
-    url, root = sound
-    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("MIGSTATS_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("MIGSTATS_LAKE", str(tmp_path / "lake"))
-    monkeypatch.setenv("MIGSTATS_SOURCES", str(tmp_path / "sources"))
-    return url, read_source(folder_of("toy") / "source.yaml")
+    return sound, past.source(tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def copy(postgres, installation: tuple[str, Source]) -> str:  # type: ignore[no-untyped-def]
+def copy(past: Past, installation: tuple[str, Source]) -> str:
     """A copy of the sound warehouse that may be harmed for good."""
-    name = f"harmed_{dt.datetime.now().timestamp():.6f}".replace(".", "_")
-    server.create_database(postgres, name, template="sound")
-    with warehouse.connect(postgres.url(name)) as connection:
-        connection.execute(warehouse.statement("grants/database"))
-    return postgres.url(name)
+    return past.warehouse()
 
 
 def findings(url: str) -> list[str]:
@@ -114,10 +97,8 @@ def test_a_sound_warehouse_has_no_finding_and_nothing_is_left_beside_it(installa
         ),
     ],
 )
-def test_a_ledger_that_lost_a_row_or_contradicts_another_is_told(
-    sound: tuple[str, Path], statement: str, line: str
-) -> None:
-    with warehouse.connect(sound[0]) as connection, connection.transaction(force_rollback=True):
+def test_a_ledger_that_lost_a_row_or_contradicts_another_is_told(sound: str, statement: str, line: str) -> None:
+    with warehouse.connect(sound) as connection, connection.transaction(force_rollback=True):
         harm(connection, [statement])
         found = [str(finding) for finding in doctor.contradictions(connection)]
     assert any(each.startswith(line) for each in found), found
@@ -206,15 +187,15 @@ def test_what_the_lake_lost_is_told(installation: tuple[str, Source], part: str,
         ("CREATE TABLE ops.mine (x integer)", "table that no migration made: ops.mine"),
     ],
 )
-def test_drift_of_the_schema_is_told(sound: tuple[str, Path], anew: Catalogue, statement: str, line: str) -> None:
-    with warehouse.connect(sound[0]) as connection, connection.transaction(force_rollback=True):
+def test_drift_of_the_schema_is_told(sound: str, anew: Catalogue, statement: str, line: str) -> None:
+    with warehouse.connect(sound) as connection, connection.transaction(force_rollback=True):
         connection.execute(statement)
         found = [str(finding) for finding in doctor.compare(anew, doctor.catalogue(connection))]
     assert any(each.startswith(line) for each in found), found
 
 
-def test_what_hangs_on_a_missing_table_is_not_told_again(sound: tuple[str, Path], anew: Catalogue) -> None:
-    with warehouse.connect(sound[0]) as connection, connection.transaction(force_rollback=True):
+def test_what_hangs_on_a_missing_table_is_not_told_again(sound: str, anew: Catalogue) -> None:
+    with warehouse.connect(sound) as connection, connection.transaction(force_rollback=True):
         connection.execute("DROP TABLE ops.verification")
         found = [str(finding) for finding in doctor.compare(anew, doctor.catalogue(connection))]
     assert len(found) == 1
@@ -233,8 +214,8 @@ def test_a_role_that_may_not_make_a_database_is_told_so(installation: tuple[str,
 # -- versions, pools, the command
 
 
-def test_a_migration_that_is_missing_ahead_or_edited_is_told(sound: tuple[str, Path]) -> None:
-    with warehouse.connect(sound[0]) as connection, connection.transaction(force_rollback=True):
+def test_a_migration_that_is_missing_ahead_or_edited_is_told(sound: str) -> None:
+    with warehouse.connect(sound) as connection, connection.transaction(force_rollback=True):
         connection.execute("UPDATE ops.migration SET sha256 = 'x' WHERE name = '0013_statuses'")
         connection.execute("UPDATE ops.migration SET name = '9999_future' WHERE name = '0017_alerts'")
         said = "\n".join(map(str, doctor._versions(connection)))

@@ -296,18 +296,19 @@ def ran(database: str, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     )
     services.prepare(root / "state")
     airflow.migrate()
-    assert airflow.cli("pools").returncode == 0
-    first = airflow.run("ingest_worldbank_wdi", {"datasets": ["flows", "shares"]})
-    second = airflow.run("publish", {})
-    third = airflow.run("ingest_worldbank_wdi", {"datasets": ["remittances"], "dry_run": True})
-    fourth = airflow.run("maintain", {})
+    airflow.make_pools("host_api.worldbank.org")
+    runs = airflow.runs(
+        ("ingest_worldbank_wdi", {"datasets": ["flows", "shares"]}),
+        ("publish", {}),
+        ("ingest_worldbank_wdi", {"datasets": ["remittances"], "dry_run": True}),
+        ("maintain", {}),
+    )
     for one in (replaying, refusing):
         one.shutdown()
         one.server_close()
     lines = services.events_file(root / "state").read_text(encoding="utf-8").splitlines()
     sent = refusing.got  # type: ignore[attr-defined]
-    states, said = [one.state for one in (first, second, third, fourth)], first.said + third.said + fourth.said
-    return Ran(states, [json.loads(line) for line in lines], sent, root / "state", said)
+    return Ran([run.state for run in runs], [json.loads(line) for line in lines], sent, root / "state", runs[0].said)
 
 
 @pytest.mark.airflow

@@ -184,60 +184,71 @@ def test_a_clock_that_is_wrong_by_a_day_changes_no_observation(
 # -- O03: one broken declaration or file, and the others
 
 BAG = """
-import json, sys
+import json, os, sys
 from pathlib import Path
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(dag_folder=sys.argv[1], bundle_path=Path(sys.argv[1]), bundle_name="dags-folder")
-print("BAG" + json.dumps({"dags": sorted(bag.dags), "errors": bag.import_errors}))
+for sources in sys.argv[2:]:
+    os.environ["MIGSTATS_SOURCES"] = sources
+    bag = DagBag(dag_folder=sys.argv[1], bundle_path=Path(sys.argv[1]), bundle_name="dags-folder")
+    print("BAG" + json.dumps({"dags": sorted(bag.dags), "errors": bag.import_errors}))
 """
+#: DAGs that are there, and import errors by file.
+Bag = tuple[set[str], dict[str, str]]
 
 
-def bag(folder: Path = DAGS, **variables: str) -> tuple[set[str], dict[str, str]]:
+def bags(*sources: Path | str, folder: Path = DAGS) -> list[Bag]:
+    """What Airflow makes of the folder of DAGs beside each of these folders of sources."""
     done = subprocess.run(  # noqa: PLW1510
-        [sys.executable, "-c", BAG, str(folder)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **variables},
-        timeout=120,
+        [sys.executable, "-c", BAG, str(folder), *map(str, sources)], capture_output=True, text=True, timeout=120
     )
-    line = next((x for x in done.stdout.splitlines() if x.startswith("BAG")), None)
-    assert line, done.stderr[-3000:]
-    facts = json.loads(line.removeprefix("BAG"))
-    return set(facts["dags"]), {Path(name).name: text for name, text in facts["errors"].items()}
+    found = [json.loads(x.removeprefix("BAG")) for x in done.stdout.splitlines() if x.startswith("BAG")]
+    assert len(found) == len(sources), done.stderr[-3000:]
+    return [(set(facts["dags"]), {Path(name).name: text for name, text in facts["errors"].items()}) for facts in found]
 
 
 def all_dags() -> set[str]:
     return {"publish", "maintain", "upload", "intake", *(f"ingest_{name}" for name in read_sources())}
 
 
+#: What stands in a sound declaration, what is written there instead → what the import error names.
+BROKEN: dict[tuple[str, str], str] = {
+    ("licence:", "license:"): "license",
+    ("hosts: [example.org]", "hosts: [elsewhere.org]"): "example.org",
+    ("title: broken", "title: ["): "cannot be read as YAML",
+    ("quarantine_bound: 1", 'quarantine_bound: 1\nschedule: "99 4 * * *"'): "schedule '99 4 * * *'",
+    ("quarantine_bound: 1", 'quarantine_bound: 1\nschedule: "0 4 30 2 *"'): "schedule '0 4 30 2 *'",
+    ("id: broken", "id: other"): "name the folder after the id",
+    ("quarantine_bound: 1", "releases: [{id: a, released: 2024-02-30}]"): "'2024-02-30' is no date",
+    ("quarantine_bound: 1", "? [a]\n: b"): "a key has to be one word",
+    ("title: broken", "title: " + "[" * 3_000 + "]" * 3_000): "collections stand in one another",
+    ("reference_point: end", "reference_point: 02-29"): "'02-29' is no day of every year",
+}
+
+
+@pytest.fixture(scope="module")
+def of_broken(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[Path, Bag]]:
+    """Each broken declaration, in a folder of sources beside a sound one, and what Airflow makes of that folder."""
+    files = []
+    for before, after in BROKEN:
+        with pytest.MonkeyPatch.context() as patch:
+            root = tmp_path_factory.mktemp("broken")
+            toy.declare(root, patch, "broken", "toy_good")
+        files.append(root / "sources" / "broken" / "source.yaml")
+        text = files[-1].read_text()
+        assert before in text
+        files[-1].write_text(text.replace(before, after, 1))
+    found = bags(*(file.parents[1] for file in files))
+    return dict(zip(BROKEN, zip(files, found, strict=True), strict=True))
+
+
 @pytest.mark.airflow
-@pytest.mark.parametrize(
-    ("before", "after", "named"),
-    [
-        ("licence:", "license:", "license"),
-        ("hosts: [example.org]", "hosts: [elsewhere.org]", "example.org"),
-        ("title: broken", "title: [", "cannot be read as YAML"),
-        ("quarantine_bound: 1", 'quarantine_bound: 1\nschedule: "99 4 * * *"', "schedule '99 4 * * *'"),
-        ("quarantine_bound: 1", 'quarantine_bound: 1\nschedule: "0 4 30 2 *"', "schedule '0 4 30 2 *'"),
-        ("id: broken", "id: other", "name the folder after the id"),
-        ("quarantine_bound: 1", "releases: [{id: a, released: 2024-02-30}]", "'2024-02-30' is no date"),
-        ("quarantine_bound: 1", "? [a]\n: b", "a key has to be one word"),
-        ("title: broken", "title: " + "[" * 3_000 + "]" * 3_000, "collections stand in one another"),
-        ("reference_point: end", "reference_point: 02-29", "'02-29' is no day of every year"),
-    ],
-)
+@pytest.mark.parametrize(("change", "named"), BROKEN.items(), ids=BROKEN.values())
 def test_a_broken_declaration_is_an_import_error_and_the_other_dags_are_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str, named: str
+    of_broken: dict[tuple[str, str], tuple[Path, Bag]], change: tuple[str, str], named: str
 ) -> None:
     """O03"""
-    known = all_dags()
-    toy.declare(tmp_path, monkeypatch, "broken", "toy_good")
-    file = tmp_path / "sources" / "broken" / "source.yaml"
-    text = file.read_text()
-    assert before in text
-    file.write_text(text.replace(before, after, 1))
-    dags, errors = bag()
-    assert dags == known | {"ingest_toy_good"}
+    file, (dags, errors) = of_broken[change]
+    assert dags == all_dags() | {"ingest_toy_good"}
     assert list(errors) == ["declarations.py"]
     said = errors["declarations.py"]
     assert str(file) in said
@@ -248,7 +259,7 @@ def test_a_broken_declaration_is_an_import_error_and_the_other_dags_are_there(
 
 @pytest.mark.airflow
 def test_a_folder_of_sources_that_is_not_there_is_an_import_error_and_takes_no_dag(tmp_path: Path) -> None:
-    dags, errors = bag(MIGSTATS_SOURCES=str(tmp_path / "nowhere"))
+    [(dags, errors)] = bags(tmp_path / "nowhere")
     assert dags == all_dags()
     assert str(tmp_path / "nowhere") in errors["declarations.py"]
 
@@ -259,7 +270,7 @@ def test_a_dag_file_that_cannot_be_imported_takes_no_other(tmp_path: Path) -> No
     folder = tmp_path / "dags"
     shutil.copytree(DAGS, folder)
     (folder / "broken.py").write_text("from airflow.sdk import dag\nimport no_such_module\n")
-    dags, errors = bag(folder)
+    [(dags, errors)] = bags("", folder=folder)
     assert dags == all_dags()
     assert list(errors) == ["broken.py"]
     assert "no_such_module" in errors["broken.py"]
@@ -282,7 +293,7 @@ def test_a_source_that_is_broken_is_no_hindrance_to_the_tasks_of_the_others(
 def test_without_a_warehouse_a_task_fails_at_once_and_names_the_setting(airflow: Sandbox, replay: str) -> None:
     """O04: three retries are declared, none is made."""
     conf = {"datasets": ["flows"]}
-    assert airflow.cli("pools").returncode == 0
+    airflow.make_pools("host_api.worldbank.org")
     ran = airflow.run("ingest_worldbank_wdi", conf, MIGSTATS_REPLAY=replay)
     assert ran.state == "failed"
     assert ran.tasks["plan"] == [("failed", 1)]
@@ -711,7 +722,7 @@ def test_a_secret_in_the_url_is_in_no_log_xcom_or_outcome(
         },
     )
     airflow.migrate()
-    assert airflow.cli("pools").returncode == 0
+    airflow.make_pools("host_example.org")
     said_back = answer(403, f"the key {SECRET} of /toy/a.csv?api_key={SECRET} is no good".encode())
     script = by_path({"/example.org/toy/a.csv": said_back, "/example.org/toy/b.csv": answer(200, toy.payload([{}]))})
     with FaultServer(script) as server:

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.database
 
 #: The children are forked from a process that has imported what they need, which takes them no time.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["migstats.pipeline", "migstats.datadocs", "great_expectations"])
+FORKS.set_forkserver_preload(["migstats.pipeline", "migstats.datadocs", "great_expectations", "pytest"])
 
 BODY = {
     "a": toy.payload([{"OBS_VALUE": "100"}, {"SEX": "M", "OBS_VALUE": "60"}, {"SEX": "F", "OBS_VALUE": "40"}]),

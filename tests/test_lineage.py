@@ -12,7 +12,7 @@ import re
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -30,7 +30,7 @@ from migstats import postgres as server
 from migstats.cli import app
 from migstats.errors import PermanentError
 from migstats.layout import DelimitedLayout, JsonRecordsLayout, RecordPeriod
-from migstats.source import Multiplier, Source, folder_of, plan, read_sources
+from migstats.source import Multiplier, Source, folder_of, plan, read_source, read_sources
 
 pytestmark = pytest.mark.database
 
@@ -103,6 +103,12 @@ def lines(sha: str) -> list[list[str]]:
     payload = lake.read_snapshot(sha)
     text = gzip.decompress(payload) if payload.startswith(b"\x1f\x8b") else payload
     return list(csv.reader(io.StringIO(text.decode("utf-8-sig"))))
+
+
+@cache
+def hash_and_size(sha: str) -> tuple[str, int]:
+    payload = lake.read_snapshot(sha)
+    return sha256(payload).hexdigest(), len(payload)
 
 
 def in_workbook(sha: str, place: str) -> object:
@@ -195,14 +201,22 @@ def test_the_sources_are_all_there(warehouse_of_samples: str) -> None:
         assert len(published(warehouse_of_samples, source)) > 10, source
 
 
-def test_published_figures_of_every_source_lead_back_to_the_cells_that_they_came_from(
-    warehouse_of_samples: str,
-) -> None:
+@pytest.fixture
+def at_hand(warehouse_of_samples: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """That warehouse for thousands of traces: one connection, and no file of the lake is read twice."""
+    monkeypatch.setattr(lake, "read_snapshot", cache(lake.read_snapshot))
+    monkeypatch.setattr(lineage, "read_source", cache(read_source))
+    with warehouse.connect(warehouse_of_samples) as connection:
+        monkeypatch.setattr(warehouse, "connect", lambda _: nullcontext(connection))
+        yield warehouse_of_samples
+
+
+def test_published_figures_of_every_source_lead_back_to_the_cells_that_they_came_from(at_hand: str) -> None:
     """One test for all: the warehouse is filled once, whichever process of the run has it."""
     for source in read_sources().values():
-        rows = published(warehouse_of_samples, source.id)
+        rows = published(at_hand, source.id)
         some = random.Random(SEED).sample(sorted(rows), min(MOST, len(rows)))
-        found = [leads_back(warehouse_of_samples, source, rows[observation_id]) for observation_id in some]
+        found = [leads_back(at_hand, source, rows[observation_id]) for observation_id in some]
         assert sum(with_figure for _, with_figure in found) > len(some) / 10, source.id
         chosen = {dataset for dataset, _ in found}
         assert chosen == {row["dataset"] for row in rows.values()}, f"{source.id}: the choice passed over a dataset"
@@ -229,20 +243,19 @@ def leads_back(url: str, declared: Source, row: dict[str, Any]) -> tuple[str, bo
     # and whoever published it is named
     assert (traced["publisher"], traced["citation"]) == (declared.publisher, declared.citation)
     assert any(f"//{host}/" in traced["url"] for host in declared.hosts), traced["url"]
-    payload = lake.read_snapshot(traced["sha256"])
-    assert (sha256(payload).hexdigest(), len(payload)) == (traced["sha256"], traced["bytes"])
+    assert hash_and_size(traced["sha256"]) == (traced["sha256"], traced["bytes"])
     return traced["dataset"], expected is not None
 
 
-def test_what_is_said_of_a_figure_is_what_bi_says(warehouse_of_samples: str) -> None:
+def test_what_is_said_of_a_figure_is_what_bi_says(at_hand: str) -> None:
     said = (
         *("source", "indicator", "ref_area", "counterpart_area", "counterpart_basis", "sex", "age", "time_period"),
         *("obs_status", "conf_status", "unit", "concept_basis", "note", "release"),
     )
     for source in SOURCES:
-        rows = published(warehouse_of_samples, source)
+        rows = published(at_hand, source)
         for observation_id in random.Random(SEED).sample(sorted(rows), min(5, len(rows))):
-            traced = lineage.trace(warehouse_of_samples, observation_id)
+            traced = lineage.trace(at_hand, observation_id)
             assert {name: traced[name] for name in said} == {name: rows[observation_id][name] for name in said}
 
 

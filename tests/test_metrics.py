@@ -80,7 +80,7 @@ def test_our_counters_and_the_time_of_each_step_reach_a_collector(warehouse_url:
         },
     )
     airflow.migrate()
-    airflow.python("-m", "airflow", "pools", "set", "host_api.worldbank.org", "2", "test")
+    airflow.make_pools("host_api.worldbank.org")
     done = airflow.python("-c", RUN, str(settings.home() / "dags"), "ingest_worldbank_wdi")
     publisher.shutdown()
     collector.server.shutdown()

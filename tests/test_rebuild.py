@@ -13,15 +13,13 @@ from pathlib import Path
 
 import pytest
 import toy
+from past import TODAY, A, Past, load, map_the_unknown
 
 from migstats import lake, pipeline, publish, vintage, warehouse
 from migstats.errors import PermanentError, TryAgainError
 from migstats.source import Source, folder_of
 
 pytestmark = pytest.mark.database
-
-A, B, _ = toy.SLICES
-TODAY = dt.date(2024, 7, 1)
 
 
 @pytest.fixture
@@ -31,29 +29,10 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     return declared
 
 
-def load(url: str, source: Source, release: str, day: int, *values: tuple[str, str], slice_id: str = A) -> None:
-    rows = [{"REF_AREA": area, "OBS_VALUE": value} for area, value in values]
-    at = toy.DAY + dt.timedelta(days=day)
-    read = toy.read(url, source, slice_id, rows, release=release, at=at)
-    pipeline.load([read], source, folder_of(source.id), run_id="test", url=url)
-
-
-def map_the_unknown(tmp_path: Path) -> None:
-    with (tmp_path / "sources" / "toy" / "codes.csv").open("a", encoding="utf-8") as codes:
-        codes.write("*,REF_AREA,XXA,ref_area,NPL,map\n")
-
-
-def history(url: str, source: Source, tmp_path: Path) -> None:
-    """Releases out of order, a figure that goes, one that is unknown at first, a replay, and a re-delivery."""
-    load(url, source, "2024", 0, ("MAR", "100"), ("SRB", ":"), ("XXA", "5"))
-    load(url, source, "2019", 1, ("MAR", "90"), ("TUN", "7"))
-    load(url, source, "2020", 2, ("MAR", "95.50"), ("XXA", "4"))
-    load(url, source, "2024", 3, ("SEN", "3"), slice_id=B)
-    load(url, source, "2024", 4, ("XXA", "5.0"), ("MAR", "100"), ("SRB", ":"))
-    map_the_unknown(tmp_path)
-    pipeline.replay(source, folder_of("toy"), run_id="replay", url=url, today=TODAY)
-    load(url, source, "2024", 5, ("MAR", "101"), ("SRB", ":"), ("XXA", "5"))
-    publish.publish(url, run_id="test")
+@pytest.fixture
+def lived(past: Past, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Source]:
+    """A warehouse with a history, and its source."""
+    return past.warehouse(), past.source(tmp_path, monkeypatch)
 
 
 def ledgers(url: str) -> list[dict[str, object]]:
@@ -149,9 +128,9 @@ def clocks(url: str) -> list[str]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_rebuild_gives_every_table_to_the_same_hash_and_leaves_the_ledgers(
-    warehouse_url: str, source: Source, tmp_path: Path, workers: int
+    lived: tuple[str, Source], tmp_path: Path, workers: int
 ) -> None:
-    history(warehouse_url, source, tmp_path)
+    warehouse_url, source = lived
     before, ledger, ranges = toy.fingerprint(warehouse_url), ledgers(warehouse_url), clocks(warehouse_url)
     for _ in range(2):
         done = pipeline.rebuild(url=warehouse_url, admin=warehouse_url, workers=workers)
@@ -173,9 +152,9 @@ def test_a_rebuild_gives_every_table_to_the_same_hash_and_leaves_the_ledgers(
     ids=["Kathmandu", "Kingston"],
 )
 def test_a_rebuild_is_the_same_in_another_place(
-    warehouse_url: str, source: Source, tmp_path: Path, elsewhere: dict[str, str]
+    lived: tuple[str, Source], tmp_path: Path, elsewhere: dict[str, str]
 ) -> None:
-    history(warehouse_url, source, tmp_path)
+    warehouse_url, _ = lived
     before = toy.fingerprint(warehouse_url)
     command = [str(Path(sys.executable).parent / "migstats"), "rebuild"]
     environment = {**os.environ, **elsewhere, "MIGSTATS_WAREHOUSE": warehouse_url}
@@ -196,8 +175,8 @@ def told(log: Path) -> tuple[int, list[str]]:
     return lines.count("guarded"), [line for line in lines if line != "guarded"]
 
 
-def test_a_rebuild_asks_nobody_over_a_network(warehouse_url: str, source: Source, tmp_path: Path) -> None:
-    history(warehouse_url, source, tmp_path)
+def test_a_rebuild_asks_nobody_over_a_network(lived: tuple[str, Source], tmp_path: Path) -> None:
+    warehouse_url, _ = lived
     before = toy.fingerprint(warehouse_url)
     command = [str(Path(sys.executable).parent / "migstats"), "rebuild", "--workers", "2"]
     environment = {**offline(tmp_path / "log"), "MIGSTATS_WAREHOUSE": warehouse_url}
@@ -245,8 +224,8 @@ def test_the_guard_of_the_network_sees_what_a_worker_passes_over(tmp_path: Path)
     ]
 
 
-def test_a_rebuild_does_not_use_what_reading_gave_before(warehouse_url: str, source: Source, tmp_path: Path) -> None:
-    history(warehouse_url, source, tmp_path)
+def test_a_rebuild_does_not_use_what_reading_gave_before(lived: tuple[str, Source], tmp_path: Path) -> None:
+    warehouse_url, _ = lived
     before = toy.fingerprint(warehouse_url)
     for file in (tmp_path / "lake" / "observations").rglob("*.parquet"):
         file.write_bytes(b"not what it was")
@@ -254,8 +233,8 @@ def test_a_rebuild_does_not_use_what_reading_gave_before(warehouse_url: str, sou
     assert toy.fingerprint(warehouse_url) == before
 
 
-def test_a_snapshot_that_is_not_what_it_was_stops_a_rebuild(warehouse_url: str, source: Source, tmp_path: Path) -> None:
-    history(warehouse_url, source, tmp_path)
+def test_a_snapshot_that_is_not_what_it_was_stops_a_rebuild(lived: tuple[str, Source], tmp_path: Path) -> None:
+    warehouse_url, _ = lived
     with warehouse.connect(warehouse_url) as connection:
         [row] = connection.execute("SELECT sha256 FROM raw.snapshot ORDER BY snapshot_id LIMIT 1").fetchall()
     before = toy.fingerprint(warehouse_url)
@@ -266,9 +245,9 @@ def test_a_snapshot_that_is_not_what_it_was_stops_a_rebuild(warehouse_url: str, 
 
 
 def test_a_rebuild_that_is_interrupted_leaves_readers_what_they_saw_and_is_run_again(
-    warehouse_url: str, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lived: tuple[str, Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history(warehouse_url, source, tmp_path)
+    warehouse_url, _ = lived
     before, ranges = toy.fingerprint(warehouse_url), clocks(warehouse_url)
     accept, calls = vintage.accept, iter(range(100))
 
