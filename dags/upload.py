@@ -10,7 +10,8 @@ from migstats.retry import defaults
 DOC = """
 ### Upload
 
-A run is one workbook, by the number of its receipt. Runs of different countries do not wait for each other.
+A run is one workbook, by the number of its receipt; with *take back* it closes the figures of one that the official took
+back after it was published. Runs of different countries do not wait for each other.
 
 | step | what it does | when it is red or skipped |
 |---|---|---|
@@ -39,6 +40,12 @@ with DAG(
     tags=["upload"],
     params={
         "upload": Param(type="string", pattern="^[A-Z]{3}-[0-9]{4}-[0-9A-Z]{8}$", title="Number of the receipt"),
+        "withdraw": Param(
+            False,
+            type="boolean",
+            title="Take back",
+            description="Of a published upload that the official took back: close its figures.",
+        ),
         "dry_run": Param(False, type="boolean", title="Dry run", description="Check only; load nothing."),
     },
     render_template_as_native_obj=False,

@@ -39,12 +39,12 @@ def _of(context: Context) -> Submission:
     return there
 
 
-def run_kwargs(there: Submission) -> Json:
+def run_kwargs(there: Submission, *, withdraw: bool = False) -> Json:
     """What a run of `upload` is started with: its id says whose figures it is about, its conf which receipt."""
     code = there.upload_id.rpartition("-")[2]
     return {
-        "trigger_run_id": f"{there.country}.{there.form}.{there.year}.{code}",
-        "conf": {"upload": there.upload_id},
+        "trigger_run_id": f"{there.country}.{there.form}.{there.year}.{code}{'.withdrawn' if withdraw else ''}",
+        "conf": {"upload": there.upload_id, "withdraw": withdraw},
         "note": label(there),
     }
 
@@ -59,7 +59,8 @@ def collect(context: Context) -> list[Json]:
         tally.add(message=f"{len(came)} workbooks, {len(refused)} refused")
     for name, why in refused.items():
         log.warning("%s is refused: %s", name, why)
-    return [run_kwargs(there) for there in submission.without_run(url)]
+    taken_back = [run_kwargs(there, withdraw=True) for there in submission.to_withdraw(url)]
+    return [*map(run_kwargs, submission.without_run(url)), *taken_back]
 
 
 def _intake() -> Any:
@@ -108,6 +109,11 @@ def mail_server() -> Any:
     )
 
 
+def _takes_back(context: Context) -> bool:
+    """Whether the run takes out of the warehouse what was published of an upload that the official took back."""
+    return bool(context["params"].get("withdraw"))
+
+
 def check(upload_id: str, context: Context) -> Json:
     """Look at a workbook: is it safe, what does it say, what is wrong with it. Skips the rest where it is rejected."""
     from airflow.sdk.exceptions import AirflowSkipException
@@ -115,6 +121,8 @@ def check(upload_id: str, context: Context) -> Json:
     from migstats.uploads import intake
 
     url, there = tasks.warehouse_url(), _of(context)
+    if _takes_back(context):
+        return {"upload_id": there.upload_id, "state": there.state}
     with tasks.attempt_of(context, source_id(there.country), "land", there.upload_id) as tally:
         there = intake.check(url, there.upload_id, who=SERVICE)
         if there.channel == "folder":
@@ -132,6 +140,8 @@ def is_confirmed(context: Context) -> bool:
     from airflow.sdk.exceptions import AirflowSkipException
 
     there = _of(context)
+    if _takes_back(context):
+        return True
     if there.state in ("rejected", "withdrawn"):
         raise AirflowSkipException(f"SKIP: the upload is {there.state}")
     return there.state not in ("received", "checked", "ready")
@@ -146,13 +156,16 @@ def read(context: Context) -> list[Json]:
 
 def _landed(url: str, there: Submission, context: Context) -> Landed:
     with tasks.attempt_of(context, source_id(there.country), "land", there.upload_id) as tally:
-        landed = canonical.land(url, there, _source(there), run_id=tasks.run_of(context))
+        land = canonical.land_withdrawal if _takes_back(context) else canonical.land
+        landed = land(url, there, _source(there), run_id=tasks.run_of(context))
         tally.add(snapshots=1, bytes=landed.pages[0].bytes)
     return landed
 
 
 def judge(reads: Sequence[Json], context: Context) -> list[Json]:
-    """What Great Expectations says of it."""
+    """What Great Expectations says of it; of what is taken back there is nothing to say."""
+    if _takes_back(context):
+        return list(reads)
     return tasks.check(source_id(_of(context).country), reads, context)
 
 
@@ -160,7 +173,9 @@ def gate(checked: Sequence[Json], context: Context) -> Json:
     """Compare with what was accepted last; the gate of an upload asks a person each time."""
     url, there = tasks.warehouse_url(), _of(context)
     judged = tasks.gate(source_id(there.country), checked, context)
-    if judged["breaches"]:
+    if _takes_back(context):
+        submission.withdrawal_judged(url, judged["candidate_id"], there.upload_id)
+    elif judged["breaches"]:
         submission.judged(url, judged["candidate_id"], [sha for read in checked for sha in read["snapshots"]])
     return judged
 
@@ -175,8 +190,13 @@ def load(checked: Sequence[Json] | None, judged: Json | None, told: Any, context
     try:
         facts = tasks.loaded(source.id, checked, judged, context)
     except AirflowSkipException:
-        _note_decision(url, there, judged)
+        if not _takes_back(context):
+            _note_decision(url, there, judged)
         raise
+    accepted = Asset(f"vintage_{source.id}", uri=source.vintage_uri, group="vintage")
+    context["outlet_events"][told].add(accepted, extra=facts)
+    if _takes_back(context):
+        return facts
     decided = _decision(url, judged)
     submission.step(
         url,
@@ -187,8 +207,6 @@ def load(checked: Sequence[Json] | None, judged: Json | None, told: Any, context
         vintage_id=facts["vintage_id"],
         reason=decided["reason"] or "",
     )
-    accepted = Asset(f"vintage_{source.id}", uri=source.vintage_uri, group="vintage")
-    context["outlet_events"][told].add(accepted, extra=facts)
     return facts
 
 

@@ -152,15 +152,18 @@ def read_suites(folder: Path) -> dict[str, Suite]:
     return suites
 
 
-def parameters(codelists: Folders, *, today: dt.date, quarantine_bound: float) -> dict[str, object]:
+def parameters(
+    codelists: Folders, *, today: dt.date, quarantine_bound: float, least_facts: int = 1
+) -> dict[str, object]:
     """What suites ask for at run time with `$PARAMETER`: the codes of each codelist, and the run's own bounds.
 
     One parameter per codelist, named for it, holds its codes; beside them `area_kind` (kinds of areas), `max_year`
-    (the year of the run + 1) and `quarantine_bound` (a share, 0 to 1).
+    (the year of the run + 1), `quarantine_bound` (a share, 0 to 1) and `least_facts` (of a source in the warehouse).
     """
     codes: dict[str, object] = {name: sorted(read_codelist(codelists, name).rows) for name in names_of(codelists)}
     kinds = sorted(set(read_codelist(codelists, "area").column("kind").values()))
-    return {**codes, "area_kind": kinds, "max_year": today.year + 1, "quarantine_bound": quarantine_bound}
+    bounds = {"max_year": today.year + 1, "quarantine_bound": quarantine_bound, "least_facts": least_facts}
+    return {**codes, "area_kind": kinds, **bounds}
 
 
 # -- judging ----------------------------------------------------------------------------------------------------

@@ -188,3 +188,31 @@ def test_a_backup_holds_the_workbook_and_what_was_understood_of_it(url: str, tmp
     kept = tmp_path / "backup" / "lake"
     assert (kept / lake.relative(lake.upload_path(there.sha256))).read_bytes() == lake.read_upload(there.sha256)
     assert there.snapshot in done.manifest.snapshots
+
+
+def test_what_is_taken_back_leaves_bi_when_a_second_person_approves_and_its_trace_stays(url: str) -> None:
+    there = confirmed(url, {}, {"counterpart_area": "ESP"}, content="a")
+    _, counts = go(url, there)
+    submission.step(url, there.upload_id, "approved", who="statistician", vintage_id=counts.vintage_id)
+    assert len(published_figures(url)) == 2
+    submission.published(url)
+    assert submission.to_withdraw(url) == []
+    back = submission.withdraw(url, there.upload_id, who=AMAL, reason="counted twice")
+    assert submission.to_withdraw(url) == [back]
+
+    folder = folder_of(SOURCE)
+    source = read_source(folder / "source.yaml")
+    read = pipeline.read(canonical.land_withdrawal(url, back, source, run_id="r"), source, folder)
+    judged = pipeline.gate([read], source, folder, run_id="r", url=url)
+    submission.withdrawal_judged(url, judged.candidate_id, back.upload_id)
+    with pytest.raises(PermanentError, match="somebody else"):
+        candidate.decide(url, judged.candidate_id, verdict="approved", decided_by=AMAL, reason="mine")
+    candidate.decide(url, judged.candidate_id, verdict="approved", decided_by="statistician", reason="agreed")
+    assert pipeline.load([read], source, folder, run_id="r", url=url).closed == 2
+    pipeline.check_warehouse(SOURCE, run_id="r", url=url, today=TODAY)
+    assert published_figures(url) == []
+    assert submission.to_withdraw(url) == []
+    assert [event["state"] for event in submission.events(url, there.upload_id)][-2:] == ["published", "withdrawn"]
+    before = toy.fingerprint(url)
+    pipeline.rebuild(url=url, admin=url)
+    assert toy.fingerprint(url) == before

@@ -10,7 +10,7 @@ from migstats import lake, warehouse
 from migstats.errors import PermanentError
 from migstats.landing import Landed, Page, note_landing
 from migstats.source import Slice, Source
-from migstats.uploads.declaration import slice_id
+from migstats.uploads.declaration import DIMENSIONS, HEADER, WITHDRAWN, slice_id
 from migstats.uploads.submission import Submission, events
 from migstats.warehouse import Snapshot
 
@@ -25,10 +25,27 @@ def land(url: str, submission: Submission, source: Source, *, run_id: str) -> La
         raise PermanentError(
             f"upload {submission.upload_id} is {submission.state}, and not confirmed by the official; nothing is loaded"
         )
+    return _land(url, submission, source, submission.snapshot, "submitted", run_id)
+
+
+def land_withdrawal(url: str, submission: Submission, source: Source, *, run_id: str) -> Landed:
+    """Note as landed that nothing of a submission stands, since the official took it back after it was published."""
+    if submission.state != "withdrawn" or submission.snapshot is None:
+        raise PermanentError(f"upload {submission.upload_id} is {submission.state}, and not taken back")
+    row = dict.fromkeys(HEADER, "") | dict.fromkeys(DIMENSIONS, "_T")
+    about = {"ref_area": submission.country, "time_period": str(submission.year), "indicator": WITHDRAWN}
+    table = io.StringIO()
+    writer = csv.DictWriter(table, HEADER, lineterminator="\n")
+    writer.writeheader()
+    writer.writerow({**row, **about, "value": "0", "note": submission.upload_id})
+    return _land(url, submission, source, lake.store_snapshot(table.getvalue().encode()), "withdrawn", run_id)
+
+
+def _land(url: str, submission: Submission, source: Source, sha: str, since: str, run_id: str) -> Landed:
     if source.delivery != "sent":
         raise PermanentError(f"source {source.id} is asked for, and nobody sends it")
-    [confirmed] = [event["at"] for event in events(url, submission.upload_id) if event["state"] == "submitted"][-1:]
-    size = lake.snapshot_path(submission.snapshot).stat().st_size
+    [moment] = [event["at"] for event in events(url, submission.upload_id) if event["state"] == since][-1:]
+    size = lake.snapshot_path(sha).stat().st_size
     slice_ = Slice(
         source=source.id,
         dataset=submission.form,
@@ -37,25 +54,25 @@ def land(url: str, submission: Submission, source: Source, *, run_id: str) -> La
         year=submission.year,
         at={"year": str(submission.year)},
     )
-    page = Page(sha256=submission.snapshot, bytes=size, part=1, pages=1, retrieved_at=confirmed)
+    page = Page(sha256=sha, bytes=size, part=1, pages=1, retrieved_at=moment)
     snapshot = Snapshot(
         source=source.id,
         dataset=submission.form,
         slice=slice_.slice,
         release="",
         part=1,
-        sha256=submission.snapshot,
+        sha256=sha,
         bytes=size,
         url=slice_.url,
         media_type="text/csv",
         etag=None,
         last_modified=None,
-        retrieved_at=confirmed,
+        retrieved_at=moment,
     )
     with warehouse.connect(url) as connection:
         warehouse.add_source(connection, source)
         warehouse.add_snapshots(connection, [snapshot])
-    landed = Landed(slice=slice_, pages=(page,), released_at=confirmed)
+    landed = Landed(slice=slice_, pages=(page,), released_at=moment)
     note_landing(url, landed, run_id)
     return landed
 

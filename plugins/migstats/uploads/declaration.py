@@ -28,6 +28,9 @@ HEADER: Final = (*KEY, *DIMENSIONS, *ATTRIBUTES, *FIGURE, *WHERE)
 #: Statuses that may stand beside a figure (SDMX CL_OBS_STATUS).
 STATUSES: Final = ("A", "B", "D", "E", "F", "P", "U", "W")
 
+#: Stands for an indicator in the table of a submission that was taken back.
+WITHDRAWN: Final = "_withdrawn"
+
 #: Markers of figures that are not there -> status, reason, confidentiality.
 MARKERS: Final[Mapping[str, tuple[str, str, str]]] = {
     "O:not_available": ("O", "not_available", ""),
@@ -121,6 +124,9 @@ def codes() -> str:
         if confidential:
             lines.append(f"*,_value,{marker},conf_status,{confidential},map,")
     lines += [f"*,subdivision,{code},subdivision,{code},map," for code in ("_T", "_U")]
+    lines.append(
+        f"*,indicator,{WITHDRAWN},indicator,,ignore,A submission that was taken back: none of its figures stands"
+    )
     lines += [f"*,obs_status,{status},obs_status,{status},map," for status in STATUSES]
     return "\n".join(lines) + "\n"
 

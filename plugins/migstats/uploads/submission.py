@@ -263,6 +263,21 @@ def judged(url: Address, candidate_id: str, snapshots: Iterable[str]) -> None:
         warehouse.execute(connection, "uploads/add_candidate", facts)
 
 
+def withdrawal_judged(url: Address, candidate_id: str, upload_id: str) -> None:
+    """Note whose withdrawal a candidate is."""
+    with warehouse.connect(url) as connection:
+        warehouse.execute(
+            connection, "uploads/add_candidate_of", {"candidate_id": candidate_id, "upload_id": upload_id}
+        )
+
+
+def to_withdraw(url: Address) -> list[Submission]:
+    """Those that were taken back after they had been published, and whose figures still stand."""
+    with warehouse.connect(url) as connection:
+        waiting = warehouse.rows(connection, "uploads/to_withdraw")
+        return [_find(connection, row["upload_id"]) for row in waiting]
+
+
 def published(url: Address) -> list[Submission]:
     """Note which approved submissions readers see by now, and whose place they took; those whose state changed."""
     with warehouse.connect(url) as connection:
