@@ -10,8 +10,8 @@ from migstats.retry import defaults
 DOC = """
 ### Upload
 
-A run is one workbook, by the number of its receipt; with *take back* it closes the figures of one that the official took
-back after it was published. Runs of different countries do not wait for each other.
+A run is one workbook, by the number of its receipt; with *take back* it closes the figures of one that the official
+took back after it was published. Runs of different countries do not wait for each other.
 
 | step | what it does | when it is red or skipped |
 |---|---|---|
