@@ -203,7 +203,7 @@ def test_accounts_are_kept_on_the_command_line(warehouse_url: str) -> None:
         (("user", "add", "b", "--country", "XXX", *facts), "no country"),
         (("user", "add", "b", "--country", "MAR", "--email", "a@b", "--language", "de"), "languages"),
         (("user", "disable", "nobody"), "there is no account"),
-        (("serve", "--host", "0.0.0.0", "--insecure"), "can be reached from elsewhere"),
+        (("serve", "--host", "0.0.0.0", "--plain-http"), "can be reached from elsewhere"),
     ):
         refused = migstats(*wrong, url=url)
         assert refused.returncode == 1
@@ -228,7 +228,7 @@ def site(url: str, tmp_path: Path) -> Iterator[str]:
     """The portal as the command line serves it, with two workers; its address."""
     port = free_port()
     log = (tmp_path / "portal.log").open("wb")
-    command = [sys.executable, "-c", "from migstats.cli import main; main()", "portal", "serve", "--insecure"]
+    command = [sys.executable, "-c", "from migstats.cli import main; main()", "portal", "serve", "--plain-http"]
     process = subprocess.Popen(
         [*command, "--port", str(port), "--workers", "2"], env=surroundings(url), stdout=log, stderr=log
     )

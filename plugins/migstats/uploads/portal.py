@@ -127,13 +127,13 @@ def create_app(portal: Portal) -> FastAPI:
 
 
 def from_settings() -> FastAPI:
-    """The portal of this installation: MIGSTATS_PORTAL_URL, _INSECURE, _UPLOADS_PER_HOUR and those of Airflow."""
+    """The portal of this installation: MIGSTATS_PORTAL_URL, _PLAIN_HTTP, _UPLOADS_PER_HOUR and those of Airflow."""
     airflow = trigger.from_settings()
     return create_app(
         Portal(
             url=os.environ["MIGSTATS_PORTAL_URL"],
             tell=airflow.trigger if airflow else None,
-            secure=os.environ.get("MIGSTATS_PORTAL_INSECURE") != "yes",
+            secure=os.environ.get("MIGSTATS_PORTAL_PLAIN_HTTP") != "yes",
             uploads_per_hour=settings.portal_uploads_per_hour(),
         )
     )

@@ -29,7 +29,7 @@ def serve(
     host: Annotated[str, typer.Option(help="address to listen at")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8090,
     workers: Annotated[int, typer.Option(min=1, help="processes")] = 1,
-    insecure: Annotated[bool, typer.Option("--insecure", help="plain HTTP, on this machine only")] = False,
+    plain_http: Annotated[bool, typer.Option("--plain-http", help="plain HTTP, on this machine only")] = False,
     trust_proxy: Annotated[
         str, typer.Option(help="addresses of the proxy that ends TLS, whose X-Forwarded-For is believed")
     ] = "127.0.0.1",
@@ -39,10 +39,12 @@ def serve(
 
     from migstats.uploads.inflow import PatientProtocol
 
-    if insecure and not _is_this_machine(host):
-        raise ConfigurationError(f"--insecure: {host} can be reached from elsewhere; listen at 127.0.0.1, or use HTTPS")
+    if plain_http and not _is_this_machine(host):
+        raise ConfigurationError(
+            f"--plain-http: {host} can be reached from elsewhere; listen at 127.0.0.1, or use HTTPS"
+        )
     os.environ["MIGSTATS_PORTAL_URL"] = portal_url()
-    os.environ["MIGSTATS_PORTAL_INSECURE"] = "yes" if insecure else ""
+    os.environ["MIGSTATS_PORTAL_PLAIN_HTTP"] = "yes" if plain_http else ""
     uvicorn.run(
         "migstats.uploads.portal:from_settings",
         factory=True,
