@@ -290,9 +290,9 @@ def environment(state: Path, record: Record) -> dict[str, str]:
         "AIRFLOW__API__INSTANCE_NAME": "migstats, live" if record.live else "migstats, demo",
         "AIRFLOW__API_AUTH__JWT_SECRET": keys.jwt_secret,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.replace("postgresql://", "postgresql+psycopg2://", 1),
-        # a file that is new or changed is seen within seconds, not within the five minutes of the default
+        # a new file is seen within seconds, a changed declaration within a minute; each look at all sources costs a second
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         # tasks of a scheduler that was killed are found within a minute, not within five
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
