@@ -290,7 +290,7 @@ def environment(state: Path, record: Record) -> dict[str, str]:
         "AIRFLOW__API__INSTANCE_NAME": "migstats, live" if record.live else "migstats, demo",
         "AIRFLOW__API_AUTH__JWT_SECRET": keys.jwt_secret,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.replace("postgresql://", "postgresql+psycopg2://", 1),
-        # a new file is seen within seconds, a changed declaration within a minute; each look at all sources costs a second
+        # a new file is seen within seconds, a changed declaration within a minute: each look at all sources costs
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         # tasks of a scheduler that was killed are found within a minute, not within five
