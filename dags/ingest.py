@@ -10,6 +10,7 @@ from airflow.sdk import (
     DeadlineAlert,
     Param,
     get_current_context,
+    get_parsing_context,
     task,
     task_group,
 )
@@ -199,6 +200,9 @@ def ingest(source: Source) -> DAG:
     return dag
 
 
-# Those that cannot be read are an import error of declarations.py, and the others run.
+# Those that cannot be read are an import error of declarations.py, and the others run. A process that runs a task builds
+# the DAG of that task alone.
+running = get_parsing_context().dag_id
 for declared in declarations()[0].values():
-    ingest(declared)
+    if running in (None, f"ingest_{declared.id}"):
+        ingest(declared)
