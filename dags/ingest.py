@@ -200,8 +200,8 @@ def ingest(source: Source) -> DAG:
     return dag
 
 
-# Those that cannot be read are an import error of declarations.py, and the others run. A process that runs a task builds
-# the DAG of that task alone.
+# Those that cannot be read are an import error of declarations.py, and the others run. A process that runs a task
+# builds the DAG of that task alone.
 running = get_parsing_context().dag_id
 for declared in declarations()[0].values():
     if running in (None, f"ingest_{declared.id}"):
