@@ -10,7 +10,7 @@ from migstats.names import LANGUAGES
 from migstats.uploads.mails import Server, mail
 
 SERVER = Server("localhost", 25, "migstats@example.org", "https://portal.example.org/")
-LINK = "https://portal.example.org/uploads/R7K2M9"
+LINK = "https://portal.example.org/submissions/R7K2M9"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

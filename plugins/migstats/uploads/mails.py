@@ -66,7 +66,7 @@ def mail(row: Mapping[str, Any], server: Server) -> EmailMessage:
         "form": Own(form_of(row["form"]).title.of(language)),
         "country": Own(row["country"]),
         "year": Own(str(row["year"])),
-        "link": Own(f"{server.portal.rstrip('/')}/uploads/{row['upload_id']}"),
+        "link": Own(f"{server.portal.rstrip('/')}/submissions/{row['upload_id']}"),
     }
     message = EmailMessage()
     message["Subject"] = text(dotted("mail", row["state"], "subject"), language, **words)

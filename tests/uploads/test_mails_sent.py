@@ -1,0 +1,51 @@
+"""Mails to officials by a real SMTP server: each step once, also when the server was away."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email
+import email.policy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mailbox_server import Mailbox
+
+from migstats.errors import TryAgainError
+from migstats.uploads import accounts, mails, submission
+from migstats.uploads.mails import Server
+from migstats.uploads.submission import Reading, Sent
+
+pytestmark = pytest.mark.database
+
+NOW = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
+SENT = Sent("MAR", "labour_permits", 2025, "fr", "portal", "amal", "permis.xlsx")
+
+
+def subjects(mailbox: Mailbox) -> list[str]:
+    read = [email.message_from_string(text, policy=email.policy.default) for text in mailbox.received]
+    assert {str(message["To"]) for message in read} <= {"amal@example.org"}
+    return [str(message["Subject"]) for message in read]
+
+
+def test_each_step_is_told_once_and_what_waited_is_told_when_the_server_is_back(warehouse_url: str, lake: Path) -> None:
+    accounts.add(
+        warehouse_url, "amal", country="MAR", language="fr", email="amal@example.org", password="a long enough word"
+    )
+    there, _ = submission.receive(warehouse_url, SENT, b"PK workbook")
+    submission.receive(warehouse_url, replace(SENT, sent_by="somebody without an account"), b"PK another")
+    mailbox = Mailbox()
+    server = Server("127.0.0.1", mailbox.port, "migstats@example.org", "https://portal.example.org", starttls=False)
+    with pytest.raises(TryAgainError, match="1 of 1 mails to officials wait"):
+        mails.send(warehouse_url, server, now=NOW)
+    with mailbox:
+        assert mails.send(warehouse_url, server, now=NOW) == 1
+        assert mails.send(warehouse_url, server, now=NOW) == 0
+        reading = Reading("1" * 64, "2" * 64, 8, 8, {"total": "98765"}, ())
+        submission.read(warehouse_url, there.upload_id, reading, who="service")
+        submission.confirm(warehouse_url, there.upload_id, "2" * 64, who="amal")  # they know that
+        assert mails.send(warehouse_url, server, now=NOW) == 1
+    assert [subject.rpartition(" (")[2] for subject in subjects(mailbox)] == [f"{there.upload_id})"] * 2
+    assert len(set(subjects(mailbox))) == 2
+    assert "98765" not in "".join(mailbox.received), "no figures"
+    assert f"/submissions/{there.upload_id}" in "".join(mailbox.received)
