@@ -191,15 +191,24 @@ def _holder(port: int) -> str:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:  # macOS shows other users' connections to root only
         connections = []
-    for connection in connections:
-        listens = connection.status == psutil.CONN_LISTEN and connection.laddr
-        if listens and getattr(connection.laddr, "port", None) == port and connection.pid:
-            try:
-                process = psutil.Process(connection.pid)
-                return f"process {connection.pid} (`{' '.join(process.cmdline())[:80] or process.name()}`)"
-            except psutil.Error:
-                return f"process {connection.pid}"
-    return "a process of another user"
+    listening = [c for c in connections if c.status == psutil.CONN_LISTEN and c.laddr and c.pid]
+    holders = {c.pid for c in listening if getattr(c.laddr, "port", None) == port}
+    if not holders:
+        return "a process of another user"
+    # children that a server just started hold its port too
+    pid = min(holders, key=lambda holder: (_parent(holder) in holders, holder))
+    try:
+        process = psutil.Process(pid)
+        return f"process {pid} (`{' '.join(process.cmdline())[:80] or process.name()}`)"
+    except psutil.Error:
+        return f"process {pid}"
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(psutil.Process(pid).ppid())
+    except psutil.Error:
+        return None
 
 
 def chosen_port(environment: Mapping[str, str], variable: str, default: int) -> int:

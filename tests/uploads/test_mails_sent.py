@@ -29,9 +29,8 @@ def subjects(mailbox: Mailbox) -> list[str]:
 
 
 def test_each_step_is_told_once_and_what_waited_is_told_when_the_server_is_back(warehouse_url: str, lake: Path) -> None:
-    accounts.add(
-        warehouse_url, "amal", country="MAR", language="fr", email="amal@example.org", password="a long enough word"
-    )
+    said = "a long enough word"
+    accounts.add(warehouse_url, "amal", country="MAR", language="fr", email="amal@example.org", password=said)
     there, _ = submission.receive(warehouse_url, SENT, b"PK workbook")
     submission.receive(warehouse_url, replace(SENT, sent_by="somebody without an account"), b"PK another")
     mailbox = Mailbox()
