@@ -191,8 +191,8 @@ def _holder(port: int) -> str:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:  # macOS shows other users' connections to root only
         connections = []
-    listening = [c for c in connections if c.status == psutil.CONN_LISTEN and c.laddr and c.pid]
-    holders = {c.pid for c in listening if getattr(c.laddr, "port", None) == port}
+    listening = [c for c in connections if c.status == psutil.CONN_LISTEN and c.laddr]
+    holders: set[int] = {c.pid for c in listening if c.pid and getattr(c.laddr, "port", None) == port}
     if not holders:
         return "a process of another user"
     # children that a server just started hold its port too
