@@ -97,7 +97,7 @@ test: $(VENV)/.installed-dev ## Everything: the lock first, then checks, then al
 	@$(BIN)/python -m pytest -q -m lock
 	@$(MAKE) static
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not lock and not celery and not end_to_end"
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m end_to_end  # the demo beside the real Airflow of the others
+	@$(BIN)/python -m pytest -m end_to_end
 
 test-celery: $(VENV)/.installed-dev ## CeleryExecutor with Redis and two workers (needs redis-server)
 	@$(BIN)/python -m pytest -m celery

@@ -18,7 +18,7 @@ from test_fifth_source import CODES, SOURCE, cube
 from migstats import settings
 from migstats.process import free_port
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.end_to_end
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from real_airflow import Site
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("site"), pytest.mark.airflow, pytest.mark.database]
+pytestmark = [pytest.mark.end_to_end, pytest.mark.airflow, pytest.mark.database]
 
 YEARS = (2019, 2020)
 MONTHS = [dt.datetime(2025, month, 1, tzinfo=dt.UTC) for month in range(1, 4)]

@@ -14,7 +14,7 @@ from test_pages import browser, watched  # noqa: F401 (a fixture)
 from migstats import pipeline, publish
 from migstats.source import Source, folder_of, read_source
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("site"), pytest.mark.airflow, pytest.mark.database]
+pytestmark = [pytest.mark.end_to_end, pytest.mark.airflow, pytest.mark.database]
 
 AREAS = ("MAR", "NPL", "SRB", "TUN", "PHL")
 

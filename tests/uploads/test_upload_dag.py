@@ -14,7 +14,7 @@ from migstats.uploads.contract import forms
 from migstats.uploads.example import example
 from migstats.uploads.submission import Sent, Submission
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("site"), pytest.mark.airflow, pytest.mark.database]
+pytestmark = [pytest.mark.end_to_end, pytest.mark.airflow, pytest.mark.database]
 
 RUNS = "/api/v2/dags/upload/dagRuns"
 
