@@ -737,6 +737,11 @@ def sent() -> dict[str, Source]:
     return {folder.name: read_source(folder / "source.yaml") for folder in _sent_folders()}
 
 
+def is_sent(source_id: str) -> bool:
+    """Whether countries send the figures of a source."""
+    return _declares(settings.include() / "uploads" / source_id)
+
+
 def _sent_folders() -> list[Path]:
     return [folder for folder in sorted((settings.include() / "uploads").glob("*")) if _declares(folder)]
 

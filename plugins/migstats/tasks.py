@@ -263,15 +263,15 @@ def gate(source_id: str, checked: Sequence[Json], context: Context) -> Json:
 def load(source_id: str, checked: Sequence[Json] | None, judged: Json | None, accepted: Any, context: Context) -> Json:
     """Load what passed the gate, and tell publish by the asset `accepted`."""
     facts = loaded(source_id, checked, judged, context)
+    skip_unchanged(source_id, facts)
     context["outlet_events"][accepted].extra = facts
     return facts
 
 
 def loaded(source_id: str, checked: Sequence[Json] | None, judged: Json | None, context: Context) -> Json:
-    """Load what passed the gate (which `judged` it, or was skipped).
+    """Load what passed the gate (which `judged` it, or was skipped); what it came to.
 
-    Skips, and tells nobody, where nothing changed and nothing waits to be published, where a person rejected it, and
-    where something newer took its place.
+    Skips where a person rejected it, and where something newer took its place.
     """
     from airflow.sdk.exceptions import AirflowSkipException
 
@@ -296,9 +296,15 @@ def loaded(source_id: str, checked: Sequence[Json] | None, judged: Json | None, 
             metrics.loaded(source_id, counts)
     except RefusedError as error:
         raise AirflowSkipException(f"SKIP: {error}") from error
-    if counts.outcome == "unchanged" and source_id not in publishing.waiting(url):
-        raise AirflowSkipException(f"SKIP: nothing changed since vintage {counts.vintage_id}")
     return asdict(counts)
+
+
+def skip_unchanged(source_id: str, facts: Json) -> None:
+    """Skip, so that nobody is told, where nothing changed and nothing waits to be published."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    if facts["outcome"] == "unchanged" and source_id not in publishing.waiting(warehouse_url()):
+        raise AirflowSkipException(f"SKIP: nothing changed since vintage {facts['vintage_id']}")
 
 
 def complete(source_id: str, planned: Sequence[Json] | None, reads: Reads) -> None:

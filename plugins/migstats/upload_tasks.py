@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from migstats import candidate, settings, tasks
@@ -55,7 +56,8 @@ def collect(context: Context) -> list[Json]:
 
     url = tasks.warehouse_url()
     with tasks.attempt_of(context, "*", "collect") as tally:
-        came, refused = intake.collect(url, _intake())
+        submission.published(url)  # what a publish that was killed did not note
+        came, refused = intake.collect(url, _intake(), now=dt.datetime.now(dt.UTC))
         tally.add(message=f"{len(came)} workbooks, {len(refused)} refused")
     for name, why in refused.items():
         log.warning("%s is refused: %s", name, why)
@@ -68,7 +70,7 @@ def _intake() -> Any:
     from airflow.sdk import ObjectStoragePath
 
     root = settings.intake()
-    return ObjectStoragePath(root if "://" in root else f"file://{root}")
+    return ObjectStoragePath(root if "://" in root else Path(root).absolute().as_uri())
 
 
 def mail(context: Context) -> int:
@@ -173,61 +175,68 @@ def gate(checked: Sequence[Json], context: Context) -> Json:
     """Compare with what was accepted last; the gate of an upload asks a person each time."""
     url, there = tasks.warehouse_url(), _of(context)
     judged = tasks.gate(source_id(there.country), checked, context)
+    if not judged["breaches"]:
+        return judged  # it says what stands: nobody is asked
     if _takes_back(context):
         submission.withdrawal_judged(url, judged["candidate_id"], there.upload_id)
-    elif judged["breaches"]:
+    else:
         submission.judged(url, judged["candidate_id"], [sha for read in checked for sha in read["snapshots"]])
     return judged
 
 
 def load(checked: Sequence[Json] | None, judged: Json | None, told: Any, context: Context) -> Json:
-    """Load what was approved, and note what became of the submission. `told` is the alias that publish hears of."""
+    """Load what was approved, and note what became of the submission. `told` is the alias that publish hears of.
+
+    Tried again after a kill, what was loaded stands already, and the submission is noted as approved all the same.
+    """
     from airflow.sdk import Asset
     from airflow.sdk.exceptions import AirflowSkipException
 
     url, there = tasks.warehouse_url(), _of(context)
     source = _source(there)
+    follows = there.state == "submitted" and not context["params"].get("dry_run")
     try:
         facts = tasks.loaded(source.id, checked, judged, context)
     except AirflowSkipException:
-        if not _takes_back(context):
-            _note_decision(url, there, judged)
+        if follows and judged is not None:
+            note_refused(url, there, judged)
         raise
+    if follows:
+        note_loaded(url, there, judged, facts["vintage_id"])
+    tasks.skip_unchanged(source.id, facts)
     accepted = Asset(f"vintage_{source.id}", uri=source.vintage_uri, group="vintage")
     context["outlet_events"][told].add(accepted, extra=facts)
-    if _takes_back(context):
-        return facts
-    decided = _decision(url, judged)
+    return facts
+
+
+def note_loaded(url: str, there: Submission, judged: Json | None, vintage_id: int) -> None:
+    """A submission whose figures stand is approved: by whom, or by nobody where it says what was accepted already."""
+    by = _decision(url, judged)
     submission.step(
         url,
         there.upload_id,
         "approved",
-        who=decided["decided_by"] or SERVICE,
-        candidate_id=judged["candidate_id"] if judged else None,
-        vintage_id=facts["vintage_id"],
-        reason=decided["reason"] or "",
+        who=by["decided_by"] or SERVICE,
+        candidate_id=by["candidate_id"],
+        vintage_id=vintage_id,
+        reason=by["reason"] or "it says what was accepted already",
     )
-    return facts
+
+
+def note_refused(url: str, there: Submission, judged: Json) -> None:
+    """A submission that was not loaded: rejected by a statistician, for a reason, or overtaken by a newer one.
+
+    Where another run asks about it, it stays confirmed.
+    """
+    by = _decision(url, judged)
+    if by["verdict"] == "rejected":
+        key = {"who": by["decided_by"], "candidate_id": by["candidate_id"], "reason": by["reason"]}
+        submission.step(url, there.upload_id, "rejected", **key)
+    elif submission.is_overtaken(url, there.upload_id):
+        submission.step(url, there.upload_id, "superseded", who=SERVICE, reason="a newer submission took its place")
 
 
 def _decision(url: str, judged: Json | None) -> dict[str, Any]:
-    nobody = {"verdict": None, "decided_by": None, "reason": None}
     if judged is None or not judged["breaches"]:
-        return nobody
+        return {"verdict": None, "decided_by": None, "reason": None, "candidate_id": None}
     return dict(candidate.story(url, judged["candidate_id"]))
-
-
-def _note_decision(url: str, there: Submission, judged: Json | None) -> None:
-    """A submission that a statistician refused is rejected, with their reason; one that says nothing new stands."""
-    decided = _decision(url, judged)
-    if decided["verdict"] == "rejected":
-        submission.step(
-            url,
-            there.upload_id,
-            "rejected",
-            who=decided["decided_by"],
-            candidate_id=decided["candidate_id"],
-            reason=decided["reason"],
-        )
-    elif judged is not None and not judged["breaches"]:
-        submission.step(url, there.upload_id, "approved", who=SERVICE, reason="it says what was accepted already")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import toy
 
-from migstats import backup, candidate, lake, lineage, pipeline, publish, warehouse
+from migstats import backup, candidate, lake, lineage, pipeline, publish, upload_tasks, warehouse
 from migstats.errors import PermanentError
 from migstats.source import folder_of, read_source, sent
 from migstats.uploads import canonical, declaration, submission
@@ -216,3 +216,40 @@ def test_what_is_taken_back_leaves_bi_when_a_second_person_approves_and_its_trac
     before = toy.fingerprint(url)
     pipeline.rebuild(url=url, admin=url)
     assert toy.fingerprint(url) == before
+
+
+def test_of_two_that_were_approved_before_a_publish_the_newer_is_published_and_takes_the_place_of_the_other(
+    url: str,
+) -> None:
+    uploads = []
+    for content, value in (("a", "120"), ("b", "130")):
+        there = confirmed(url, {"value": value}, content=content)
+        _, counts = go(url, there)
+        upload_tasks.note_loaded(url, there, None, counts.vintage_id)
+        uploads.append(there.upload_id)
+    assert published_figures(url) == [("FRA", "2025", 130.0, "A")]
+    submission.published(url)
+    assert [submission.find(url, upload_id).state for upload_id in uploads] == ["superseded", "published"]
+
+
+def test_the_same_figures_again_take_the_place_of_those_that_say_the_same(url: str) -> None:
+    first = confirmed(url, {}, content="a")
+    _, counts = go(url, first)
+    upload_tasks.note_loaded(url, first, None, counts.vintage_id)
+    published_figures(url)
+    submission.published(url)
+    again = confirmed(url, {"cell": "F9"}, content="b")
+    _, counts = go(url, again, decided_by=None)
+    upload_tasks.note_loaded(url, again, None, counts.vintage_id)
+    submission.published(url)
+    assert submission.find(url, again.upload_id).state == "published"
+    assert submission.find(url, first.upload_id).state == "superseded"
+
+
+def test_what_was_not_loaded_is_overtaken_only_where_something_newer_was_confirmed(url: str) -> None:
+    first = confirmed(url, {}, content="a")
+    upload_tasks.note_refused(url, first, {"breaches": 0})
+    assert submission.find(url, first.upload_id).state == "submitted"
+    confirmed(url, {"value": "130"}, content="b")
+    upload_tasks.note_refused(url, first, {"breaches": 0})
+    assert submission.find(url, first.upload_id).state == "superseded"

@@ -62,6 +62,11 @@ def test_totals_by_year_are_those_of_the_tables() -> None:
     assert found.by_year == {"LABOUR_DEPARTURES": {"2024": 90.0, "2025": 120.0}}
 
 
+def test_totals_of_two_bases_are_no_line_of_one() -> None:
+    both = table({"_T": "120"}) + table({"_T": "90"}).replace(b"destination", b"citizenship").partition(b"\n")[2]
+    assert difference(both, None, {}).by_year == {}
+
+
 @pytest.mark.parametrize(
     ("now", "before", "asked"),
     [

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 from pathlib import Path
 
 import openpyxl
-import polars as pl
 import pytest
 
 from migstats import candidate, lake, pipeline, publish, warehouse
@@ -146,6 +146,8 @@ def test_microdata_are_purged_and_nothing_of_them_is_kept(url: str) -> None:
     assert there.state == "rejected"
     assert [one.finding.code for one in submission.findings(url, there.upload_id)] == ["microdata"]
     assert not lake_path(there).exists()
+    assert received(url, out.getvalue()).upload_id == there.upload_id
+    assert not lake_path(there).exists(), "sent again, it is not kept again"
     with warehouse.connect(url) as connection:
         kept = connection.execute(
             "SELECT string_agg(f::text || r::text, ' ') AS t FROM ops.upload_finding AS f, ops.upload_reading AS r"
@@ -160,9 +162,20 @@ def test_what_differs_much_from_the_year_before_is_asked_and_answered(url: str, 
     first = intake.check(url, received(url, before).upload_id, who="service")
     submission.confirm(url, first.upload_id, str(first.content_sha256), who=AMAL)
     submission.step(url, first.upload_id, "approved", who="statistician")
-    table = pl.read_csv(lake.snapshot_path(str(first.snapshot)), infer_schema=False)
     assert intake.accepted_tables(url, "MAR", "labour_permits").keys() == {2025}
-    assert table.height == 40
+    path = tmp_path / "next.xlsx"
+    example(forms()["labour_permits"], "MAR", 2026, "fr", path)
+    tenfold = (("E6", 47_000), ("E7", 51_000), ("E8", 2_000), ("E9", 100_000))
+    later = received(url, changed(path.read_bytes(), *tenfold), year=2026)
+    there = intake.check(url, later.upload_id, who="service")
+    asked = [one for one in submission.findings(url, there.upload_id) if one.finding.code == "outlier"]
+    assert {(one.finding.row, one.finding.column, one.finding.seen, one.finding.words["before"]) for one in asked} >= {
+        (6, 5, "47000", "4700"),
+        (9, 5, "100000", "10000"),
+    }
+    assert there.state == "checked"
+    answers = {one.number: "a new agreement" for one in asked}
+    assert submission.answer(url, there.upload_id, answers, who=AMAL).state == "ready"
 
 
 @pytest.mark.database
@@ -172,7 +185,12 @@ def test_a_watched_folder_is_emptied_and_each_workbook_has_its_answer(url: str, 
     (root / "MAR" / "permis.xlsx").write_bytes(filled(tmp_path))
     (root / "MAR" / "liste.pdf").write_bytes(b"%PDF-1.7 something")
     (root / "MAR" / "tunisie.xlsx").write_bytes(filled(tmp_path, country="TUN"))
-    came, refused = intake.collect(url, root)
+    (root / "Atlantis").mkdir()
+    copying = dt.datetime.now(dt.UTC)
+    assert intake.collect(url, root, now=copying)[0] == [], "it may still be being copied"
+    came, refused = intake.collect(url, root, now=copying + dt.timedelta(minutes=1))
+    assert "Atlantis" in refused
+    del refused["Atlantis"]
     assert [(one.form, one.year, one.channel) for one in came] == [("labour_permits", 2025, "folder")]
     assert refused == {"MAR/liste.pdf": "wrong_kind", "MAR/tunisie.xlsx": "wrong_country"}
     assert [p.name for p in (root / "MAR").iterdir() if p.is_file()] == []
@@ -180,8 +198,10 @@ def test_a_watched_folder_is_emptied_and_each_workbook_has_its_answer(url: str, 
     there = intake.check(url, came[0].upload_id, who="service")
     intake.tell_in_folder(root, there, [])
     assert (root / "MAR" / "answers" / f"{there.upload_id}.txt").is_file()
-    assert intake.collect(url, root) == ([], {})
+    later = copying + dt.timedelta(minutes=2)
+    (root / "Atlantis").rmdir()
+    assert intake.collect(url, root, now=later) == ([], {})
     (root / "MAR" / "encore.xlsx").write_bytes(filled(tmp_path))
-    assert [one.upload_id for one in intake.collect(url, root)[0]] == [there.upload_id], (
+    assert [one.upload_id for one in intake.collect(url, root, now=later)[0]] == [there.upload_id], (
         "the same file, the same receipt"
     )

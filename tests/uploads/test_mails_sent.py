@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import email
 import email.policy
+import smtplib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mailbox_server import Mailbox
@@ -48,3 +50,27 @@ def test_each_step_is_told_once_and_what_waited_is_told_when_the_server_is_back(
     assert len(set(subjects(mailbox))) == 2
     assert "98765" not in "".join(mailbox.received), "no figures"
     assert f"/submissions/{there.upload_id}" in "".join(mailbox.received)
+
+
+def test_an_address_that_is_refused_holds_up_no_other_mail(
+    warehouse_url: str, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "a long enough word"
+    for name in ("amal", "omar"):
+        address = f"{name}@example.org"
+        accounts.add(warehouse_url, name, country="MAR", language="fr", email=address, password=said)
+        submission.receive(warehouse_url, replace(SENT, sent_by=name), f"PK {name}".encode())
+    send = smtplib.SMTP.send_message
+
+    def refusing(self: smtplib.SMTP, message: Any) -> object:
+        if message["To"] == "amal@example.org":
+            raise smtplib.SMTPRecipientsRefused({"amal@example.org": (550, b"no such mailbox")})
+        return send(self, message)
+
+    monkeypatch.setattr(smtplib.SMTP, "send_message", refusing)
+    with Mailbox() as mailbox:
+        server = Server("127.0.0.1", mailbox.port, "migstats@example.org", "https://p.example.org", starttls=False)
+        for told in (1, 1):
+            with pytest.raises(TryAgainError, match="refuses 1 mails"):
+                mails.send(warehouse_url, server, now=NOW)
+            assert ["omar@example.org" in text for text in mailbox.received] == [True] * told

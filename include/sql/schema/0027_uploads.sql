@@ -151,7 +151,8 @@ BEGIN
         ('received', 'rejected'), ('received', 'checked'), ('received', 'ready'), ('received', 'withdrawn'),
         ('checked', 'ready'), ('checked', 'withdrawn'),
         ('ready', 'submitted'), ('ready', 'withdrawn'),
-        ('submitted', 'ready'), ('submitted', 'approved'), ('submitted', 'rejected'), ('submitted', 'withdrawn'),
+        ('submitted', 'ready'), ('submitted', 'approved'), ('submitted', 'rejected'), ('submitted', 'superseded'),
+        ('submitted', 'withdrawn'),
         ('approved', 'published'), ('approved', 'superseded'), ('published', 'superseded'), ('published', 'withdrawn')
     ) THEN
         RAISE EXCEPTION 'upload % is %, and cannot become %', new.upload_id, coalesce(before, 'new'), new.state

@@ -98,13 +98,20 @@ def _listed(rows: pl.DataFrame) -> tuple[Mapping[str, Any], ...]:
 
 
 def _by_year(tables: list[bytes]) -> dict[str, dict[str, float]]:
-    """The total over all dimensions of each indicator, as the tables have it: nothing is added up here."""
+    """The total over all dimensions of each indicator, as the tables have it: nothing is added up here.
+
+    An indicator that has several totals in a year (of those born abroad, and of foreign citizens) has no line.
+    """
     found: dict[str, dict[str, float]] = {}
+    unclear: set[str] = set()
     for table in tables:
         whole = _table(table).filter(
             pl.all_horizontal(pl.col(name).is_in(["_T", "_Z"]) for name in DIMENSIONS if name != "counterpart_basis")
             & pl.col("number").is_not_null()
         )
         for row in whole.iter_rows(named=True):
-            found.setdefault(row["indicator"], {})[row["time_period"]] = row["number"]
-    return {indicator: dict(sorted(years.items())) for indicator, years in sorted(found.items())}
+            years = found.setdefault(row["indicator"], {})
+            if row["time_period"] in years:
+                unclear.add(row["indicator"])
+            years[row["time_period"]] = row["number"]
+    return {name: dict(sorted(years.items())) for name, years in sorted(found.items()) if name not in unclear}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -16,10 +17,12 @@ from migstats.uploads import difference as differences
 from migstats.uploads import reading, safety, sandbox, submission
 from migstats.uploads.answer import answer_of, as_text
 from migstats.uploads.contract import form_of, forms
+from migstats.uploads.declaration import countries
 from migstats.uploads.finding import Finding, RefusedFileError, in_order
 from migstats.uploads.formats import formats_of
 from migstats.uploads.grid import Grid
 from migstats.uploads.identity import stamp_of
+from migstats.uploads.limits import limits
 from migstats.uploads.marked import without_answer
 from migstats.uploads.reading import read_apart
 from migstats.uploads.safety import Accepted
@@ -29,6 +32,8 @@ from migstats.uploads.understood import Understood, canonical, content_sha256, k
 
 #: Folders beside the workbooks of a country, where they go when they were taken in, or could not be.
 TAKEN, REFUSED, ANSWERS = "received", "refused", "answers"
+#: How long a file has to stand unchanged before it is taken in.
+SETTLED: Final = dt.timedelta(seconds=30)
 #: Who is said to have sent what lay in a watched folder.
 FOLDER: Final = "folder"
 
@@ -56,7 +61,7 @@ def check(url: str, upload_id: str, *, who: str) -> Submission:
         returned = {"sha256": lake.store_upload(back), "suffix": "xlsx"}
         found = replace(found, preview={**found.preview, "marked": returned})
     kept = submission.read(url, upload_id, found, who=who)
-    if any(finding.code == "microdata" for finding in found.findings):
+    if _is_personal(found.findings):
         lake.purge_upload(there.sha256)
     return kept
 
@@ -158,17 +163,26 @@ def accepted_tables(url: str, country: str, form: str) -> dict[int, bytes]:
 # -- watched folders --------------------------------------------------------------------------------------------
 
 
-def collect(url: str, root: Any) -> tuple[list[Submission], dict[str, str]]:
+def collect(url: str, root: Any, *, now: dt.datetime) -> tuple[list[Submission], dict[str, str]]:
     """Take workbooks out of `<root>/<ISO3>/`: those that came, and why others were refused.
 
     `root` is a path, or an ObjectStoragePath. A workbook says by its properties which form and year it is; the folder
-    says of which country. Each is moved beside: to `received/<receipt>-<name>`, or to `refused/`, with the reason.
+    says of which country. Each is moved beside: to `received/<receipt>-<name>`, or to `refused/`, with the reason. What
+    is too big to be read stays where it is, as does what changed within SETTLED: it may still be being copied.
     """
     came: list[Submission] = []
     refused: dict[str, str] = {}
+    settled, most = (now - SETTLED).timestamp(), limits().size
     for folder in sorted((p for p in _listed(root) if p.is_dir()), key=lambda p: p.name):
+        if folder.name not in countries():
+            refused[folder.name] = f"no country sends figures under this name; there are {', '.join(countries())}"
+            continue
         for file in sorted((p for p in _listed(folder) if p.is_file()), key=lambda p: p.name):
-            if file.name.startswith(".") or file.name.endswith(".txt"):
+            about = file.stat()
+            if file.name.startswith(".") or file.name.endswith(".txt") or about.st_mtime > settled:
+                continue
+            if about.st_size > most:
+                refused[f"{folder.name}/{file.name}"] = f"{about.st_size} bytes, and {most} is the most"
                 continue
             content = file.read_bytes()
             try:
@@ -187,10 +201,16 @@ def collect(url: str, root: Any) -> tuple[list[Submission], dict[str, str]]:
 def tell_in_folder(root: Any, there: Submission, findings: Sequence[Finding]) -> None:
     """Lay the answer about a workbook of a watched folder beside it, and their workbook with its cells marked."""
     folder = root / there.country / ANSWERS
+    if _is_personal(findings):
+        (root / there.country / TAKEN / f"{there.upload_id}-{there.file_name}").unlink(missing_ok=True)
     _tell(folder, there.upload_id, findings, there.figures or 0, there.language, there.file_name)
     returned = (there.preview or {}).get("marked")
     if returned is not None:
         (folder / f"{there.upload_id}.xlsx").write_bytes(lake.read_upload(returned["sha256"]))
+
+
+def _is_personal(findings: Iterable[Finding]) -> bool:
+    return any(finding.code == submission.PERSONAL for finding in findings)
 
 
 def _tell(folder: Any, name: str, findings: Sequence[Finding], figures: int, language: str, file: str) -> None:

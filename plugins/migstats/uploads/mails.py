@@ -32,13 +32,14 @@ class Server:
 def send(url: str, server: Server, *, now: dt.datetime) -> int:
     """Tell officials of each step that they were not told of yet, once; how many mails that were.
 
-    That it was told is kept in the moment it was. TryAgainError where the server is away: the next time goes on there.
+    That it was told is kept in the moment it was. TryAgainError where the server is away, or refuses one of them: the
+    others are sent, and what waits is sent the next time.
     """
     with warehouse.connect(url) as connection:
         waiting = warehouse.rows(connection, "uploads/to_mail")
     if not waiting:
         return 0
-    sent = 0
+    sent, refused = 0, []
     try:
         with smtplib.SMTP(server.host, server.port, timeout=30) as smtp:
             if server.starttls:
@@ -46,15 +47,21 @@ def send(url: str, server: Server, *, now: dt.datetime) -> int:
             if server.user is not None and server.password is not None:
                 smtp.login(server.user, server.password)
             for row in waiting:
-                with warehouse.connect(url) as connection:
-                    key = {"upload_id": row["upload_id"], "number": row["number"], "sent_at": now}
-                    if not warehouse.execute(connection, "uploads/add_mail", key):
-                        continue  # another process tells it at this moment
-                    smtp.send_message(mail(row, server))
+                try:
+                    with warehouse.connect(url) as connection:
+                        key = {"upload_id": row["upload_id"], "number": row["number"], "sent_at": now}
+                        if not warehouse.execute(connection, "uploads/add_mail", key):
+                            continue  # another process tells it at this moment
+                        smtp.send_message(mail(row, server))
+                except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
+                    refused.append(f"{row['upload_id']}: {type(error).__name__}")
+                    continue
                 sent += 1
     except (OSError, smtplib.SMTPException) as error:
         left = f"{len(waiting) - sent} of {len(waiting)} mails to officials wait"
         raise TryAgainError(f"{server.host}:{server.port}: {error}; {left}, and are sent the next time") from error
+    if refused:
+        raise TryAgainError(f"{server.host}:{server.port} refuses {len(refused)} mails: {'; '.join(refused[:10])}")
     return sent
 
 

@@ -28,6 +28,10 @@ Channel = Literal["portal", "folder", "command"]
 _LETTERS: Final = "".join(letter for letter in string.digits + string.ascii_uppercase if letter not in "ILOU")
 
 
+#: The finding for which a workbook is purged.
+PERSONAL: Final = "microdata"
+
+
 @dataclass(frozen=True)
 class Sent:
     """What came with a workbook: whose it is, which form, and who sent it by which way."""
@@ -78,9 +82,9 @@ class Numbered:
 
 
 def receive(url: Address, sent: Sent, content: bytes) -> tuple[Submission, bool]:
-    """Keep a workbook and give its receipt; the same file again (unless it was withdrawn) has the receipt it had.
+    """Keep a workbook and give its receipt; the same file again has the receipt it had, while that counts.
 
-    The second part of the answer says whether it is new.
+    The second part of the answer says whether it is new. A file that was purged for data on persons is not kept again.
     """
     sha = lake.store_upload(content)
     key = {"country": sent.country, "form": sent.form, "year": sent.year, "sha256": sha}
@@ -89,6 +93,9 @@ def receive(url: Address, sent: Sent, content: bytes) -> tuple[Submission, bool]
         warehouse.rows(connection, "uploads/lock", {**key, "year": str(sent.year)})
         there = warehouse.rows(connection, "uploads/same_file", key)
         if there:
+            found = warehouse.rows(connection, "uploads/findings", {"upload_id": there[0]["upload_id"]})
+            if any(row["code"] == PERSONAL for row in found):
+                lake.purge_upload(sha)
             return _find(connection, there[0]["upload_id"]), False
         upload_id = f"{sent.country}-{sent.year}-{''.join(secrets.choice(_LETTERS) for _ in range(8))}"
         facts = {"language": sent.language, "channel": sent.channel, "file_name": sent.file_name[:200]}
@@ -249,13 +256,6 @@ def step(
         return _find(connection, upload_id)
 
 
-def of_snapshots(url: Address, snapshots: Iterable[str]) -> list[str]:
-    """The confirmed submissions whose canonical tables these are."""
-    with warehouse.connect(url) as connection:
-        found = warehouse.rows(connection, "uploads/of_snapshots", {"snapshots": list(snapshots)})
-    return [row["upload_id"] for row in found]
-
-
 def judged(url: Address, candidate_id: str, snapshots: Iterable[str]) -> None:
     """Note which submissions a candidate is made of, so that nobody approves their own."""
     with warehouse.connect(url) as connection:
@@ -269,6 +269,12 @@ def withdrawal_judged(url: Address, candidate_id: str, upload_id: str) -> None:
         warehouse.execute(
             connection, "uploads/add_candidate_of", {"candidate_id": candidate_id, "upload_id": upload_id}
         )
+
+
+def is_overtaken(url: Address, upload_id: str) -> bool:
+    """Whether another submission of the same form, country and year was confirmed after this one."""
+    with warehouse.connect(url) as connection:
+        return bool(warehouse.rows(connection, "uploads/newer", {"upload_id": upload_id})[0]["newer"])
 
 
 def to_withdraw(url: Address) -> list[Submission]:

@@ -1,2 +1,0 @@
-SELECT upload_id FROM ops.upload_now
-WHERE snapshot = any(%(snapshots)s) AND state = 'submitted'
