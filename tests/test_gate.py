@@ -341,6 +341,7 @@ SEXES = [
     {"ref_area": "MAR", "time_period": "2020", "sex": "M", "value": 60.0},
     {"ref_area": "MAR", "time_period": "2020", "sex": "F", "value": 40.0},
 ]
+UNKNOWN_SEX = {"ref_area": "MAR", "time_period": "2020", "sex": "_U", "value": 10.0}
 AGES = [
     {"ref_area": "MAR", "time_period": "2020", "age": "_T", "value": 100.0},
     {"ref_area": "MAR", "time_period": "2020", "age": "Y0T14", "value": 60.0},
@@ -373,6 +374,9 @@ def changed(rows: Sequence[Row], number: int, **change: object) -> list[Row]:
         (SEXES, False),
         (changed(SEXES, 1, value=63.0), False),  # three parts, each rounded by one
         (changed(SEXES, 1, value=64.0), True),
+        ([*changed(SEXES, 1, value=50.0), UNKNOWN_SEX], False),  # those of unknown sex are persons too
+        ([*SEXES, UNKNOWN_SEX], True),
+        ([*SEXES, {**UNKNOWN_SEX, "value": None}], False),  # how many they are is not known
         (changed(SEXES, 1, value=50.0), True),
         (changed(SEXES, 1, value=None, obs_status="Q"), False),  # suppressed: cannot be added
         (changed(SEXES, 1, indicator="MIG_STOCK_SHARE"), False),

@@ -125,7 +125,9 @@ class _Axis:
         """(parts, their sums) that make up the total; more than one where broader age bands stand beside finer ones."""
         if self.name == "sex":
             pair = self.of_codes(parts, ["M", "F"])
-            yield pair, _summed(pair).filter(pl.col("parts") == 2)
+            both = _summed(pair).filter(pl.col("parts") == 2).select("cell")
+            made_of = _with_unknown(self, parts, pair.join(both, on="cell", how="semi"))
+            yield made_of, _summed(made_of)
         elif self.name == "age":
             for ages in _whole_ages(self, parts):
                 yield ages, _summed(ages)
@@ -192,10 +194,10 @@ def _unbroken(bands: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_unknown(axis: _Axis, parts: pl.DataFrame, *bands: pl.DataFrame) -> pl.DataFrame:
-    """Bands, and in their cells those of unknown age."""
+    """Bands, and in their cells those of unknown age; of sexes those of unknown or other sex, or who did not say."""
     columns = ("cell", *KEY, "value")
     every = pl.concat([band.select(columns) for band in bands])
-    unknown = axis.of_codes(parts, ["_U"])
+    unknown = axis.of_codes(parts, ["_U", "_O", "_N"] if axis.name == "sex" else ["_U"])
     if not unknown.height:
         return every
     return pl.concat([every, unknown.join(every.select("cell"), on="cell", how="semi").select(columns)])

@@ -14,7 +14,7 @@ import pytest
 
 from migstats.names import LANGUAGES
 from migstats.uploads.answer import GROUPS, answer_of, as_html, as_json, as_text, place
-from migstats.uploads.finding import Finding
+from migstats.uploads.finding import CODES, Finding
 
 SHEET = "Labour permits"
 FOUND = (
@@ -54,6 +54,13 @@ def test_the_answer_is_the_text_that_was_agreed(language: str) -> None:
     answer = answer_of(FOUND, figures=1204, language=language, file="permits 2025.xlsx", sheets=(SHEET, "old"))
     agreed = Path(__file__).with_name("answers") / f"{language}.txt"
     assert as_text(answer) == agreed.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", CODES)
+def test_a_word_of_a_finding_may_be_called_anything(code: str, language: str) -> None:
+    words = dict.fromkeys(("language", "key", "n", "words", "found", "kind"), "fr")
+    assert as_text(answer_of([Finding(code, SHEET, 5, 5, "x", words)], figures=1, language=language))
 
 
 @pytest.mark.parametrize(

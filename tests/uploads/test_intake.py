@@ -15,6 +15,7 @@ from migstats.names import LANGUAGES
 from migstats.readers import reader_for
 from migstats.source import folder_of, read_source, sent
 from migstats.uploads import canonical, intake, reading, submission
+from migstats.uploads.answer import answer_of, as_text
 from migstats.uploads.contract import forms
 from migstats.uploads.example import example
 from migstats.uploads.formats import formats_of
@@ -57,6 +58,14 @@ def test_a_filled_example_says_the_same_in_five_languages_without_an_error(form:
     done = harmonise({"0" * 64: text}, source.id, dataset, codes, concepts=pipeline.concepts(), last_year=2027)
     assert done.quarantine.num_rows == 0
     assert done.facts.num_rows == len(read["ru"].figures)
+
+
+def test_an_official_may_have_the_answer_in_another_language_than_that_of_the_workbook(tmp_path: Path) -> None:
+    content = filled(tmp_path)
+    for language in LANGUAGES:
+        findings = understood(content, "labour_permits", "MAR", language).findings
+        told = as_text(answer_of(findings, figures=40, language=language))
+        assert bool(findings) == (language != "fr"), told
 
 
 # -- with a database --------------------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ def _forms(message: Message) -> tuple[str, ...]:
 # -- messages ---------------------------------------------------------------------------------------------------
 
 
-def text(key: str, language: str, **words: Word) -> str:
+def text(key: str, language: str, /, **words: Word) -> str:
     """The message of a key. Texts among the words are quoted, numbers and dates written as the language does.
 
     DeclarationError for a key that has no message in this language.
@@ -130,7 +130,7 @@ def dotted(*parts: str) -> str:
     return ".".join(parts)
 
 
-def counted(key: str, n: int, language: str, **words: Word) -> str:
+def counted(key: str, n: int, language: str, /, **words: Word) -> str:
     """The message of a key in the plural form that `n` asks for; `{n}` in it is the number."""
     forms = _message(key, language)
     form = forms[catalogue(language).form_of(n)]

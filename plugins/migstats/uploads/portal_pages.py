@@ -46,7 +46,7 @@ def words(language: str) -> Mapping[str, str]:
     return found
 
 
-def text(key: str, language: str, **facts: object) -> str:
+def text(key: str, language: str, /, **facts: object) -> str:
     """A text of the portal, its words put in. DeclarationError for a key that has none."""
     try:
         found = words(language)[key]
