@@ -587,7 +587,7 @@ def test_of_two_sources_that_disagree_both_are_kept_one_counts_and_the_differenc
     publish.publish(warehouse_url, run_id="test")
     with warehouse.connect(warehouse_url) as connection:
         kept = connection.execute(
-            "SELECT source, value, published_value FROM bi.fact_observation WHERE ref_area = 'MAR' ORDER BY source"
+            "SELECT source, value, published_value FROM bi.observation_all WHERE ref_area = 'MAR' ORDER BY source"
         ).fetchall()
         listed = connection.execute(
             "SELECT ref_area, source, published_value, other_source, other_value, difference, relative_difference "

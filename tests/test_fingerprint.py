@@ -24,7 +24,7 @@ pytestmark = pytest.mark.database
 
 MIGSTATS = str(Path(sys.executable).parent / "migstats")
 TABLES = {
-    *("core.series", "core.attributes", "core.observation", "bi.fact_observation"),
+    *("core.series", "core.attributes", "core.observation", "bi.observation_all"),
     *(
         "core.superseded",
         "core.override",
@@ -105,7 +105,7 @@ def test_every_table_has_its_rows_and_a_hash(warehouse_url: str, source: Source)
     fill(warehouse_url, source, toy.SLICES)
     found = printed(warehouse_url)
     assert set(found) == set(empty) == TABLES
-    assert (empty["core.observation"][0], found["core.observation"][0], found["bi.fact_observation"][0]) == (0, 8, 8)
+    assert (empty["core.observation"][0], found["core.observation"][0], found["bi.observation_all"][0]) == (0, 8, 8)
     of_codelists = {f"bi.dim_{name}" for name in ("area", "indicator", "sex", "age", "status", "time")}
     of_history = {"core.superseded", "core.override", "core.restricted"}
     assert {table for table in TABLES if found[table] == empty[table]} == of_codelists | of_history
@@ -218,7 +218,7 @@ def test_it_is_the_same_wherever_the_rows_lie(copy: str) -> None:
     with psycopg.connect(copy) as connection:
         lay = connection.execute(order).fetchall()
         connection.execute("UPDATE core.observation SET raw = raw WHERE time_id % 2 = 0 OR value < 1")
-        connection.execute("UPDATE bi.fact_observation SET note = note WHERE sex = '_T'")
+        connection.execute("UPDATE bi.observation_all SET note = note WHERE sex = '_T'")
         assert connection.execute(order).fetchall() != lay
     assert toy.fingerprint(copy) == before
 
@@ -252,14 +252,14 @@ CHANGES: dict[str, tuple[str, set[str]]] = {
     ),
     "a dimension": ("UPDATE core.series SET sex = '_U' WHERE sex = 'M'", {"core.series"}),
     "a published figure": (
-        "UPDATE bi.fact_observation SET published_value = 0.10000000000000002 WHERE published_value = 0.1",
-        {"bi.fact_observation"},
+        "UPDATE bi.observation_all SET published_value = 0.10000000000000002 WHERE published_value = 0.1",
+        {"bi.observation_all"},
     ),
     "what adds up": (
-        "UPDATE bi.fact_observation SET value = NULL WHERE value = 123456789.125",
-        {"bi.fact_observation"},
+        "UPDATE bi.observation_all SET value = NULL WHERE value = 123456789.125",
+        {"bi.observation_all"},
     ),
-    "a row that is gone": ("DELETE FROM bi.fact_observation WHERE ref_area = 'TUN'", {"bi.fact_observation"}),
+    "a row that is gone": ("DELETE FROM bi.observation_all WHERE ref_area = 'TUN'", {"bi.observation_all"}),
     "the name of an area": ("UPDATE ref.area SET name_fr = 'x' WHERE code = 'MAR'", {"bi.dim_area"}),
     "a definition": ("UPDATE ref.indicator SET definition = 'x' WHERE code = 'MIG_STOCK'", {"bi.dim_indicator"}),
     "a citation": ("UPDATE ref.source SET citation = 'x' WHERE code = 'toy'", {"bi.dim_source"}),

@@ -138,7 +138,7 @@ def dump(url: str) -> dict[str, list[str]]:
             FROM ops.balance
         """,
         "quarantine": "SELECT (to_jsonb(q) - 'load_id' - 'snapshot_id')::text AS row FROM ops.quarantine AS q",
-        "bi": "SELECT (to_jsonb(f) - 'vintage')::text AS row FROM bi.fact_observation AS f",
+        "bi": "SELECT (to_jsonb(f) - 'vintage' - 'disclosure')::text AS row FROM bi.observation_all AS f",
     }
     with warehouse.connect(url) as connection:
         return {name: sorted(r["row"] for r in connection.execute(query)) for name, query in queries.items()}

@@ -108,7 +108,7 @@ def test_what_readers_add_up_is_a_whole_without_the_source_that_they_may_not_see
     load(warehouse_url, zoo, [{"OBS_VALUE": "95"}])
     publish.publish(warehouse_url, run_id="test")
 
-    assert figures(warehouse_url, "bi.fact_observation") == {("zoo", "MAR"): 95}
+    assert figures(warehouse_url, "bi.observation_all") == {("zoo", "MAR"): 95}
     everything = {("zoo", "MAR"): 95, ("ark", "MAR"): None, ("ark", "SRB"): 7}
     assert figures(warehouse_url, "core.published") == everything
 
@@ -123,20 +123,20 @@ def test_a_source_that_may_be_passed_on_no_more_leaves_bi_at_once_and_comes_back
     load(warehouse_url, zoo, [{"OBS_VALUE": "95"}])
     publish.publish(warehouse_url, run_id="test")
     before = {("ark", "MAR"): 100, ("ark", "SRB"): 7, ("zoo", "MAR"): None}
-    assert figures(warehouse_url, "bi.fact_observation") == before
+    assert figures(warehouse_url, "bi.observation_all") == before
 
     with warehouse.connect(warehouse_url) as connection:
         warehouse.add_source(connection, under(ark, "forbidden"))
-    assert figures(warehouse_url, "bi.fact_observation") == {("zoo", "MAR"): None}
+    assert figures(warehouse_url, "bi.observation_all") == {("zoo", "MAR"): None}
 
     assert publish.publish(warehouse_url, run_id="test").vintages.keys() == {"ark"}
-    assert figures(warehouse_url, "bi.fact_observation") == {("zoo", "MAR"): 95}
+    assert figures(warehouse_url, "bi.observation_all") == {("zoo", "MAR"): 95}
     assert publish.publish(warehouse_url, run_id="test").vintages == {}
 
     with warehouse.connect(warehouse_url) as connection:
         warehouse.add_source(connection, ark)
     publish.publish(warehouse_url, run_id="test")
-    assert figures(warehouse_url, "bi.fact_observation") == before
+    assert figures(warehouse_url, "bi.observation_all") == before
     with warehouse.connect(warehouse_url) as connection:
         assert connection.execute("SELECT count(*) AS n FROM core.restricted").fetchall() == [{"n": 0}]
 
@@ -158,7 +158,7 @@ def test_every_figure_of_bi_joins_to_its_citation_and_licence(warehouse_url: str
     with warehouse.connect(warehouse_url) as connection:
         found = connection.execute(
             "SELECT l.citation, l.licence, l.licence_url, l.producer_version, l.url, l.retrieved_at, d.citation AS d "
-            "FROM bi.fact_observation AS f LEFT JOIN bi.lineage AS l USING (observation_id) "
+            "FROM bi.observation_all AS f LEFT JOIN bi.lineage AS l USING (observation_id) "
             "LEFT JOIN bi.dim_source AS d ON f.source = d.source"
         ).fetchall()
     assert len(found) == 4

@@ -27,7 +27,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Source]:
 
 def shown(url: str, column: str = "value") -> dict[str, float | None]:
     with warehouse.connect(url) as connection:
-        rows = connection.execute("SELECT * FROM bi.fact_observation").fetchall()
+        rows = connection.execute("SELECT * FROM bi.observation_all").fetchall()
     return {r["observation_id"]: r[column] for r in rows}
 
 
@@ -188,7 +188,7 @@ def test_a_day_that_is_none_in_one_source_holds_up_no_other(warehouse_url: str, 
             assert changed.rowcount == 1
     publish.publish(warehouse_url, run_id="test")
     with warehouse.connect(warehouse_url) as connection:
-        rows = connection.execute("SELECT source, point_in_time, published_value FROM bi.fact_observation").fetchall()
+        rows = connection.execute("SELECT source, point_in_time, published_value FROM bi.observation_all").fetchall()
     assert {(r["source"], r["point_in_time"], r["published_value"]) for r in rows} == {
         ("toy", dt.date(2020, 12, 31), 1),
         ("zoo", None, 1),

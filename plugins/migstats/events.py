@@ -60,7 +60,7 @@ _CORE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     },
 }
 
-#: Column of bi.fact_observation → tables and columns that it is made of, where not of the one of the same name.
+#: Column of bi.observation_all → tables and columns that it is made of, where not of the one of the same name.
 _SAME_NAME: Final = ("core.series", "core.attributes")
 _PUBLISHED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "observation_id": (
@@ -153,7 +153,7 @@ TABLES: Final = tuple(
             "ops.quarantine",
             "ops.validation_result",
             "ops.vintage",
-            "bi.fact_observation",
+            "bi.observation_all",
             *(table for tables in READ_BY.values() for table in tables),
             *(table for tables in WRITTEN_BY.values() for table in tables),
         )
@@ -493,11 +493,11 @@ def published(publication: Publication, warehouse: Warehouse) -> Lineage:
     inputs = {table: _table(warehouse, table) for table in (*_CORE, "ref.period", "ref.subdivision", "ops.vintage")}
     fields = {
         field.name: [_field(inputs[table], column, same=column == field.name) for table, column in _origin(field.name)]
-        for field in warehouse.columns.get("bi.fact_observation", ())
+        for field in warehouse.columns.get("bi.observation_all", ())
     }
     version = ", ".join(f"{source} {vintage}" for source, vintage in sorted(publication.vintages.items()))
     fact = _as_output(
-        _table(warehouse, "bi.fact_observation"),
+        _table(warehouse, "bi.observation_all"),
         {**_column_lineage(fields), **(_version(version) if version else {})},
         _written(publication.added),
     )

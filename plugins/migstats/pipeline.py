@@ -552,7 +552,7 @@ def rebuild(*, url: str, admin: str, workers: int = 1, today: dt.date | None = N
             raise TryAgainError("a load or another rebuild is at work; wait for it (pause the DAGs), then run again")
         with warehouse.connect(url) as connection:
             loads = warehouse.rows(connection, "rebuild/loads")
-            published = [row["source"] for row in warehouse.rows(connection, "load/published_sources")]
+            published = [row["source"] for row in warehouse.rows(connection, "publication/published_sources")]
         _require_all_there(loads)
         with warehouse.connect(admin) as connection:
             connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('migstats.publish', 0))")

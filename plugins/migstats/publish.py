@@ -13,8 +13,17 @@ from typing import Final
 from migstats import warehouse
 from migstats.faultpoint import reach
 
-#: Where figures go: what may be passed on to bi.fact_observation, all else to core.restricted.
+#: What is staged first: the indicators that the publication is about, all their figures, where ours come from.
+_STAGED: Final = ("touched", "published", "derivation")
+
+#: Figures that we compute from those that are preferred, each kind by a statement `derive_<kind>`, in this order.
+_DERIVED: Final[tuple[str, ...]] = ()
+
+#: Where figures go: what may be passed on to bi.observation_all, all else to core.restricted.
 _TABLES: Final = ("published", "restricted")
+
+#: What is made of the figures of `bi`, anew for the touched indicators: `remove_<table>` and `add_<table>`.
+_BESIDE: Final = ("derivation", "comparability")
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Publication:
 def waiting(url: str) -> dict[str, int]:
     """Sources that have an accepted vintage which `bi` does not show yet, with that vintage."""
     with warehouse.connect(url) as connection:
-        return {row["source"]: row["vintage_id"] for row in warehouse.rows(connection, "load/to_publish")}
+        return {row["source"]: row["vintage_id"] for row in warehouse.rows(connection, "publication/to_publish")}
 
 
 def publish(
@@ -51,26 +60,23 @@ def publish(
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('migstats.publish', 0))")
         if anew:
             warehouse.execute(connection, "rebuild/unpublish")
-        vintages = {row["source"]: row["vintage_id"] for row in warehouse.rows(connection, "load/to_publish")}
+        vintages = {row["source"]: row["vintage_id"] for row in warehouse.rows(connection, "publication/to_publish")}
         if only is not None:
             vintages = {source: vintage for source, vintage in vintages.items() if source in only}
         removed = added = 0
         if vintages:
-            for staged in ("touched", "published"):
-                warehouse.execute(connection, f"load/stage_{staged}", {"sources": list(vintages)})
-            connection.execute("CREATE UNIQUE INDEX ON pg_temp.published (observation_id)")
-            connection.execute("ANALYZE pg_temp.published")
-            warehouse.execute(connection, "load/mark_additive", {})
+            _stage(connection, list(vintages))
             reach("publish.staged")
-            removed = sum(warehouse.execute(connection, f"load/remove_{beside}") for beside in _TABLES)
+            removed = sum(warehouse.execute(connection, f"publication/remove_{table}") for table in _TABLES)
             reach("publish.removed")
-            added = sum(warehouse.execute(connection, f"load/add_{beside}") for beside in _TABLES)
-            for change in ("remove", "add"):
-                warehouse.execute(connection, f"load/{change}_comparability")
+            added = sum(warehouse.execute(connection, f"publication/add_{table}") for table in _TABLES)
+            for table in _BESIDE:
+                for change in ("remove", "add"):
+                    warehouse.execute(connection, f"publication/{change}_{table}")
             for source, vintage in vintages.items():
                 moved = {"source": source, "vintage_id": vintage}
-                warehouse.execute(connection, "load/set_publication", moved)
-                warehouse.execute(connection, "load/add_published_vintage", moved)
+                warehouse.execute(connection, "publication/set_publication", moved)
+                warehouse.execute(connection, "publication/add_published_vintage", moved)
         seconds = time.monotonic() - began
         for source in [*vintages, "*"]:
             warehouse.add_outcome(
@@ -89,3 +95,16 @@ def publish(
         reach("publish.before_commit")
     reach("publish.committed")
     return Publication(vintages, removed, added, seconds)
+
+
+def _stage(connection: warehouse.Connection, sources: Sequence[str]) -> None:
+    """Stage what `bi` is to hold of the indicators that these sources touch: pg_temp.published, with all its marks."""
+    for staged in _STAGED:
+        warehouse.execute(connection, f"publication/stage_{staged}", {"sources": sources})
+    connection.execute("CREATE UNIQUE INDEX ON pg_temp.published (observation_id)")
+    connection.execute("ANALYZE pg_temp.published")
+    warehouse.execute(connection, "publication/mark_additive", {})
+    warehouse.execute(connection, "publication/mark_preferred", {})
+    # ours are made of what is preferred, and take their own place in their cells
+    if sum(warehouse.execute(connection, f"publication/derive_{kind}") for kind in _DERIVED):
+        warehouse.execute(connection, "publication/mark_preferred", {})

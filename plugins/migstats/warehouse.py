@@ -34,6 +34,7 @@ _CODELISTS = (
     *("counterpart_basis", "residence_criterion", "subdivision", "migration_status", "education", "labour_status"),
     *("occupation", "activity", "reason", "urbanisation", "disability", "breakdown", "area", "indicator"),
     "source_preference",
+    "why_preferred",
 )
 
 #: How dates and figures are written as text, whatever the server, the role, PGTZ or PGDATESTYLE say: hashes need it.
@@ -265,7 +266,7 @@ def add_source(connection: Connection, source: Source) -> None:
         },
     )
     if source.licence.redistribution != "allowed":
-        execute(connection, "load/withhold", {"source": source.id})
+        execute(connection, "publication/withhold", {"source": source.id})
 
 
 def add_subdivisions(

@@ -4,7 +4,7 @@ WITH ranked AS NOT MATERIALIZED (
     SELECT
         f.*,
         coalesce(array_position(string_to_array(p.sources, '|'), f.source), 999) AS preference
-    FROM bi.fact_observation AS f
+    FROM bi.observation_all AS f
     LEFT JOIN ref.source_preference AS p ON f.indicator = p.code
     WHERE f.published_value IS NOT NULL
 )

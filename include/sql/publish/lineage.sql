@@ -54,7 +54,7 @@ SELECT
     coalesce(nullif(v.release, ''), to_char(v.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"'))
         AS producer_version,
     n.request
-FROM bi.fact_observation AS f
+FROM bi.observation_all AS f
 INNER JOIN ref.period AS t ON f.time_period = t.time_period
 INNER JOIN shown AS o
     ON
@@ -68,7 +68,7 @@ INNER JOIN ref.source AS r ON f.source = r.code
 LEFT JOIN ops.decision AS d ON v.candidate_id = d.candidate_id;
 
 COMMENT ON VIEW bi.lineage IS
-'Where each figure of fact_observation and of the topic views comes from, down to the cell; join by observation_id';
+'Where each figure of observation_all, fact_observation and the topic views comes from, down to the cell; join by observation_id';
 COMMENT ON COLUMN bi.lineage.observation_id IS 'Id of the figure';
 COMMENT ON COLUMN bi.lineage.source IS 'Source, see dim_source';
 COMMENT ON COLUMN bi.lineage.publisher IS 'Publisher';

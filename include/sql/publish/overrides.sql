@@ -18,13 +18,13 @@ SELECT
     f.vintage
 FROM core.override AS o
 INNER JOIN ref.period AS t ON o.time_id = t.time_id
-INNER JOIN bi.fact_observation AS f
+INNER JOIN bi.observation_all AS f
     ON
         f.observation_id = o.source || '-' || lpad(to_hex(o.series_id), 16, '0') || '-' || t.time_period
         AND o.vintage_from = f.vintage;
 
 COMMENT ON VIEW bi.overrides IS
-'Figures of fact_observation that stand otherwise than published: corrections.csv of the source, with evidence and expiry';
+'Figures of observation_all that stand otherwise than published: corrections.csv of the source, with evidence and expiry';
 COMMENT ON COLUMN bi.overrides.observation_id IS 'Id of the figure';
 COMMENT ON COLUMN bi.overrides.source IS 'Source, see dim_source';
 COMMENT ON COLUMN bi.overrides.indicator IS 'What is measured, see dim_indicator';
@@ -35,7 +35,7 @@ COMMENT ON COLUMN bi.overrides.age IS 'Age band, see dim_age; _T all ages';
 COMMENT ON COLUMN bi.overrides.time_period IS 'SDMX period, see dim_time';
 COMMENT ON COLUMN bi.overrides.override_id IS 'Id of the record in corrections.csv';
 COMMENT ON COLUMN bi.overrides.value_of_publisher IS 'What the publisher prints';
-COMMENT ON COLUMN bi.overrides.published_value IS 'What stands in fact_observation';
+COMMENT ON COLUMN bi.overrides.published_value IS 'What stands in observation_all';
 COMMENT ON COLUMN bi.overrides.why IS 'Why it stands otherwise';
 COMMENT ON COLUMN bi.overrides.evidence IS 'Where that can be seen';
 COMMENT ON COLUMN bi.overrides.author IS 'Who answers for it';

@@ -7,4 +7,4 @@ withheld AS (
     DELETE FROM core.restricted
 )
 
-DELETE FROM bi.fact_observation
+DELETE FROM bi.observation_all

@@ -94,13 +94,13 @@ SELECT
     'run the DAG publish'
 FROM (SELECT DISTINCT source FROM core.published) AS f
 LEFT JOIN ops.publication AS p ON f.source = p.source
-WHERE p.source IS NULL
+WHERE p.source IS NULL AND f.source <> 'migstats'
 UNION ALL
 SELECT
     'bi shows figures that may not be passed on',
     f.source,
     'run the DAG publish'
-FROM (SELECT DISTINCT source FROM bi.fact_observation) AS f
+FROM (SELECT DISTINCT source FROM bi.observation_all) AS f
 INNER JOIN ref.source AS s ON f.source = s.code
 WHERE s.redistribution <> 'allowed'
 UNION ALL

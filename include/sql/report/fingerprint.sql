@@ -47,13 +47,13 @@ WITH contents (name, content) AS (
     INNER JOIN raw.snapshot AS n ON p.snapshot_id = n.snapshot_id
     UNION ALL
     SELECT
-        'bi.fact_observation',
-        (to_jsonb(f) - 'vintage')::text
-    FROM bi.fact_observation AS f
+        'bi.observation_all',
+        (to_jsonb(f) - 'vintage' - 'disclosure')::text
+    FROM bi.observation_all AS f
     UNION ALL
     SELECT
         'core.restricted',
-        (to_jsonb(f) - 'vintage')::text
+        (to_jsonb(f) - 'vintage' - 'disclosure')::text
     FROM core.restricted AS f
     UNION ALL
     SELECT
@@ -102,7 +102,7 @@ SELECT
 FROM (
     VALUES
     ('core.series'), ('core.attributes'), ('core.observation'), ('core.superseded'), ('core.override'), ('core.place'),
-    ('core.restricted'), ('bi.fact_observation'), ('bi.dim_area'), ('bi.dim_indicator'), ('bi.dim_sex'), ('bi.dim_age'),
+    ('core.restricted'), ('bi.observation_all'), ('bi.dim_area'), ('bi.dim_indicator'), ('bi.dim_sex'), ('bi.dim_age'),
     ('bi.dim_status'), ('bi.dim_time'), ('bi.dim_source')
 ) AS t (name)
 LEFT JOIN contents AS c ON t.name = c.name

@@ -50,7 +50,11 @@ SELECT
     o.vintage_from AS vintage,
     coalesce(u.matched, s.subdivision) AS subdivision_matched,
     coalesce(n.name, CASE WHEN u.matched IS NOT NULL THEN u.name_en END) AS subdivision_published,
-    coalesce(m.level, 0) AS match_level
+    coalesce(m.level, 0) AS match_level,
+    TRUE AS preferred,
+    'only_source' AS why_preferred,
+    'published' AS method,
+    NULL::integer AS disclosure
 FROM core.observation AS o
 INNER JOIN core.series AS s ON o.source = s.source AND o.series_id = s.series_id
 INNER JOIN pg_temp.touched AS i ON s.indicator = i.indicator

@@ -1,4 +1,4 @@
-INSERT INTO bi.fact_observation
+INSERT INTO bi.observation_all
 SELECT p.* FROM pg_temp.published AS p
 WHERE
     p.source IN (

@@ -1,7 +1,7 @@
-DELETE FROM bi.fact_observation AS f
+DELETE FROM bi.observation_all AS f
 USING (
     SELECT old.observation_id
-    FROM bi.fact_observation AS old
+    FROM bi.observation_all AS old
     INNER JOIN ref.source AS s ON old.source = s.code
     LEFT JOIN pg_temp.published AS n ON old.observation_id = n.observation_id
     WHERE

@@ -1,0 +1,155 @@
+"""Which source is shown: one figure per cell by the declared order, with its reason; the others one join away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import toy
+
+from migstats import publish, warehouse
+from migstats.source import Source
+
+pytestmark = pytest.mark.database
+
+PART = "figures/part=a"
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Source]:
+    return {source.id: source for source in toy.declare(tmp_path, monkeypatch, "toy", "zoo", "ark")}
+
+
+def order(url: str, sources: str) -> None:
+    with warehouse.connect(url) as connection:
+        connection.execute("UPDATE ref.source_preference SET sources = %s WHERE code = 'MIG_STOCK'", [sources])
+
+
+def shown(url: str) -> list[tuple[str, float | None, str]]:
+    with warehouse.connect(url) as connection:
+        found = connection.execute(
+            "SELECT source, published_value, why_preferred FROM bi.fact_observation ORDER BY source, published_value"
+        ).fetchall()
+    return [(r["source"], r["published_value"], r["why_preferred"]) for r in found]
+
+
+CASES: dict[str, tuple[str, dict[str, list[dict[str, str]]], list[tuple[str, float | None, str]]]] = {
+    "alone in its cell": ("", {"zoo": [{"OBS_VALUE": "1"}]}, [("zoo", 1, "only_source")]),
+    "cells that differ in one dimension are two": (
+        "",
+        {"zoo": [{"OBS_VALUE": "9"}], "ark": [{"SEX": "F", "OBS_VALUE": "4"}]},
+        [("ark", 4, "only_source"), ("zoo", 9, "only_source")],
+    ),
+    "the declared order decides": (
+        "zoo|ark",
+        {"ark": [{"OBS_VALUE": "1"}], "zoo": [{"OBS_VALUE": "2"}]},
+        [("zoo", 2, "declared")],
+    ),
+    "a source that is named comes before one that is not": (
+        "zoo",
+        {"ark": [{"OBS_VALUE": "1"}], "zoo": [{"OBS_VALUE": "2"}]},
+        [("zoo", 2, "declared")],
+    ),
+    "without an order the figures that are added up are shown": (
+        "",
+        {"ark": [{"SEX": "F", "OBS_VALUE": "1"}], "zoo": [{"OBS_VALUE": "3"}, {"SEX": "F", "OBS_VALUE": "2"}]},
+        [("ark", 1, "counted"), ("zoo", 3, "only_source")],
+    ),
+    "of shares without an order the name decides, and it is said": (
+        "",
+        {
+            source: [{"INDICATOR": "MIG_STOCK_SHARE", "UNIT": "PT", "OBS_VALUE": value}]
+            for source, value in (("zoo", "2"), ("ark", "1"))
+        },
+        [("ark", 1, "first_by_name")],
+    ),
+    "a figure comes before none, whatever the order": (
+        "zoo|ark",
+        {"ark": [{"OBS_VALUE": "1"}], "zoo": [{"OBS_VALUE": "", "OBS_STATUS": "O"}]},
+        [("ark", 1, "only_figure")],
+    ),
+    "nought is a figure": (
+        "zoo|ark",
+        {"ark": [{"OBS_VALUE": "1"}], "zoo": [{"OBS_VALUE": "0"}]},
+        [("zoo", 0, "declared")],
+    ),
+    "no figure in either is shown once": (
+        "zoo|ark",
+        {"ark": [{"OBS_VALUE": "", "OBS_STATUS": "O"}], "zoo": [{"OBS_VALUE": "", "OBS_STATUS": "Q"}]},
+        [("zoo", None, "declared")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("declared", "figures", "expected"), CASES.values(), ids=CASES)
+def test_one_figure_is_shown_per_cell(
+    warehouse_url: str,
+    sources: dict[str, Source],
+    declared: str,
+    figures: dict[str, list[dict[str, str]]],
+    expected: list[tuple[str, float | None, str]],
+) -> None:
+    order(warehouse_url, declared)
+    for source, rows in figures.items():
+        toy.load(warehouse_url, sources[source], toy.read(warehouse_url, sources[source], PART, rows))
+    publish.publish(warehouse_url, run_id="all")
+    assert shown(warehouse_url) == sorted(expected, key=lambda r: (r[0], r[1] or 0))
+    with warehouse.connect(warehouse_url) as connection:
+        every = connection.execute("SELECT count(*) AS n FROM bi.observation_all").fetchall()
+        reasons = connection.execute(
+            "SELECT DISTINCT f.why_preferred FROM bi.observation_all AS f LEFT JOIN bi.dim_preference AS d "
+            "USING (why_preferred) WHERE (f.why_preferred IS NULL) = f.preferred OR (f.preferred AND d.name_ar IS NULL)"
+        ).fetchall()
+    assert every == [{"n": sum(len(rows) for rows in figures.values())}]
+    assert reasons == []
+
+
+def test_another_order_changes_what_is_shown_and_no_figure(warehouse_url: str, sources: dict[str, Source]) -> None:
+    figures = "SELECT observation_id, source, published_value FROM bi.observation_all ORDER BY observation_id"
+    for source, value in (("ark", "95"), ("zoo", "100")):
+        toy.load(warehouse_url, sources[source], toy.read(warehouse_url, sources[source], PART, [{"OBS_VALUE": value}]))
+    seen = []
+    for declared in ("zoo|ark", "ark|zoo"):
+        order(warehouse_url, declared)
+        publish.publish(warehouse_url, run_id=declared, anew=True)
+        with warehouse.connect(warehouse_url) as connection:
+            seen.append((shown(warehouse_url), connection.execute(figures).fetchall()))
+    assert [found for found, _ in seen] == [[("zoo", 100, "declared")], [("ark", 95, "declared")]]
+    assert seen[0][1] == seen[1][1]
+
+
+def test_the_preferred_source_that_comes_later_takes_the_cell(warehouse_url: str, sources: dict[str, Source]) -> None:
+    order(warehouse_url, "zoo|ark")
+    seen = []
+    for source, value in (("ark", "95"), ("zoo", "100")):
+        toy.load(warehouse_url, sources[source], toy.read(warehouse_url, sources[source], PART, [{"OBS_VALUE": value}]))
+        publish.publish(warehouse_url, run_id=source)
+        seen.append(shown(warehouse_url))
+    assert seen == [[("ark", 95, "only_source")], [("zoo", 100, "declared")]]
+
+
+def test_what_is_added_up_is_shown(warehouse_url: str, sources: dict[str, Source]) -> None:
+    """The order names a source that has parts only; the figures that make up the sum of the year are shown."""
+    order(warehouse_url, "zoo|ark")
+    figures = {
+        "zoo": [{"OBS_VALUE": "9"}, {"AGE": "Y0T14", "OBS_VALUE": "4"}, {"AGE": "Y10T19", "OBS_VALUE": "5"}],
+        "ark": [{"OBS_VALUE": "10"}, {"SEX": "F", "OBS_VALUE": "4"}, {"SEX": "M", "OBS_VALUE": "6"}],
+    }
+    for source, rows in figures.items():
+        toy.load(warehouse_url, sources[source], toy.read(warehouse_url, sources[source], PART, rows))
+    publish.publish(warehouse_url, run_id="all")
+    with warehouse.connect(warehouse_url) as connection:
+        sums = connection.execute(
+            "SELECT sum(f.value) AS shown, (SELECT sum(a.value) FROM bi.observation_all AS a) AS every "
+            "FROM bi.fact_observation AS f"
+        ).fetchall()
+    assert sums == [{"shown": 9, "every": 9}]
+
+
+def test_the_declared_order_can_be_read_in_bi(warehouse_url: str) -> None:
+    order(warehouse_url, "zoo|ark")
+    with warehouse.connect(warehouse_url) as connection:
+        found = connection.execute(
+            "SELECT rank, source FROM bi.source_preference WHERE indicator = 'MIG_STOCK' ORDER BY rank"
+        ).fetchall()
+    assert found == [{"rank": 1, "source": "zoo"}, {"rank": 2, "source": "ark"}]
