@@ -38,8 +38,8 @@ os.environ.update(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The lock itself is tested first, then what takes longest, so that no process is alone with it at the end.
 
-    That is the module whose fixture fills a warehouse with all samples, and whatever starts an Airflow: of several
-    processes the first one gets them one after the other. The whole demo is last.
+    That is what reads the warehouse that is filled with all samples, and whatever starts an Airflow: of several
+    processes the first one gets them one after the other, and fills it once. The whole demo is last.
     """
 
     def turn(item: pytest.Item) -> int:
@@ -47,7 +47,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             return 0
         if item.get_closest_marker("end_to_end"):
             return 4
-        return 1 if item.path.name == "test_lineage.py" else 2 if item.get_closest_marker("airflow") else 3
+        if "warehouse_of_samples" in getattr(item, "fixturenames", ()):
+            return 1
+        return 2 if item.get_closest_marker("airflow") else 3
 
     items.sort(key=turn)
 
@@ -106,6 +108,14 @@ def warehouse_url(postgres, _template: str) -> str:  # type: ignore[no-untyped-d
     with warehouse.connect(postgres.url(name)) as connection:
         connection.execute(warehouse.statement("grants/database"))  # a copy does not carry it along
     return postgres.url(name)
+
+
+@pytest.fixture(scope="session")
+def warehouse_of_samples(postgres, _template: str, tmp_path_factory: pytest.TempPathFactory) -> object:  # type: ignore[no-untyped-def]
+    """A warehouse in which the samples of all sources are published (`samples.Filled`). Read it, and nothing else."""
+    from samples import fill
+
+    return fill(postgres, _template, tmp_path_factory.mktemp("samples"))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import io
 import json
 import random
 import re
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
@@ -22,62 +21,20 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 import toy
-import yaml
+from samples import Filled
 from typer.testing import CliRunner
 
-from migstats import candidate, lake, landing, lineage, pipeline, publish, replay, settings, warehouse
-from migstats import postgres as server
+from migstats import lake, lineage, publish, warehouse
 from migstats.cli import app
 from migstats.errors import PermanentError
 from migstats.layout import DelimitedLayout, JsonRecordsLayout, RecordPeriod
-from migstats.source import Multiplier, Source, folder_of, plan, read_source, read_sources
+from migstats.source import Multiplier, Source, read_source, read_sources
 
 pytestmark = pytest.mark.database
 
-SAMPLES = settings.include() / "samples"
-TODAY = dt.date(2026, 11, 1)
 SEED = 20241201
 MOST = 200
 SOURCES = tuple(sorted(read_sources()))
-
-
-def take_in(url: str, source: Source, years: list[int]) -> None:
-    """Land, read, check and load the samples of a source, each of its releases, oldest first; a revision that breaches
-    the gate is approved."""
-    folder = folder_of(source.id)
-    for release in sorted((r.id for r in source.releases), key=lambda r: source.release(r).released) or [None]:  # type: ignore[union-attr]
-        reads = []
-        named = [slice_ for slice_ in replay.sampled(folder) if slice_.release == (release or "")]
-        for slice_ in named or plan(source, today=TODAY, release=release, years=years):
-            landed = landing.land(slice_, source, run_id="test", url=url)
-            reads.append(pipeline.read(landed, source, folder))
-        pipeline.check(reads, source, run_id="test", url=url, today=TODAY)
-        judged = pipeline.gate(reads, source, folder, run_id="test", url=url)
-        if judged.waits:
-            candidate.decide(url, judged.candidate_id, verdict="approved", decided_by="test", reason="a new release")
-        pipeline.load(reads, source, folder, run_id="test", url=url)
-
-
-@pytest.fixture(scope="module")
-def warehouse_of_samples(
-    postgres: server.Server, _template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """A warehouse in which the samples of all sources are published."""
-    server.create_database(postgres, "lineage", template=_template)
-    url = postgres.url("lineage")
-    replaying = replay.serve(0, SAMPLES)
-    threading.Thread(target=replaying.serve_forever, daemon=True).start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MIGSTATS_STATE", str(tmp_path_factory.mktemp("lineage")))
-        patch.delenv("MIGSTATS_LAKE", raising=False)
-        patch.setenv("MIGSTATS_REPLAY", f"http://127.0.0.1:{replaying.server_address[1]}")
-        asked = yaml.safe_load((SAMPLES / "demo.yaml").read_text("utf-8"))
-        for source in read_sources().values():
-            take_in(url, source, asked.get(source.id, {}).get("years", []))
-        publish.publish(url, run_id="test")
-        replaying.shutdown()
-        replaying.server_close()
-        yield url
 
 
 # -- reading a place in other ways than the readers do ------------------------------------------------------------
@@ -196,19 +153,21 @@ def published(url: str, source: str) -> dict[str, dict[str, Any]]:
     return {row["observation_id"]: row for row in rows}
 
 
-def test_the_sources_are_all_there(warehouse_of_samples: str) -> None:
+def test_the_sources_are_all_there(warehouse_of_samples: Filled) -> None:
     for source in SOURCES:
-        assert len(published(warehouse_of_samples, source)) > 10, source
+        assert len(published(warehouse_of_samples.url, source)) > 10, source
 
 
 @pytest.fixture
-def at_hand(warehouse_of_samples: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def at_hand(warehouse_of_samples: Filled, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """That warehouse for thousands of traces: one connection, and no file of the lake is read twice."""
+    monkeypatch.setenv("MIGSTATS_STATE", str(warehouse_of_samples.state))
+    monkeypatch.delenv("MIGSTATS_LAKE", raising=False)
     monkeypatch.setattr(lake, "read_snapshot", cache(lake.read_snapshot))
     monkeypatch.setattr(lineage, "read_source", cache(read_source))
-    with warehouse.connect(warehouse_of_samples) as connection:
+    with warehouse.connect(warehouse_of_samples.url) as connection:
         monkeypatch.setattr(warehouse, "connect", lambda _: nullcontext(connection))
-        yield warehouse_of_samples
+        yield warehouse_of_samples.url
 
 
 def test_published_figures_of_every_source_lead_back_to_the_cells_that_they_came_from(at_hand: str) -> None:
