@@ -156,7 +156,7 @@ def test_services_listen_on_this_machine_only_and_know_nothing_of_another_airflo
     monkeypatch.setenv("MIGSTATS_WAREHOUSE", "postgresql://elsewhere/warehouse")
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     found = services.environment(tmp_path, Record(ports=PORTS))
-    assert found["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert found["AIRFLOW__CORE__EXECUTOR"] == "migstats.executor.ForkingExecutor"
     assert found["AIRFLOW__API__HOST"] == "127.0.0.1"
     assert found["MIGSTATS_WAREHOUSE"].startswith("postgresql://migstats_etl:")
     assert "PYTHONDONTWRITEBYTECODE" not in found

@@ -273,7 +273,7 @@ def environment(state: Path, record: Record) -> dict[str, str]:
         "MIGSTATS_WAREHOUSE": urls["migstats_etl"],
         "AIRFLOW_CONN_WAREHOUSE": urls["migstats_etl"],
         "AIRFLOW_HOME": str(state / "airflow"),
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__EXECUTOR": "migstats.executor.ForkingExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
