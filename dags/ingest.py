@@ -141,7 +141,7 @@ def ingest(source: Source) -> DAG:
 
             return tasks.plan(source.id, get_current_context())
 
-        @task(pool=f"host_{source.hosts[0]}", map_index_template="{{ slice }}")
+        @task(pool=f"host_{source.hosts[0]}", map_index_template="{{ slice }}", multiple_outputs=False)
         def land(planned: dict) -> dict:
             from migstats import tasks
 
@@ -163,13 +163,13 @@ def ingest(source: Source) -> DAG:
 
             return tasks.check(source.id, reads, get_current_context())
 
-        @task(retries=1)
+        @task(retries=1, multiple_outputs=False)
         def gate(checked: list[dict]) -> dict:
             from migstats import tasks
 
             return tasks.gate(source.id, checked, get_current_context())
 
-        @task(outlets=[accepted], trigger_rule="none_failed")
+        @task(outlets=[accepted], trigger_rule="none_failed", multiple_outputs=False)
         def load(checked: list[dict], judged: dict) -> dict:
             from migstats import tasks
 

@@ -36,7 +36,7 @@ with DAG(
     default_args=defaults(retries=2, minutes=30),
 ):
 
-    @task
+    @task(multiple_outputs=False)
     def verify() -> dict:
         from migstats import tasks
 
@@ -54,7 +54,7 @@ with DAG(
 
         return tasks.tell(notifier, get_current_context())
 
-    @task
+    @task(multiple_outputs=False)
     def tidy() -> dict:
         from migstats import tasks
 

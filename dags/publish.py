@@ -36,13 +36,13 @@ with DAG(
     default_args=defaults(retries=3, minutes=60),
 ):
 
-    @task
+    @task(multiple_outputs=False)
     def check() -> dict:
         from migstats import tasks
 
         return tasks.check_waiting(get_current_context())
 
-    @task
+    @task(multiple_outputs=False)
     def publish(checked: dict) -> dict:
         from migstats import tasks
 

@@ -54,7 +54,7 @@ with DAG(
 ):
     vintages = AssetAlias("vintages_of_uploads")
 
-    @task(map_index_template="{{ slice }}")
+    @task(map_index_template="{{ slice }}", multiple_outputs=False)
     def check(upload_id: str) -> dict:
         from migstats import upload_tasks
 
@@ -78,13 +78,13 @@ with DAG(
 
         return upload_tasks.judge(reads, get_current_context())
 
-    @task(retries=1)
+    @task(retries=1, multiple_outputs=False)
     def gate(checked: list[dict]) -> dict:
         from migstats import upload_tasks
 
         return upload_tasks.gate(checked, get_current_context())
 
-    @task(outlets=[vintages], trigger_rule="none_failed")
+    @task(outlets=[vintages], trigger_rule="none_failed", multiple_outputs=False)
     def load(checked: list[dict], judged: dict) -> dict:
         from migstats import upload_tasks
 

@@ -38,6 +38,7 @@ facts = {
                "retries": [t.retries for t in d.tasks], "policy": all(t.retry_policy is not None for t in d.tasks),
                "longest": sorted({t.max_retry_delay.total_seconds() if t.max_retry_delay else 0 for t in d.tasks}),
                "timeouts": all(t.execution_timeout for t in d.tasks),
+               "split": [t.task_id for t in d.tasks if getattr(t, "multiple_outputs", False)],
                "deadline": [[a.interval.total_seconds(), a.callback.path] for a in d.deadline or ()],
                "size": len(json.dumps(DagSerialization.to_dict(d)))}
     for d in bag.dags.values()
@@ -84,6 +85,12 @@ def test_every_dag_says_what_an_engineer_needs(look) -> None:
         assert facts["timeouts"], name
         if name.startswith("ingest_"):
             assert {"datasets", "years", "slices", "dry_run"} <= set(facts["params"]), name
+
+
+@pytest.mark.airflow
+def test_what_a_task_tells_is_kept_once(look) -> None:
+    """Airflow keeps each entry of a dict once more, by a request each, unless it is told not to."""
+    assert {name: facts["split"] for name, facts in look["dags"].items() if facts["split"]} == {}
 
 
 def test_dag_files_import_only_the_task_sdk_and_declarations() -> None:
