@@ -42,6 +42,8 @@ PATIENCE = {"demo": 900.0, "live": 6 * 3600.0}
 
 _HEALTHY_WITHIN = 240.0
 _POLL = 1.0
+#: Seconds between two looks at runs where nobody watches them: each look at all their tasks costs Airflow's server 0.1 s.
+_POLL_UNSEEN = 3.0
 _ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
@@ -128,7 +130,9 @@ class Airflow:
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
 
-def _until(done: Callable[[], bool], guard: Callable[[], None], patience: float, late: str) -> None:
+def _until(
+    done: Callable[[], bool], guard: Callable[[], None], patience: float, late: str, pause: float = _POLL
+) -> None:
     """Ask until `done`, the services guarded meanwhile: Airflow may be away for two minutes (it is started anew).
 
     Raises PermanentError with the text `late` after `patience` seconds.
@@ -145,7 +149,7 @@ def _until(done: Callable[[], bool], guard: Callable[[], None], patience: float,
                 raise
         if time.monotonic() > deadline:
             raise PermanentError(f"{late} after {patience:.0f} s")
-        time.sleep(_POLL)
+        time.sleep(pause)
 
 
 # --- what is run -----------------------------------------------------------------------------------------------
@@ -307,7 +311,7 @@ def _watch(console: Console, airflow: Airflow, runs: Sequence[Run], guard: Calla
 
     late = f"the runs of {', '.join(now)} go on (see {airflow.url}; `make demo` watches them again), but are not done"
     with live or nullcontext():
-        _until(done, guard, patience, late)
+        _until(done, guard, patience, late, _POLL if live else _POLL_UNSEEN)
 
 
 #: Seconds between two lines on the progress of runs, where there is no terminal.
