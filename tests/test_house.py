@@ -318,15 +318,14 @@ def test_maintain_is_red_while_a_snapshot_is_damaged_and_tells_it_and_airflow_s_
         "MIGSTATS_SOURCES": os.environ["MIGSTATS_SOURCES"],
     }
     lake.snapshot_path(snapshots(warehouse_url)[0]).unlink()
-    first = airflow.run("maintain", {}, **here)
-    assert [path.read_text() for path in set_aside(file)] == [event(2)], first.said[-6000:]
-    ran = airflow.run("maintain", {}, **here)
+    _, ran = airflow.runs(("maintain", {}), ("maintain", {}), **here)
+    assert [path.read_text() for path in set_aside(file)] == [event(2)], ran.said[-6000:]
     assert ran.state == "failed"
     assert ran.tasks["verify"] == [("failed", 1)]
     assert [ran.tasks[task][0][0] for task in ("freshness", "tell", "tidy")] == ["success"] * 3
     # Freshness and verification do not wait for each other: it is told in one of the two runs, once.
     alert = "ALERT toy: snapshot: 1 snapshots of the lake are not what their hash says"
-    assert (first.said + ran.said).count(alert) == 1
+    assert ran.said.count(alert) == 1  # what both of them said
 
     runs = "SELECT count(*) FROM dag_run WHERE run_type = 'manual'"
     assert airflow.rows(runs) == [(2,)]
