@@ -42,7 +42,7 @@ PATIENCE = {"demo": 900.0, "live": 6 * 3600.0}
 
 _HEALTHY_WITHIN = 240.0
 _POLL = 1.0
-#: Seconds between two looks at runs where nobody watches them: each look at all their tasks costs Airflow's server 0.1 s.
+#: Seconds between two looks at runs where nobody watches: each look at their tasks costs Airflow 0.1 s of a processor.
 _POLL_UNSEEN = 3.0
 _ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
