@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,12 @@ def text_of(path: Path) -> str:
     """The text of a file, or '' of a binary one."""
     content = path.read_bytes()
     return "" if b"\0" in content[:8192] else content.decode("utf-8", errors="replace")
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """What Python reads in a file: each rule looks at all of them."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def dotted(node: ast.expr) -> str:
@@ -192,11 +199,7 @@ RULES: dict[Rule, list[Path]] = {
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_code_keeps_the_rule(rule: Rule) -> None:
     assert len(RULES[rule]) > 10
-    found = [
-        f"{path.relative_to(ROOT)}:{line}: {what}"
-        for path in RULES[rule]
-        for line, what in rule(ast.parse(path.read_text(encoding="utf-8")))
-    ]
+    found = [f"{path.relative_to(ROOT)}:{line}: {what}" for path in RULES[rule] for line, what in rule(tree_of(path))]
     assert found == []
 
 
@@ -529,7 +532,7 @@ def test_dag_files_import_little_at_the_top() -> None:
     found = [
         f"{path.name}: {module}"
         for path in DAG_FILES
-        for module in imported_at_the_top(ast.parse(path.read_text(encoding="utf-8")))
+        for module in imported_at_the_top(tree_of(path))
         if not allowed_at_the_top(module)
     ]
     assert found == []

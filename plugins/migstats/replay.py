@@ -513,15 +513,20 @@ def _pxweb(samples: Path, place: str, request: Request, body: bytes | None) -> A
 
 def _px_tables(folder: Path, samples: Path) -> list[tuple[_PxTable, str]]:
     """The tables of a source that are asked for as PxWeb, each with its address without scheme."""
+    file = folder / "source.yaml"
+    return _px_planned(file, file.stat().st_mtime_ns, samples_of(folder, samples))
+
+
+@cache
+def _px_planned(file: Path, changed: int, place: Path) -> list[tuple[_PxTable, str]]:
     found: dict[tuple[str, str], list[Slice]] = {}
     datasets: dict[str, Dataset] = {}
-    for alike in _slices(folder).values():
+    for alike in _planned(file, changed).values():
         for slice_, dataset in alike:
             if dataset.pxweb is not None:
                 parts = urlsplit(slice_.url)
                 datasets[dataset.id] = dataset
                 found.setdefault((dataset.id, unquote(parts.netloc + parts.path)), []).append(slice_)
-    place = samples_of(folder, samples)
     return [(_PxTable(place, datasets[name], slices), base) for (name, base), slices in found.items()]
 
 
