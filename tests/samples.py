@@ -1,9 +1,10 @@
-"""A warehouse in which the samples of all sources are published: filled once, for tests that read it."""
+"""The samples of the declared sources, as the publishers would answer with them, and a warehouse of all of them."""
 
 from __future__ import annotations
 
 import datetime as dt
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,33 @@ import yaml
 
 from migstats import candidate, landing, pipeline, publish, replay, settings
 from migstats import postgres as server
-from migstats.source import Source, folder_of, plan, read_sources
+from migstats.source import Slice, Source, folder_of, plan, read_sources
 
 SAMPLES = settings.include() / "samples"
 TODAY = dt.date(2026, 11, 1)
+IMITATED = ("eurostat_migr", "undesa_stock", "unhcr_population", "worldbank_wdi")
+YEARS = {"unhcr_population": range(2020, 2025), "eurostat_migr": range(2020, 2025)}
+
+
+def slices_with_samples(source: Source) -> list[Slice]:
+    """Those that a file is named for; of the four imitated publishers all slices of the years of their samples."""
+    if source.id not in IMITATED:
+        return replay.sampled(folder_of(source.id))
+    releases = [r.id for r in source.releases] or [None]
+    planned = [plan(source, today=TODAY, release=r, years=YEARS.get(source.id, ())) for r in releases]
+    return [slice_ for of_release in planned for slice_ in of_release]
+
+
+def payloads(source: Source) -> Iterator[tuple[Slice, bytes]]:
+    """Each slice that has a sample, and its first page; of a PxWeb server, which answers in parts, the whole."""
+    for slice_ in slices_with_samples(source):
+        if source.dataset(slice_.dataset).pxweb is not None:
+            yield slice_, (SAMPLES / source.id / f"{slice_.slice}.json").read_bytes()
+            continue
+        target = "/" + slice_.url.removeprefix("https://")
+        got = replay.answer(SAMPLES, target, {"User-Agent": source.user_agent or "migstats"})
+        assert got.status == 200, (slice_.slice, got.status)
+        yield slice_, got.body
 
 
 @dataclass(frozen=True)
