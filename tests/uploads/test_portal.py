@@ -772,6 +772,7 @@ def test_airflow_is_asked_to_run_the_dag_for_an_upload_once(client: Client, url:
     assert [path for path, _, _ in asked] == [runs, "/auth/token", runs]
     assert asked[-1][2]["conf"] == {"upload": upload_id}
     assert asked[-1][2]["dag_run_id"] == f"MAR.labour_permits.2025.{upload_id[-8:]}"
+    assert asked[-1][2]["note"] == "MAR · Labour migration permits and departures 2025"
     says["run"] = 409
     api.trigger(submission.find(url, upload_id))  # it is being read already
     says["run"] = 503

@@ -127,6 +127,13 @@ def without_run(url: Address) -> list[Submission]:
         return [_find(connection, row["upload_id"]) for row in waiting]
 
 
+def confirmed_without_run(url: Address) -> list[Submission]:
+    """Those that were confirmed, and at which nobody looked since."""
+    with warehouse.connect(url) as connection:
+        waiting = warehouse.rows(connection, "uploads/confirmed_without_run")
+        return [_find(connection, row["upload_id"]) for row in waiting]
+
+
 def findings(url: Address, upload_id: str) -> list[Numbered]:
     """What was found in a submission, in sheet and cell order."""
     with warehouse.connect(url) as connection:
@@ -282,6 +289,15 @@ def to_withdraw(url: Address) -> list[Submission]:
     with warehouse.connect(url) as connection:
         waiting = warehouse.rows(connection, "uploads/to_withdraw")
         return [_find(connection, row["upload_id"]) for row in waiting]
+
+
+def taken_back(url: Address, upload_id: str) -> tuple[dt.datetime, int]:
+    """Since when it is asked that nothing of a submission stands, and how often a newer one held that up before."""
+    with warehouse.connect(url) as connection:
+        found = warehouse.rows(connection, "uploads/taken_back", {"upload_id": upload_id})
+    if not found:
+        raise PermanentError(f"upload {upload_id} was not taken back")
+    return found[0]["at"], found[0]["held_up"]
 
 
 def published(url: Address) -> list[Submission]:
