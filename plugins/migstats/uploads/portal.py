@@ -420,14 +420,14 @@ def template_page(request: Request, session: Signed) -> Response:
 
 @officials.get("/template/workbook")
 def template(request: Request, session: Signed) -> Response:
-    """An empty workbook for the own country."""
+    """An empty workbook for the own country, with its last accepted figures in grey."""
     given = {name: request.query_params.get(name, "") for name in ("form", "year", "language")}
     errors = _wrong(given)
     if errors:
         facts = {"forms": forms(), "year": _last_year(), "errors": errors, "given": given}
         return _page(request, session, "template.html.j2", 422, **facts)
-    country = session.official.country
-    made = portal_parts.template(given["form"], country, int(given["year"]), given["language"])
+    country, scope = session.official.country, session.official.scope(_portal(request).url)
+    made = portal_parts.template(scope, given["form"], country, int(given["year"]), given["language"])
     name = f"{given['form']}_{country}_{given['year']}_{given['language']}.xlsx"
     return _file(made, name, name)
 
