@@ -10,7 +10,7 @@ from typing import Final
 
 from migstats import lake, warehouse
 from migstats.uploads.contract import Form, Measure
-from migstats.uploads.declaration import ATTRIBUTES, DIMENSIONS
+from migstats.uploads.declaration import DIMENSIONS
 from migstats.uploads.sheet_layout import SYMBOLS
 from migstats.uploads.template import Accepted
 from migstats.uploads.understood import unit_of
@@ -58,10 +58,10 @@ def of_table(form: Form, canonical_table: bytes, year: int) -> tuple[Accepted, .
 
 
 def _said(form: Form, measure: Measure) -> Mapping[str, str]:
-    """What a row of a canonical table says, beside its keys, if it is of this measure."""
+    """What a row of a canonical table says, beside its keys, if it is of this measure. Attributes tell no two apart."""
     keys = {key.concept for key in form.keys}
     constants = form.constants_of(measure)
-    told = {name: constants.get(name, "") for name in (*DIMENSIONS, *ATTRIBUTES) if name not in keys}
+    told = {name: constants[name] for name in DIMENSIONS if name not in keys}
     return {**told, "indicator": measure.indicator, "unit": unit_of(form, measure)}
 
 
