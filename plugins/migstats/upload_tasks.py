@@ -195,6 +195,20 @@ def gate(checked: Sequence[Json], context: Context) -> Json:
     return judged
 
 
+def is_released(judged: Json | None, context: Context) -> bool:
+    """Whether it may be loaded: there is no embargo, it is over, or a statistician refused what is under it."""
+    if judged is None or context["params"].get("dry_run") or _takes_back(context):
+        return True
+    there = _of(context)
+    waits = (
+        there.state == "submitted" and there.embargo_until is not None and dt.datetime.now(dt.UTC) < there.embargo_until
+    )
+    if not waits or _decision(tasks.warehouse_url(), judged)["verdict"] == "rejected":
+        return True
+    log.info("%s is under embargo until %s", there.upload_id, there.embargo_until)
+    return False
+
+
 def load(checked: Sequence[Json] | None, judged: Json | None, told: Any, context: Context) -> Json:
     """Load what was approved, and note what became of the submission. `told` is the alias that publish hears of.
 

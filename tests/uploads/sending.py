@@ -42,7 +42,12 @@ def table(*rows: Mapping[str, str]) -> bytes:
 
 
 def confirmed(
-    url: str, *rows: Mapping[str, str], content: str, year: int = 2025, form: str = "labour_permits"
+    url: str,
+    *rows: Mapping[str, str],
+    content: str,
+    year: int = 2025,
+    form: str = "labour_permits",
+    not_before: dt.date | None = None,
 ) -> Submission:
     there, _ = submission.receive(
         url, Sent("MAR", form, year, "fr", "portal", AMAL, "permis.xlsx"), f"PK {content} {form} {rows}".encode()
@@ -50,7 +55,7 @@ def confirmed(
     snapshot = lake.store_snapshot(table(*rows))
     reading = Reading(snapshot, content * 64, len(rows), len(rows), {}, ())
     submission.read(url, there.upload_id, reading, who="service")
-    return submission.confirm(url, there.upload_id, content * 64, who=AMAL)
+    return submission.confirm(url, there.upload_id, content * 64, who=AMAL, not_before=not_before)
 
 
 def go(url: str, there: Submission, *, decided_by: str | None = "statistician") -> tuple[candidate.Candidate, object]:

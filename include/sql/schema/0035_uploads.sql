@@ -49,3 +49,78 @@ WHERE
             o.source = c.source AND n.slices @> q.slices
             AND (n.landed_at, n.question_id) > (q.landed_at, q.question_id)
     );
+
+-- An embargo: the official says from when what they confirm may be shown. It is in no table of facts before.
+ALTER TABLE ops.upload_event ADD COLUMN embargo_until timestamptz;
+ALTER TABLE ops.upload_event ADD CONSTRAINT embargo_of_confirmed CHECK (embargo_until IS NULL OR state = 'submitted');
+
+COMMENT ON COLUMN ops.upload_event.embargo_until IS 'Not loaded, and so not published, before this moment, whoever approves it; NULL: no embargo';
+
+CREATE OR REPLACE VIEW ops.upload_now WITH (security_invoker = true) AS
+SELECT
+    u.upload_id,
+    u.country,
+    u.form,
+    u.year,
+    u.language,
+    u.channel,
+    u.sent_by,
+    u.file_name,
+    u.sha256,
+    u.bytes,
+    u.received_at,
+    e.number,
+    e.state,
+    e.at,
+    e.who,
+    e.reason,
+    r.snapshot,
+    r.content_sha256,
+    r.figures,
+    r.cells,
+    r.preview,
+    c.embargo_until
+FROM ops.upload AS u
+INNER JOIN LATERAL (
+    SELECT
+        v.number,
+        v.state,
+        v.at,
+        v.who,
+        v.reason
+    FROM ops.upload_event AS v
+    WHERE v.upload_id = u.upload_id
+    ORDER BY v.number DESC
+    LIMIT 1
+) AS e ON TRUE
+LEFT JOIN ops.upload_reading AS r ON u.upload_id = r.upload_id
+LEFT JOIN LATERAL (
+    SELECT v.embargo_until
+    FROM ops.upload_event AS v
+    WHERE v.upload_id = u.upload_id AND v.state = 'submitted'
+    ORDER BY v.number DESC
+    LIMIT 1
+) AS c ON TRUE;
+
+-- The database itself refuses a vintage of what is still under embargo.
+CREATE FUNCTION ops.require_release() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    held record;
+BEGIN
+    SELECT u.upload_id, u.embargo_until INTO held FROM ops.upload_candidate AS c
+    INNER JOIN ops.upload_now AS u ON c.upload_id = u.upload_id
+    WHERE c.candidate_id = new.candidate_id AND u.state = 'submitted' AND u.embargo_until > clock_timestamp()
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'upload % is under embargo until %', held.upload_id, held.embargo_until
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN new;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION ops.require_release FROM public;
+
+CREATE TRIGGER released BEFORE INSERT ON ops.vintage
+FOR EACH ROW EXECUTE FUNCTION ops.require_release();
