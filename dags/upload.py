@@ -18,7 +18,7 @@ took back after it was published. Runs of different countries do not wait for ea
 | `check` | looks whether the file is safe, reads it in a process with limits and no network, finds what is wrong | \
 skipped on: the workbook was rejected; the official has the answer, with the cells. Red: our fault, it is tried again |
 | `confirmed` | waits for the official, who looks at what was understood, answers questions and confirms | skipped: it \
-was taken back. Red: nobody confirmed in time; clear it to wait again |
+was taken back. Red: nobody confirmed in time; confirmed later, it has another run |
 | `read` | lands the confirmed figures and harmonises them, as those of any source | the message names the cell |
 | `judge` | Great Expectations | a critical rule failed; published data stays as it was |
 | `gate` | compares with what was accepted last | |

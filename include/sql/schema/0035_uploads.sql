@@ -56,7 +56,7 @@ ALTER TABLE ops.upload_event ADD CONSTRAINT embargo_of_confirmed CHECK (embargo_
 
 COMMENT ON COLUMN ops.upload_event.embargo_until IS 'Not loaded, and so not published, before this moment, whoever approves it; NULL: no embargo';
 
-CREATE OR REPLACE VIEW ops.upload_now WITH (security_invoker = true) AS
+CREATE OR REPLACE VIEW ops.upload_now WITH (security_invoker = TRUE) AS
 SELECT
     u.upload_id,
     u.country,
