@@ -18,17 +18,21 @@ took back after it was published. Runs of different countries do not wait for ea
 | `check` | looks whether the file is safe, reads it in a process with limits and no network, finds what is wrong | \
 skipped on: the workbook was rejected; the official has the answer, with the cells. Red: our fault, it is tried again |
 | `confirmed` | waits for the official, who looks at what was understood, answers questions and confirms | skipped: it \
-was taken back. Red: nobody confirmed in time; clear it to wait again |
+was taken back. Red: nobody confirmed in time; confirmed later, it has another run |
 | `read` | lands the confirmed figures and harmonises them, as those of any source | the message names the cell |
 | `judge` | Great Expectations | a critical rule failed; published data stays as it was |
 | `gate` | compares with what was accepted last | |
 | `decide` | asks a statistician each time; never the person who sent or confirmed it | nobody answered: nothing was \
 accepted |
+| `released` | waits until the embargo is over, where the official set one; else it goes on at once | |
 | `load` | writes what changed, as a new vintage of the country's source | rejected: the official is told why |
 """
 
 #: How long an official has to confirm; then the run ends, and the submission stays as it is.
 PATIENCE = dt.timedelta(days=30)
+
+#: A little more than the longest embargo.
+EMBARGO = dt.timedelta(days=92)
 
 with DAG(
     dag_id="upload",
@@ -84,6 +88,14 @@ with DAG(
 
         return upload_tasks.gate(checked, get_current_context())
 
+    @task.sensor(
+        mode="reschedule", poke_interval=300, timeout=EMBARGO.total_seconds(), retries=0, trigger_rule="none_failed"
+    )
+    def released(judged: dict) -> bool:
+        from migstats import upload_tasks
+
+        return upload_tasks.is_released(judged, get_current_context())
+
     @task(outlets=[vintages], trigger_rule="none_failed", multiple_outputs=False)
     def load(checked: list[dict], judged: dict) -> dict:
         from migstats import upload_tasks
@@ -99,4 +111,4 @@ with DAG(
     decide = DecisionOperator(
         task_id="decide", judged=judged, response_timeout=dt.timedelta(days=7), retry_delay=dt.timedelta(seconds=5)
     )
-    decide >> load(checked, judged)
+    decide >> released(judged) >> load(checked, judged)

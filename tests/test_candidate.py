@@ -38,7 +38,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     return toy.declare(tmp_path, monkeypatch, "toy")[0]
 
 
-def read(url: str, source: Source, served: Rows, day: int = 0, slice_id: str = A) -> vintage.Read:
+def read(url: str, source: Source, served: Rows, day: float = 0, slice_id: str = A) -> vintage.Read:
     return toy.read(url, source, slice_id, served, at=toy.DAY + dt.timedelta(days=day))
 
 
@@ -122,8 +122,11 @@ def test_an_approval_is_for_one_candidate_and_what_it_was_compared_with(warehous
     )
     other = read(warehouse_url, source, rows(MAR="", NPL=""), day=2)
     assert gate(warehouse_url, source, other).waits, "another candidate asks again"
-    # another slice was accepted in between: what was approved was compared with what stands no longer
+    # another slice was accepted in between: what was approved was not compared with it
     load(warehouse_url, source, read(warehouse_url, source, [{"REF_AREA": "SEN"}], day=1, slice_id=B))
+    assert gate(warehouse_url, source, shrunk).verdict == "approved"
+    # the same slice was: what was approved was compared with what stands no longer
+    load(warehouse_url, source, read(warehouse_url, source, rows(NPL="20100"), day=0.5))
     assert gate(warehouse_url, source, shrunk).candidate_id != approved.candidate_id
     with pytest.raises(PermanentError, match="not approved"):
         load(warehouse_url, source, shrunk)
@@ -136,6 +139,18 @@ def test_an_approval_is_for_one_candidate_and_what_it_was_compared_with(warehous
             code_version="test",
             candidate_id=approved.candidate_id,
         )
+
+
+def test_a_candidate_of_some_slices_is_compared_with_the_last_vintage_of_one_of_them(
+    warehouse_url: str, source: Source
+) -> None:
+    first = load(warehouse_url, source, read(warehouse_url, source, rows()))
+    other = load(warehouse_url, source, read(warehouse_url, source, [{"REF_AREA": "SEN"}], day=1, slice_id=B))
+    assert first.vintage_id != other.vintage_id
+    of_a = read(warehouse_url, source, SHRUNK, day=2)
+    of_b = read(warehouse_url, source, [{"REF_AREA": "SEN", "OBS_VALUE": "9"}], day=2, slice_id=B)
+    bases = [gate(warehouse_url, source, *reads).base_vintage for reads in ([of_a], [of_b], [of_a, of_b])]
+    assert bases == [first.vintage_id, other.vintage_id, other.vintage_id]
 
 
 def test_the_database_itself_refuses_a_vintage_that_breached_and_was_not_approved(

@@ -372,10 +372,10 @@ def test_which_question_is_newer_is_what_landed_later_and_not_who_came_first(
 
 
 @database
-def test_questions_about_other_slices_stand_beside_each_other_until_one_is_accepted(
+def test_questions_about_other_slices_stand_beside_each_other_and_are_answered_one_after_the_other(
     warehouse_url: str, source: Source
 ) -> None:
-    """As in a backfill, whose runs take the slices of one year each."""
+    """As in a backfill, whose runs take the slices of one year each, or with two forms of one country."""
     second_half = [{"REF_AREA": area, "TIME_PERIOD": "2010"} for area in AREAS]
     load(warehouse_url, source, read(warehouse_url, source, second_half, slice_id=B))
     shrunk = read(warehouse_url, source, SHRUNK, day=2)
@@ -387,20 +387,41 @@ def test_questions_about_other_slices_stand_beside_each_other_until_one_is_accep
     ]
     assert len(waits(warehouse_url)) == 2
     approve(warehouse_url, two)
-    load(warehouse_url, source, other, run="two", gated=two)
+    assert load(warehouse_url, source, other, run="two", gated=two).closed == 1
 
-    assert waits(warehouse_url) == [], "what the other one was compared with stands no longer"
-    assert "it is superseded" in look(warehouse_url, one, shrunk, run="one").message
+    assert waits(warehouse_url) == [(one.candidate_id, "one")], "what it was compared with stands"
+    assert look(warehouse_url, one, shrunk, run="one").state == "open"
     approve(warehouse_url, one)
+    assert load(warehouse_url, source, shrunk, run="one", gated=one).closed == 1
+
+
+@database
+def test_a_question_is_superseded_when_one_of_its_own_slices_moved(warehouse_url: str, source: Source) -> None:
+    second_half = [{"REF_AREA": area, "TIME_PERIOD": "2010"} for area in AREAS]
+    load(warehouse_url, source, read(warehouse_url, source, second_half, slice_id=B))
+    both = (
+        read(warehouse_url, source, SHRUNK, day=2),
+        read(warehouse_url, source, second_half[1:], day=2, slice_id=B),
+    )
+    judged = gate(warehouse_url, source, *both, run="one")
+    assert ask(warehouse_url, judged, *both, run="one").state == "open"
+    moved = [{**row, "OBS_VALUE": "101"} for row in second_half]
+    earlier = read(warehouse_url, source, moved, day=1.5, slice_id=B)
+    vintage.accept(warehouse_url, source.id, [earlier], run_id="two", code_version="test")
+
+    assert waits(warehouse_url) == [], "what it was compared with stands no longer"
+    assert "it is superseded" in look(warehouse_url, judged, *both, run="one").message
+    assert question_of(warehouse_url, judged) == "superseded"
+    approve(warehouse_url, judged)
     with pytest.raises(PermanentError, match=r"superseded: vintage .* was accepted since .* clear `gate`"):
-        load(warehouse_url, source, shrunk, run="one", gated=one)
+        load(warehouse_url, source, *both, run="one", gated=judged)
     # `gate` cleared: judged against what stands now, and an approval of the first does not count for it
-    again = gate(warehouse_url, source, shrunk, run="one")
-    assert again.candidate_id != one.candidate_id
+    again = gate(warehouse_url, source, *both, run="one")
+    assert again.candidate_id != judged.candidate_id
     assert again.waits
-    assert ask(warehouse_url, again, shrunk, run="one").state == "open"
+    assert ask(warehouse_url, again, *both, run="one").state == "open"
     approve(warehouse_url, again)
-    assert load(warehouse_url, source, shrunk, run="one", gated=again).closed == 1
+    assert load(warehouse_url, source, *both, run="one", gated=again).closed == 2
 
 
 @database

@@ -80,7 +80,7 @@ def still_to_load(url: str, generations: Generations) -> list[list[Read]]:
 
 
 def id_of(source: str, generations: Generations, base_vintage: int | None, waivers: Sequence[int] = ()) -> str:
-    """Hash of what a candidate says, the vintage that it is compared with, and the waivers that are open.
+    """Hash of what a candidate says, the vintage of its slices that it is compared with, and the waivers that are open.
 
     Where one of them is another, it is another candidate: it is judged, and decided, anew.
     """
@@ -101,7 +101,8 @@ def judge(
     since, it is judged anew. One that says what was accepted is not kept.
     """
     with warehouse.connect(url) as connection:
-        base = _base(connection, source)
+        slices = sorted({read.slice for reads in generations for read in reads})
+        base = _base(connection, source, slices)
         waivers = warehouse.rows(connection, "load/open_waivers", {"source": source})
         candidate_id = id_of(source, generations, base, [waiver["waiver_id"] for waiver in waivers])
         found = find(connection, candidate_id)
@@ -126,7 +127,8 @@ def judge(
             breaches=sum(f["severity"] == "breach" and f["waiver_id"] is None for f in kept),
             notices=sum(f["severity"] == "notice" for f in kept),
         )
-        warehouse.execute(connection, "load/add_candidate", {**asdict(candidate), "run_id": run_id})
+        kept_as = {**asdict(candidate), "run_id": run_id, "slices": slices}
+        warehouse.execute(connection, "load/add_candidate", kept_as)
         numbered = [{"candidate_id": candidate_id, "number": n, **f} for n, f in enumerate(kept, start=1)]
         warehouse.execute_many(connection, "load/add_finding", numbered)
         differences = [
@@ -167,8 +169,10 @@ def _lets_pass(waiver: Mapping[str, Any], finding: rules.Finding) -> bool:
     return finding.size is None or (waiver["up_to"] is not None and finding.size <= waiver["up_to"] * (1 + 1e-5))
 
 
-def _base(connection: Connection, source: str) -> int | None:
-    found: int | None = warehouse.rows(connection, "load/latest_of_source", {"source": source})[0]["vintage_id"]
+def _base(connection: Connection, source: str, slices: Sequence[str]) -> int | None:
+    """The last vintage in which one of these slices was loaded; what is accepted of others moves no candidate."""
+    key = {"source": source, "slices": list(slices)}
+    found: int | None = warehouse.rows(connection, "load/latest_of_slices", key)[0]["vintage_id"]
     return found
 
 

@@ -98,8 +98,8 @@ def _look(connection: Connection, candidate_id: str, scope: Scope, run_id: str) 
     if at["base_vintage"] != at["latest_vintage"]:
         return Standing(
             "superseded",
-            f"candidate {candidate_id} was compared with vintage {at['base_vintage'] or 'none'}, and vintage "
-            f"{at['latest_vintage']} stands now; it is superseded",
+            f"candidate {candidate_id} was compared with vintage {at['base_vintage'] or 'none'} of its slices, and "
+            f"vintage {at['latest_vintage']} stands now; it is superseded",
         )
     if at["newer_run"] is not None:
         return Standing(

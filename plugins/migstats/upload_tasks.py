@@ -12,7 +12,7 @@ from migstats import candidate, settings, tasks
 from migstats.landing import Landed
 from migstats.source import Source, folder_of, read_source
 from migstats.tasks import Context, Json
-from migstats.uploads import canonical, submission
+from migstats.uploads import canonical, runs, submission
 from migstats.uploads.declaration import source_id
 from migstats.uploads.submission import Submission
 
@@ -26,28 +26,30 @@ def _source(there: Submission) -> Source:
     return read_source(folder_of(source_id(there.country)) / "source.yaml")
 
 
-def label(there: Submission) -> str:
-    """How a run is called: whose figures, of which form and year."""
-    from migstats.uploads.contract import form_of
-
-    return f"{there.country} · {form_of(there.form).title.en} {there.year}"
-
-
 def _of(context: Context) -> Submission:
     upload_id = str(context["params"]["upload"])
     there = submission.find(tasks.warehouse_url(), upload_id)
-    context["slice"] = label(there)  # type: ignore[index]  # names the mapped task
+    context["slice"] = runs.label(there)  # type: ignore[index]  # names the mapped task
     return there
 
 
-def run_kwargs(there: Submission, *, withdraw: bool = False) -> Json:
+def run_kwargs(there: Submission, *, withdraw: bool = False, again: int = 0) -> Json:
     """What a run of `upload` is started with: its id says whose figures it is about, its conf which receipt."""
-    code = there.upload_id.rpartition("-")[2]
     return {
-        "trigger_run_id": f"{there.country}.{there.form}.{there.year}.{code}{'.withdrawn' if withdraw else ''}",
+        "trigger_run_id": runs.run_id(there, withdraw=withdraw, again=again),
         "conf": {"upload": there.upload_id, "withdraw": withdraw},
-        "note": label(there),
+        "note": runs.label(there),
     }
+
+
+def _run_after(there: Submission, task: Any) -> list[Json]:
+    """The run that a confirmed upload needs where each that it had is over: none waited for the official any more."""
+    again = 0
+    while task.get_dr_count(runs.DAG, run_ids=[runs.run_id(there, again=again)]):
+        if task.get_dagrun_state(runs.DAG, runs.run_id(there, again=again)) not in ("success", "failed"):
+            return []
+        again += 1
+    return [run_kwargs(there, again=again)]
 
 
 def collect(context: Context) -> list[Json]:
@@ -61,8 +63,17 @@ def collect(context: Context) -> list[Json]:
         tally.add(message=f"{len(came)} workbooks, {len(refused)} refused")
     for name, why in refused.items():
         log.warning("%s is refused: %s", name, why)
-    taken_back = [run_kwargs(there, withdraw=True) for there in submission.to_withdraw(url)]
-    return [*map(run_kwargs, submission.without_run(url)), *taken_back]
+    return missing_runs(url, context["ti"])
+
+
+def missing_runs(url: str, task: Any) -> list[Json]:
+    """The runs that nobody started, or that are needed once more; `task` knows which runs Airflow has."""
+    confirmed = [run for there in submission.confirmed_without_run(url) for run in _run_after(there, task)]
+    taken_back = [
+        run_kwargs(there, withdraw=True, again=submission.taken_back(url, there.upload_id)[1])
+        for there in submission.to_withdraw(url)
+    ]
+    return [*map(run_kwargs, submission.without_run(url)), *confirmed, *taken_back]
 
 
 def _intake() -> Any:
@@ -184,6 +195,20 @@ def gate(checked: Sequence[Json], context: Context) -> Json:
     return judged
 
 
+def is_released(judged: Json | None, context: Context) -> bool:
+    """Whether it may be loaded: there is no embargo, it is over, or a statistician refused what is under it."""
+    if judged is None or context["params"].get("dry_run") or _takes_back(context):
+        return True
+    there = _of(context)
+    waits = (
+        there.state == "submitted" and there.embargo_until is not None and dt.datetime.now(dt.UTC) < there.embargo_until
+    )
+    if not waits or _decision(tasks.warehouse_url(), judged)["verdict"] == "rejected":
+        return True
+    log.info("%s is under embargo until %s", there.upload_id, there.embargo_until)
+    return False
+
+
 def load(checked: Sequence[Json] | None, judged: Json | None, told: Any, context: Context) -> Json:
     """Load what was approved, and note what became of the submission. `told` is the alias that publish hears of.
 
@@ -193,6 +218,8 @@ def load(checked: Sequence[Json] | None, judged: Json | None, told: Any, context
     from airflow.sdk.exceptions import AirflowSkipException
 
     url, there = tasks.warehouse_url(), _of(context)
+    if there.state == "withdrawn" and not _takes_back(context):
+        raise AirflowSkipException("SKIP: the upload was taken back before it was loaded, whatever was decided of it")
     source = _source(there)
     follows = there.state == "submitted" and not context["params"].get("dry_run")
     try:

@@ -425,7 +425,7 @@ def _require_judged(connection: Connection, candidate_id: str, *, changes: bool)
     [judged] = found
     if judged["base_vintage"] != judged["latest_vintage"] and judged["latest_candidate"] != candidate_id:
         raise SupersededError(
-            f"candidate {candidate_id} was compared with vintage {judged['base_vintage']}, and vintage "
+            f"candidate {candidate_id} was compared with vintage {judged['base_vintage']} of its slices, and vintage "
             f"{judged['latest_vintage']} stands now; it is superseded: clear `gate`, so that it is judged again"
         )
     if judged["spent_waivers"]:

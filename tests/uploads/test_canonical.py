@@ -2,84 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import toy
+from sending import AMAL, SOURCE, TODAY, confirmed, go, published_figures
 
-from migstats import backup, candidate, lake, lineage, pipeline, publish, upload_tasks, warehouse
+from migstats import backup, candidate, lake, lineage, pipeline, upload_tasks, warehouse
 from migstats.errors import PermanentError
 from migstats.source import folder_of, read_source, sent
 from migstats.uploads import canonical, declaration, submission
-from migstats.uploads.submission import Reading, Sent, Submission
+from migstats.uploads.submission import Sent
 
 pytestmark = pytest.mark.database
-
-AMAL = "amal@example.org"
-SOURCE = "upload_mar"
-TODAY = dt.date(2026, 11, 26)
-#: A row of the canonical table, where a test does not say otherwise.
-ROW: Mapping[str, str] = {
-    "ref_area": "MAR",
-    "time_period": "2025",
-    "indicator": "LABOUR_DEPARTURES",
-    "unit": "PS",
-    **dict.fromkeys(declaration.DIMENSIONS, "_T"),
-    "counterpart_area": "FRA",
-    "counterpart_basis": "destination",
-    "value": "120",
-    "obs_status": "A",
-    "note": "",
-    "subdivision_name": "",
-    "sheet": "Permis",
-    "cell": "F5",
-}
-
-
-def table(*rows: Mapping[str, str]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, declaration.HEADER, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**ROW, **row} for row in rows)
-    return text.getvalue().encode()
-
-
-def confirmed(url: str, *rows: Mapping[str, str], content: str, year: int = 2025) -> Submission:
-    there, _ = submission.receive(
-        url, Sent("MAR", "labour_permits", year, "fr", "portal", AMAL, "permis.xlsx"), f"PK {content} {rows}".encode()
-    )
-    snapshot = lake.store_snapshot(table(*rows))
-    reading = Reading(snapshot, content * 64, len(rows), len(rows), {}, ())
-    submission.read(url, there.upload_id, reading, who="service")
-    return submission.confirm(url, there.upload_id, content * 64, who=AMAL)
-
-
-def go(url: str, there: Submission, *, decided_by: str | None = "statistician") -> tuple[candidate.Candidate, object]:
-    """From the confirmed table to the load, as the DAG does it."""
-    folder = folder_of(SOURCE)
-    source = read_source(folder / "source.yaml")
-    read = pipeline.read(canonical.land(url, there, source, run_id="r"), source, folder)
-    pipeline.check([read], source, run_id="r", url=url, today=TODAY)
-    judged = pipeline.gate([read], source, folder, run_id="r", url=url)
-    if judged.breaches:
-        submission.judged(url, judged.candidate_id, read.snapshots)
-    if judged.waits and decided_by is not None:
-        candidate.decide(url, judged.candidate_id, verdict="approved", decided_by=decided_by, reason="looked at")
-    return judged, pipeline.load([read], source, folder, run_id="r", url=url)
-
-
-def published_figures(url: str) -> list[tuple[object, ...]]:
-    publish.publish(url, run_id="p", only=[SOURCE])
-    with warehouse.connect(url) as connection:
-        rows = connection.execute(
-            "SELECT counterpart_area, time_period, published_value, obs_status FROM bi.fact_observation "
-            "WHERE source = 'upload_mar' ORDER BY counterpart_area, time_period"
-        ).fetchall()
-    return [tuple(row.values()) for row in rows]
 
 
 @pytest.fixture

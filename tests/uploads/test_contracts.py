@@ -32,6 +32,12 @@ def test_a_contract_agrees_with_the_codelists(form: Form) -> None:
     assert list(findings_of(form, CODELISTS)) == []
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_every_figure_that_a_country_sends_is_said_to_be_of_the_country(form: Form) -> None:
+    natures = {form.constants_of(measure).get("nature") for measure in form.measures}
+    assert natures == {"C"}
+
+
 LONG = dict.fromkeys(LANGUAGES, "x" * 256)
 
 

@@ -114,9 +114,9 @@ def test_a_filled_template_becomes_published_figures(url: str, tmp_path: Path) -
     publish.publish(url, run_id="p", only=["upload_mar"])
     with warehouse.connect(url) as connection:
         [row] = connection.execute(
-            "SELECT count(*) AS n FROM bi.fact_observation WHERE source = 'upload_mar'"
+            "SELECT count(*) AS n, min(nature) AS nature FROM bi.fact_observation WHERE source = 'upload_mar'"
         ).fetchall()
-    assert row["n"] == 40
+    assert row == {"n": 40, "nature": "C"}
     again = intake.check(url, received(url, changed(filled(tmp_path))).upload_id, who="service")
     assert again.content_sha256 == there.content_sha256, "saved again by another program"
     assert again.preview is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import re
@@ -564,6 +565,24 @@ def test_questions_are_answered_and_then_the_figures_are_confirmed(client: Clien
     assert (event["state"], event["who"], event["content_sha256"]) == ("submitted", AMAL, "2" * 64)
 
 
+def test_figures_with_a_release_date_are_confirmed_with_an_embargo(client: Client, url: str) -> None:
+    """D09."""
+    browser = signed(client())
+    upload_id = send(browser)
+    read(url, upload_id, findings=())
+    given = {"form_token": token_of(browser), "consent": "yes", "content_sha256": "2" * 64}
+    for wrong in ("2020-01-01", "2199-01-01", "tomorrow"):
+        answer = browser.post(f"/submissions/{upload_id}/confirm", data={**given, "not_before": wrong})
+        assert answer.status_code == 422
+        assert f'value="{wrong}"' in answer.text
+    assert submission.find(url, upload_id).state == "ready"
+    day = (dt.datetime.now(dt.UTC) + dt.timedelta(days=2)).date()
+    browser.post(f"/submissions/{upload_id}/confirm", data={**given, "not_before": day.isoformat()})
+    there = submission.find(url, upload_id)
+    assert (there.state, there.embargo_until) == ("submitted", dt.datetime.combine(day, dt.time(12), dt.UTC))
+    assert "Sous embargo" in page_of(browser, upload_id)
+
+
 def test_what_is_confirmed_is_what_the_page_showed(client: Client, url: str) -> None:
     """S11."""
     browser = signed(client())
@@ -772,6 +791,7 @@ def test_airflow_is_asked_to_run_the_dag_for_an_upload_once(client: Client, url:
     assert [path for path, _, _ in asked] == [runs, "/auth/token", runs]
     assert asked[-1][2]["conf"] == {"upload": upload_id}
     assert asked[-1][2]["dag_run_id"] == f"MAR.labour_permits.2025.{upload_id[-8:]}"
+    assert asked[-1][2]["note"] == "MAR · Labour migration permits and departures 2025"
     says["run"] = 409
     api.trigger(submission.find(url, upload_id))  # it is being read already
     says["run"] = 503

@@ -1,4 +1,4 @@
--- What a candidate was compared with, what stands now, and the waivers that it counts on and that are spent.
+-- What a candidate was compared with, what stands now of its slices, and the waivers that it counts on and that are spent.
 SELECT
     c.base_vintage,
     c.breaches,
@@ -8,13 +8,5 @@ SELECT
     v.candidate_id AS latest_candidate
 FROM ops.candidate AS c
 LEFT JOIN ops.decision AS d ON c.candidate_id = d.candidate_id
-LEFT JOIN LATERAL (
-    SELECT
-        vintage.vintage_id,
-        vintage.candidate_id
-    FROM ops.vintage
-    WHERE vintage.source = c.source
-    ORDER BY vintage.vintage_id DESC
-    LIMIT 1
-) AS v ON TRUE
+LEFT JOIN ops.vintage AS v ON v.vintage_id = ops.vintage_of(c.source, c.slices)
 WHERE c.candidate_id = %(candidate_id)s

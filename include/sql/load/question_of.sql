@@ -6,16 +6,12 @@ SELECT
     c.base_vintage,
     d.verdict,
     d.decided_by,
-    v.vintage_id AS latest_vintage,
+    ops.vintage_of(c.source, c.slices) AS latest_vintage,
     n.run_id AS newer_run,
     e.run_id AS asking_run,
     e.expires_at AS asking_until
 FROM ops.candidate AS c
 LEFT JOIN ops.decision AS d ON c.candidate_id = d.candidate_id
-LEFT JOIN LATERAL (
-    SELECT max(vintage.vintage_id) AS vintage_id FROM ops.vintage
-    WHERE vintage.source = c.source
-) AS v ON TRUE
 LEFT JOIN LATERAL (
     SELECT
         question.question_id,

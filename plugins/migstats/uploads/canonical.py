@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import re
 
@@ -11,7 +12,7 @@ from migstats.errors import PermanentError
 from migstats.landing import Landed, Page, note_landing
 from migstats.source import Slice, Source
 from migstats.uploads.declaration import DIMENSIONS, HEADER, WITHDRAWN, slice_id
-from migstats.uploads.submission import Submission, events
+from migstats.uploads.submission import Submission, events, taken_back
 from migstats.warehouse import Snapshot
 
 
@@ -25,7 +26,8 @@ def land(url: str, submission: Submission, source: Source, *, run_id: str) -> La
         raise PermanentError(
             f"upload {submission.upload_id} is {submission.state}, and not confirmed by the official; nothing is loaded"
         )
-    return _land(url, submission, source, submission.snapshot, "submitted", run_id)
+    [moment] = [event["at"] for event in events(url, submission.upload_id) if event["state"] == "submitted"][-1:]
+    return _land(url, submission, source, submission.snapshot, moment, run_id)
 
 
 def land_withdrawal(url: str, submission: Submission, source: Source, *, run_id: str) -> Landed:
@@ -38,13 +40,13 @@ def land_withdrawal(url: str, submission: Submission, source: Source, *, run_id:
     writer = csv.DictWriter(table, HEADER, lineterminator="\n")
     writer.writeheader()
     writer.writerow({**row, **about, "value": "0", "note": submission.upload_id})
-    return _land(url, submission, source, lake.store_snapshot(table.getvalue().encode()), "withdrawn", run_id)
+    moment, _ = taken_back(url, submission.upload_id)
+    return _land(url, submission, source, lake.store_snapshot(table.getvalue().encode()), moment, run_id)
 
 
-def _land(url: str, submission: Submission, source: Source, sha: str, since: str, run_id: str) -> Landed:
+def _land(url: str, submission: Submission, source: Source, sha: str, moment: dt.datetime, run_id: str) -> Landed:
     if source.delivery != "sent":
         raise PermanentError(f"source {source.id} is asked for, and nobody sends it")
-    [moment] = [event["at"] for event in events(url, submission.upload_id) if event["state"] == since][-1:]
     size = lake.snapshot_path(sha).stat().st_size
     slice_ = Slice(
         source=source.id,

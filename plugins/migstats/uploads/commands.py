@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from migstats.errors import DeclarationError
+from migstats.errors import DeclarationError, MigstatsError
 from migstats.names import LANGUAGES
 from migstats.terminal import plainly, print_json, print_table, put
+
+if TYPE_CHECKING:
+    from migstats.uploads.contract import Form
+    from migstats.uploads.template import Accepted
 
 app = typer.Typer()
 
@@ -69,7 +74,10 @@ def template(
     ] = False,
     contact: Annotated[str, typer.Option(help="whom an official asks: a line for the sheet of instructions")] = "",
 ) -> None:
-    """Write the workbook of a form for a country to fill in."""
+    """Write the workbook of a form for a country to fill in, with what was accepted of it last in grey.
+
+    That is looked up in the warehouse (MIGSTATS_WAREHOUSE) and the lake; without them the workbook says that it is not.
+    """
     from migstats.uploads import example as filled
     from migstats.uploads import template as empty
     from migstats.uploads.choices import country_of
@@ -86,5 +94,18 @@ def template(
     if example:
         filled.example(contract, area, year, language, output)
     else:
-        empty.write(contract, area, year, language, output, contact=contact)
+        accepted = _last_accepted(contract, area, year)
+        empty.write(contract, area, year, language, output, accepted=accepted, contact=contact)
     print(f"{output}: {contract.title.of(language)}, {area} {year}")
+
+
+def _last_accepted(contract: Form, country: str, year: int) -> tuple[Accepted, ...] | None:
+    """What was accepted last; None where this machine cannot know it, and then it says why."""
+    from migstats import settings
+    from migstats.uploads.earlier import last_accepted
+
+    try:
+        return last_accepted(settings.warehouse_url(), contract, country, year)
+    except MigstatsError as error:
+        print(f"the workbook shows no earlier figures: {error}", file=sys.stderr)
+        return None

@@ -56,6 +56,8 @@ def _of(form: Form) -> Iterator[str]:
     for column in form.columns:
         values = _of_key(column) if isinstance(column, KeyColumn) else _of_measure(column)
         yield f"| `{column.id}` | {_cell(column.help.en)} | {_cell(values)} |"
+    if form.constants:
+        yield "\nOf all figures: " + ", ".join(f"`{name}` is `{code}`" for name, code in form.constants.items()) + "."
     for one in form.sums:
         parts = "all others" if one.parts is None else ", ".join(f"`{part}`" for part in one.parts)
         miss = f", give or take {one.tolerance:g}" if one.tolerance else ""

@@ -420,14 +420,14 @@ def template_page(request: Request, session: Signed) -> Response:
 
 @officials.get("/template/workbook")
 def template(request: Request, session: Signed) -> Response:
-    """An empty workbook for the own country."""
+    """An empty workbook for the own country, with its last accepted figures in grey."""
     given = {name: request.query_params.get(name, "") for name in ("form", "year", "language")}
     errors = _wrong(given)
     if errors:
         facts = {"forms": forms(), "year": _last_year(), "errors": errors, "given": given}
         return _page(request, session, "template.html.j2", 422, **facts)
-    country = session.official.country
-    made = portal_parts.template(given["form"], country, int(given["year"]), given["language"])
+    country, scope = session.official.country, session.official.scope(_portal(request).url)
+    made = portal_parts.template(scope, given["form"], country, int(given["year"]), given["language"])
     name = f"{given['form']}_{country}_{given['year']}_{given['language']}.xlsx"
     return _file(made, name, name)
 
@@ -630,8 +630,15 @@ def confirm(request: Request, session: Signed, upload_id: str, form: Posted) -> 
     there = _submission(request, session, upload_id)
     if _field(form, "consent") != "yes":
         return _state_page(request, session, there, [("consent", "state.no_consent")])
-    scope = session.official.scope(_portal(request).url)
-    submission.confirm(scope, upload_id, _field(form, "content_sha256"), who=session.official.name)
+    scope, said = session.official.scope(_portal(request).url), _field(form, "not_before")
+    try:
+        day = dt.date.fromisoformat(said) if said else None
+        if day is not None:
+            submission.embargo_of(day, dt.datetime.now(dt.UTC))
+    except (ValueError, PermanentError):
+        return _state_page(request, session, there, [("not_before", "state.no_day")], {"not_before": said[:20]})
+    content = _field(form, "content_sha256")
+    submission.confirm(scope, upload_id, content, who=session.official.name, not_before=day)
     return _to(f"/submissions/{upload_id}")
 
 

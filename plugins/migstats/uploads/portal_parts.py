@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -9,10 +10,14 @@ from io import BytesIO
 from markupsafe import Markup
 
 from migstats import settings
+from migstats.errors import MigstatsError
 from migstats.uploads import answer
 from migstats.uploads.contract import form_of
 from migstats.uploads.messages import said
 from migstats.uploads.submission import Numbered, Submission
+from migstats.warehouse import Address
+
+log = logging.getLogger("migstats")
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,18 @@ def question(numbered: Numbered, language: str) -> Question:
     )
 
 
-def template(form: str, country: str, year: int, language: str) -> bytes:
-    """An empty workbook, without the last accepted figures: the portal may read uploads, and nothing of the facts."""
+def template(url: Address, form: str, country: str, year: int, language: str) -> bytes:
+    """An empty workbook, with what was accepted of the country last in grey; it says so where that cannot be had."""
+    from migstats.uploads.earlier import last_accepted
     from migstats.uploads.template import write
 
-    target = BytesIO()
-    write(form_of(form), country, year, language, target)
+    contract, target = form_of(form), BytesIO()
+    try:
+        accepted = last_accepted(url, contract, country, year)
+    except MigstatsError as error:
+        log.warning("a template of %s %s shows no earlier figures: %s", form, country, error)
+        accepted = None
+    write(contract, country, year, language, target, accepted=accepted)
     return target.getvalue()
 
 

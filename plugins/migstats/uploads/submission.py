@@ -28,6 +28,9 @@ Channel = Literal["portal", "folder", "command"]
 _LETTERS: Final = "".join(letter for letter in string.digits + string.ascii_uppercase if letter not in "ILOU")
 
 
+#: How far ahead the day may be before which figures are not shown: their run waits so long.
+LONGEST_EMBARGO: Final = dt.timedelta(days=90)
+
 #: The finding for which a workbook is purged.
 PERSONAL: Final = "microdata"
 
@@ -69,6 +72,8 @@ class Submission:
     figures: int | None
     cells: int | None
     preview: Mapping[str, Any] | None
+    #: Not loaded before, by what the official said when they confirmed it.
+    embargo_until: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,13 @@ def without_run(url: Address) -> list[Submission]:
     """Those that came, and at which nobody looked."""
     with warehouse.connect(url) as connection:
         waiting = warehouse.rows(connection, "uploads/without_run")
+        return [_find(connection, row["upload_id"]) for row in waiting]
+
+
+def confirmed_without_run(url: Address) -> list[Submission]:
+    """Those that were confirmed, and at which nobody looked since."""
+    with warehouse.connect(url) as connection:
+        waiting = warehouse.rows(connection, "uploads/confirmed_without_run")
         return [_find(connection, row["upload_id"]) for row in waiting]
 
 
@@ -226,9 +238,28 @@ def answer(url: Address, upload_id: str, answers: Mapping[int, str], *, who: str
         return _find(connection, upload_id)
 
 
-def confirm(url: Address, upload_id: str, content_sha256: str, *, who: str) -> Submission:
-    """The official confirms what was understood; bound to its content. PermanentError where that is another."""
-    return step(url, upload_id, "submitted", who=who, content=content_sha256)
+def confirm(
+    url: Address, upload_id: str, content_sha256: str, *, who: str, not_before: dt.date | None = None
+) -> Submission:
+    """The official confirms what was understood; bound to its content. PermanentError where that is another.
+
+    With `not_before` it is not loaded before that day, whoever approves it. PermanentError for a day that is not among
+    those that `embargo_of` knows.
+    """
+    until = embargo_of(not_before, dt.datetime.now(dt.UTC)) if not_before is not None else None
+    return step(url, upload_id, "submitted", who=who, content=content_sha256, embargo_until=until)
+
+
+def embargo_of(day: dt.date, now: dt.datetime) -> dt.datetime:
+    """From when what is not to be shown before a day may be: noon UTC, when the day has begun in every time zone.
+
+    PermanentError for a day that is over or more than LONGEST_EMBARGO ahead.
+    """
+    until = dt.datetime.combine(day, dt.time(12), dt.UTC)
+    if not now < until <= now + LONGEST_EMBARGO:
+        last = (now + LONGEST_EMBARGO).date()
+        raise PermanentError(f"{day} cannot be the first day of figures; choose one from tomorrow to {last}")
+    return until
 
 
 def withdraw(url: Address, upload_id: str, *, who: str, reason: str) -> Submission:
@@ -246,13 +277,14 @@ def step(
     candidate_id: str | None = None,
     vintage_id: int | None = None,
     reason: str = "",
+    embargo_until: dt.datetime | None = None,
 ) -> Submission:
     """One step of a submission; one that it made already is not made again. PermanentError for a step that is none."""
     with warehouse.connect(url) as connection:
         before = _find(connection, upload_id)
         if before.state == state:
             return before
-        _event(connection, upload_id, state, who, content, candidate_id, vintage_id, reason)
+        _event(connection, upload_id, state, who, content, candidate_id, vintage_id, reason, embargo_until)
         return _find(connection, upload_id)
 
 
@@ -284,6 +316,15 @@ def to_withdraw(url: Address) -> list[Submission]:
         return [_find(connection, row["upload_id"]) for row in waiting]
 
 
+def taken_back(url: Address, upload_id: str) -> tuple[dt.datetime, int]:
+    """Since when it is asked that nothing of a submission stands, and how often a newer one held that up before."""
+    with warehouse.connect(url) as connection:
+        found = warehouse.rows(connection, "uploads/taken_back", {"upload_id": upload_id})
+    if not found:
+        raise PermanentError(f"upload {upload_id} was not taken back")
+    return found[0]["at"], found[0]["held_up"]
+
+
 def published(url: Address) -> list[Submission]:
     """Note which approved submissions readers see by now, and whose place they took; those whose state changed."""
     with warehouse.connect(url) as connection:
@@ -302,6 +343,7 @@ def _event(
     candidate: str | None = None,
     vintage: int | None = None,
     reason: str = "",
+    embargo_until: dt.datetime | None = None,
 ) -> None:
     warehouse.execute(
         connection,
@@ -314,6 +356,7 @@ def _event(
             "candidate_id": candidate,
             "vintage_id": vintage,
             "reason": reason,
+            "embargo_until": embargo_until,
         },
     )
 

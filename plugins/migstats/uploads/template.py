@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
@@ -85,17 +85,20 @@ def write(
     language: str,
     target: Path | BinaryIO,
     *,
-    accepted: Iterable[Accepted] = (),
+    accepted: Iterable[Accepted] | None = None,
     contact: str = "",
     created: dt.datetime | None = None,
 ) -> None:
     """Write the template as .xlsx; the same arguments give the same bytes.
 
+    `accepted` are the last accepted figures; None where nobody could look for them, which the instructions say.
+
     `contact` is whom an official asks, as a line of text; `created` is the day in the properties of the document, by
     default the first of the year. Rows of `accepted` figures are filled in beforehand, beside those of the contract.
     Raises DeclarationError for a country, year or language that the form is not for.
     """
-    _write(form, Stamp(form.id, form.version, country, year, language), target, tuple(accepted), contact, created)
+    before = None if accepted is None else tuple(accepted)
+    _write(form, Stamp(form.id, form.version, country, year, language), target, before, contact, created)
 
 
 def write_filled(form: Form, stamp: Stamp, target: Path | BinaryIO, figures: Figures) -> None:
@@ -132,7 +135,7 @@ def _write(
     form: Form,
     stamp: Stamp,
     target: Path | BinaryIO,
-    accepted: Sequence[Accepted],
+    accepted: tuple[Accepted, ...] | None,
     contact: str,
     created: dt.datetime | None,
     figures: Figures | None = None,
@@ -148,7 +151,7 @@ def _write(
         written,
         {"in_memory": True, "strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False},
     ) as book:
-        _Book(book, form, stamp, tuple(accepted), contact, figures).fill(created or dt.datetime(stamp.year, 1, 1))
+        _Book(book, form, stamp, accepted, contact, figures).fill(created or dt.datetime(stamp.year, 1, 1))
     if isinstance(target, Path):
         target.write_bytes(written.getvalue())
     else:
@@ -170,7 +173,7 @@ class _Book:
         book: Any,
         form: Form,
         stamp: Stamp,
-        accepted: tuple[Accepted, ...],
+        accepted: tuple[Accepted, ...] | None,
         contact: str,
         figures: Figures | None,
     ) -> None:
@@ -178,9 +181,9 @@ class _Book:
         self.language = stamp.language
         self.words = words(stamp.language)
         self.lists = {key.id: choices(key, stamp.country, stamp.year, stamp.language) for key in form.keys}
-        self.accepted = accepted
+        self.accepted, self.looked = accepted or (), accepted is not None
         given = combinations(form)
-        self.given = tuple(dict.fromkeys((*given, *(one.codes for one in accepted))))
+        self.given = tuple(dict.fromkeys((*given, *(one.codes for one in self.accepted))))
         added = () if figures is None else figures.rows
         self.rows = tuple(dict.fromkeys((*self.given, *added)))
         self.last = _FIRST + len(self.rows) + _SPARE - 1
@@ -278,13 +281,16 @@ class _Book:
         else:
             hint = said["template.fill"].format(sheet=said["template.sheet.instructions"])
             if self.accepted:
-                years = ", ".join(map(str, sorted({one.year for one in self.accepted})))
-                hint = f"{hint} {said['template.grey'].format(years=years)}"
+                hint = f"{hint} {said['template.grey'].format(years=self._years())}"
             sheet.write_string(2, 0, hint, formats["hint"])
         if self.sums:
             sheet.write_formula(3, 0, *self._summary())
         elif self.form.sums:
             sheet.write_string(3, 0, said["template.check.long"], formats["hint"])
+
+    def _years(self) -> str:
+        """Of which years the last accepted figures are."""
+        return ", ".join(map(str, sorted({one.year for one in self.accepted})))
 
     def _headers(self) -> list[tuple[str, str]]:
         found = [(column.header.of(self.language), column.id) for column in self.form.columns]
@@ -544,9 +550,18 @@ class _Book:
             ("template.how.steps", [(str(at), text) for at, text in enumerate(texts, start=1)]),
             ("template.how.columns", columns),
             ("template.how.symbols", [*symbols, ("0", said["template.symbol.zero"])]),
+            *self._of_earlier(),
             ("template.how.ask", [(text,) for text in (said["template.ask"], self.contact) if text]),
             ("template.how.form", [*about, (said["template.protected"],)]),
         ]
+
+    def _of_earlier(self) -> list[tuple[str, list[tuple[str, ...]]]]:
+        """What the instructions say of the last accepted figures; nothing in an example, whose figures are invented."""
+        if self.figures is not None:
+            return []
+        kind = "shown" if self.accepted else "none" if self.looked else "unknown"
+        text = self.words[f"template.earlier.{kind}"].format(years=self._years())
+        return [("template.how.earlier", [(text,)])]
 
 
 def form_key(form: Form, column_id: str) -> KeyColumn:

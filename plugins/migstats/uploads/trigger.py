@@ -11,17 +11,11 @@ from urllib.parse import urlsplit
 import requests
 
 from migstats.errors import ConfigurationError, TryAgainError
+from migstats.uploads.runs import DAG, label, run_id
 from migstats.uploads.submission import Submission
-
-DAG: Final = "upload"
 
 #: Seconds: an official waits for the receipt meanwhile.
 PATIENCE: Final = 5
-
-
-def run_id(there: Submission) -> str:
-    """The run of an upload, the same whoever triggers it, so that it is read once."""
-    return f"{there.country}.{there.form}.{there.year}.{there.upload_id.rpartition('-')[2]}"
 
 
 @dataclass
@@ -39,7 +33,8 @@ class Airflow:
 
         TryAgainError where Airflow is away, ConfigurationError where it refuses.
         """
-        body = {"dag_run_id": run_id(there), "logical_date": None, "conf": {"upload": there.upload_id}}
+        about = {"dag_run_id": run_id(there), "note": label(there), "conf": {"upload": there.upload_id}}
+        body = {**about, "logical_date": None}
         path = f"/api/v2/dags/{DAG}/dagRuns"
         answer = self._send(path, body, self._token)
         if answer.status_code == 401:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -143,12 +144,17 @@ def confirm(
     receipt: Receipt,
     content: Annotated[str, typer.Argument(help="the content that `migstats upload show` prints: what is confirmed")],
     who: Who,
+    not_before: Annotated[
+        dt.datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="embargo: the figures are not loaded before this day, 12:00 UTC"),
+    ] = None,
 ) -> None:
     """Confirm what was understood; then a statistician, who is somebody else, approves it."""
     from migstats import settings
     from migstats.uploads import submission
 
-    there = submission.confirm(settings.warehouse_url(), receipt, content, who=who)
+    day = not_before.date() if not_before is not None else None
+    there = submission.confirm(settings.warehouse_url(), receipt, content, who=who, not_before=day)
     print(f"{there.upload_id} is {there.state}")
 
 
