@@ -28,11 +28,11 @@ SELECT
     f.missing_reason,
     f.nature,
     f.concept_basis,
-    f.coverage,
+    CASE WHEN %(marked)s AND f.coverage ~ '^''*[=+@\t\r＝＋－＠-]' THEN '''' || f.coverage ELSE f.coverage END AS coverage,
     f.residence_criterion,
     f.reference_point,
     f.point_in_time,
-    f.note,
+    CASE WHEN %(marked)s AND f.note ~ '^''*[=+@\t\r＝＋－＠-]' THEN '''' || f.note ELSE f.note END AS note,
     f.dataset,
     nullif(f.release, '') AS release,
     f.is_total::text AS is_total,
@@ -40,7 +40,7 @@ SELECT
     f.why_preferred,
     f.method,
     f.subdivision_matched,
-    f.subdivision_published,
+    CASE WHEN %(marked)s AND f.subdivision_published ~ '^''*[=+@\t\r＝＋－＠-]' THEN '''' || f.subdivision_published ELSE f.subdivision_published END AS subdivision_published,
     f.match_level,
     f.observation_id
 FROM bi.observation_all AS f

@@ -24,6 +24,6 @@ def write(folder: Path, connection: Connection, selection: Selection, taken: Tak
         with path.open("wb") as file:
             file.write(header + b"\n")
             before = f"dataflow,{dataflow(topic)},I,".encode()
-            file.writelines(before + record for record in figures(connection, selection, topic))
+            file.writelines(before + record for record in figures(connection, selection, topic, marked=True))
         written.append(path)
     return written

@@ -28,7 +28,7 @@ def write(folder: Path, connection: Connection, selection: Selection, taken: Tak
         path.parent.mkdir(exist_ok=True)
         with path.open("wb") as file:
             file.write(_beginning(topic, taken.stamp).encode())
-            for table in tables(figures(connection, selection, topic), texts=True):
+            for table in tables(figures(connection, selection, topic, marked=False), texts=True):
                 frame = pl.from_arrow(table)
                 assert isinstance(frame, pl.DataFrame)
                 file.write(observations(frame).str.join("\n").item().encode() + b"\n")

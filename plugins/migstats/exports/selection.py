@@ -62,6 +62,15 @@ LANGUAGES: Final = ("en", "fr", "es", "ar", "ru")
 
 
 @cache
+def topics() -> dict[str, dict[str, str]]:
+    """Topic → language → what it is called, from `include/exports/topics.csv`."""
+    return {
+        row["topic"]: {language: row[f"name_{language}"] for language in LANGUAGES}
+        for row in read_csv(settings.include() / "exports" / "topics.csv")
+    }
+
+
+@cache
 def columns() -> tuple[Column, ...]:
     """The columns of `include/exports/columns.csv`, in the order of the statements in `include/sql/exports/`."""
     return tuple(
@@ -126,9 +135,21 @@ def taken(connection: warehouse.Connection, selection: Selection) -> Taken:
     return Taken(*(tuple(rows) for rows in found))
 
 
-def figures(connection: warehouse.Connection, selection: Selection, topic: str) -> Iterator[bytes]:
-    """The figures of one topic as records of CSV without a header, sorted; nothing is empty text, NULL is no text."""
-    return warehouse.copied(connection, "exports/observations", {**selection.parameters, "topic": topic})
+def figures(connection: warehouse.Connection, selection: Selection, topic: str, *, marked: bool) -> Iterator[bytes]:
+    """The figures of one topic as records of CSV without a header, sorted; NULL is an empty field.
+
+    With `marked` an apostrophe stands before texts that a spreadsheet would take for a formula.
+    """
+    asked = {**selection.parameters, "topic": topic, "marked": marked}
+    return warehouse.copied(connection, "exports/observations", asked)
+
+
+def by_country(connection: warehouse.Connection, selection: Selection) -> Iterator[tuple[str, bytes]]:
+    """Each country with its figures as `figures` gives them, marked; country after country."""
+    asked = {**selection.parameters, "marked": True}
+    for record in warehouse.copied(connection, "exports/by_country", asked):
+        country, _, rest = record.partition(b",")
+        yield country.decode(), rest
 
 
 def comments(connection: warehouse.Connection) -> dict[str, str]:
