@@ -78,7 +78,9 @@ def export(url: str, folder: Path, wanted: Wanted, *, only_new: bool = False) ->
         there = _manifest(folder)
         if only_new and there is not None and {name: there.get(name) for name in said} == said:
             return None
-        if not found.rows:
+        if not found.rows and only_new and there is None:
+            return None
+        if not found.rows and not only_new:  # what is published no more must not stay where others fetch it
             raise PermanentError(f"nothing is published that this selection takes; {folder} is left as it is")
         fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_prefix(folder)))
         try:
@@ -106,7 +108,7 @@ def _write(folder: Path, connection: Any, wanted: Wanted, found: Taken) -> None:
         written += sdmx_csv.write(folder, connection, selection, found)
         written += sdg.write(folder, connection, selection, found)
     if sdmx_ml.FOLDER in wanted.formats:
-        written += sdmx_ml.write(folder, connection, selection, found)
+        written += sdmx_ml.write(folder, connection, selection, found, concepts)
     if parquet.FOLDER in wanted.formats:
         files = parquet.write(folder, connection, selection, found, said)
         datapackage.write(folder, files, found, said)

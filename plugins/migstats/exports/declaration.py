@@ -38,7 +38,7 @@ def write(
             place = folder / FOLDER / name / source
             place.mkdir(parents=True)
             declared = _source(taken, source, name, base, countries, hxl=hxl)
-            text = yaml.safe_dump(declared, sort_keys=False, allow_unicode=True, width=120)
+            text = yaml.dump(declared, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120)
             (place / "source.yaml").write_text(text, encoding="utf-8")
             with (place / "codes.csv").open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file, lineterminator="\n")

@@ -8,9 +8,11 @@ from typing import Final
 
 import polars as pl
 
+from migstats.codelists import Folders
+from migstats.exports import schema
 from migstats.exports.frames import tables
 from migstats.exports.selection import Selection, Taken, columns, figures
-from migstats.exports.structure import SCHEMAS, dataflow_urn, header
+from migstats.exports.structure import SCHEMAS, dataflow_urn, header, lists
 from migstats.warehouse import Connection
 
 FOLDER: Final = "sdmx-ml"
@@ -20,12 +22,16 @@ _ESCAPED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": 
 _NO_XML: Final = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{fffe}\x{ffff}]"
 
 
-def write(folder: Path, connection: Connection, selection: Selection, taken: Taken) -> list[Path]:
-    """`sdmx-ml/<topic>.xml`; memory does not grow with the figures."""
+def write(
+    folder: Path, connection: Connection, selection: Selection, taken: Taken, concepts: Folders
+) -> list[Path]:
+    """`sdmx-ml/<topic>.xml`, with its schema beside; memory does not grow with the figures."""
     written = []
+    known = lists(concepts)
     for topic in taken.topics:
         path = folder / FOLDER / f"{topic}.xml"
         path.parent.mkdir(exist_ok=True)
+        schema.write(path.with_suffix(".xsd"), topic, known)
         with path.open("wb") as file:
             file.write(_beginning(topic, taken.stamp).encode())
             for table in tables(figures(connection, selection, topic, marked=False), texts=True):
@@ -56,17 +62,18 @@ def _escaped(name: str, is_text: bool) -> pl.Expr:
 
 
 def _beginning(topic: str, stamp: dt.datetime) -> str:
-    urn = dataflow_urn(topic)
+    urn, own = dataflow_urn(topic), schema.namespace(topic)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<mes:StructureSpecificData xmlns:mes="{SCHEMAS}/message" xmlns:com="{SCHEMAS}/common" '
-        f'xmlns:ss="{SCHEMAS}/data/structurespecific" xmlns:own="{urn}:ObsLevelDim:AllDimensions" '
-        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">\n'
+        f'xmlns:ss="{SCHEMAS}/data/structurespecific" xmlns:own="{own}" '
+        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+        f'xsi:schemaLocation="{own} {topic}.xsd">\n'
         f"{header(topic.upper(), stamp)}"
-        f'<mes:Structure structureID="{topic.upper()}" namespace="{urn}:ObsLevelDim:AllDimensions" '
+        f'<mes:Structure structureID="{topic.upper()}" namespace="{own}" '
         'dimensionAtObservation="AllDimensions">'
         f"<com:StructureUsage>{urn}</com:StructureUsage></mes:Structure>"
         "<mes:DataSetAction>Information</mes:DataSetAction></mes:Header>\n"
-        f'<mes:DataSet ss:structureRef="{topic.upper()}" xsi:type="own:DataSetType" ss:dataScope="DataStructure" '
+        f'<mes:DataSet ss:structureRef="{topic.upper()}" xsi:type="own:DataSetType" '
         'ss:action="Information">\n'
     )

@@ -18,6 +18,9 @@ DSD: Final = f"{AGENCY}:DSD_MIGRATION({VERSION})"
 CONCEPTS: Final = f"{AGENCY}:CS_MIGRATION({VERSION})"
 SCHEMAS: Final = "http://www.sdmx.org/resources/sdmxml/schemas/v3_0"
 
+#: Codelist → code → its row.
+Lists = Mapping[str, Mapping[str, Mapping[str, str]]]
+
 _MODEL: Final = "urn:sdmx:org.sdmx.infomodel"
 _CODE: Final = re.compile(r"[A-Za-z0-9_@$\-]+")
 _TITLE: Final = {
@@ -83,9 +86,9 @@ def _structures(concepts: Folders, topics: Mapping[str, Mapping[str, str]]) -> I
     )
     yield "</str:AgencyScheme>"
     yield "</str:AgencySchemes>"
-    lists = _lists(concepts)
+    found = lists(concepts)
     yield "<str:Codelists>"
-    for name, codes in lists.items():
+    for name, codes in found.items():
         if not _is_values(codes):
             yield from _list("Codelist", "Code", list_id(name, codes), name, codes)
     yield "</str:Codelists>"
@@ -102,9 +105,9 @@ def _structures(concepts: Folders, topics: Mapping[str, Mapping[str, str]]) -> I
         yield "</str:Dataflow>"
     yield "</str:Dataflows>"
     yield "<str:DataStructures>"
-    yield from _definition(lists)
+    yield from _definition(found)
     yield "</str:DataStructures>"
-    values = {name: codes for name, codes in lists.items() if _is_values(codes)}
+    values = {name: codes for name, codes in found.items() if _is_values(codes)}
     if values:
         yield "<str:ValueLists>"
         for name, codes in values.items():
@@ -112,7 +115,7 @@ def _structures(concepts: Folders, topics: Mapping[str, Mapping[str, str]]) -> I
         yield "</str:ValueLists>"
 
 
-def _definition(lists: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Iterator[str]:
+def _definition(found: Lists) -> Iterator[str]:
     yield from _maintained("DataStructure", "datastructure", DSD, _TITLE)
     yield "<str:DataStructureComponents>"
     described = f"{_MODEL}.datastructure"
@@ -121,7 +124,7 @@ def _definition(lists: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Iterato
     for position, column in enumerate(dimensions, start=1):
         yield (
             f'<str:Dimension urn="{described}.Dimension={DSD}.{column.sdmx}" id="{column.sdmx}" position="{position}">'
-            f"{_identity(column)}{_represented(column, lists)}</str:Dimension>"
+            f"{_identity(column)}{_represented(column, found)}</str:Dimension>"
         )
     for column in (c for c in components() if c.role == "time"):
         yield (
@@ -135,7 +138,7 @@ def _definition(lists: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Iterato
         usage = "mandatory" if column.role == "attribute" else "optional"
         yield (
             f'<str:Attribute urn="{described}.DataAttribute={DSD}.{column.sdmx}" id="{column.sdmx}" usage="{usage}">'
-            f"{_identity(column)}{_represented(column, lists)}"
+            f"{_identity(column)}{_represented(column, found)}"
             "<str:AttributeRelationship><str:Observation/></str:AttributeRelationship></str:Attribute>"
         )
     yield "</str:AttributeList>"
@@ -143,14 +146,14 @@ def _definition(lists: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Iterato
     for column in (c for c in components() if c.role == "measure"):
         yield (
             f'<str:Measure urn="{described}.Measure={DSD}.{column.sdmx}" id="{column.sdmx}" usage="optional">'
-            f"{_identity(column)}{_represented(column, lists)}</str:Measure>"
+            f"{_identity(column)}{_represented(column, found)}</str:Measure>"
         )
     yield "</str:MeasureList>"
     yield "</str:DataStructureComponents>"
     yield "</str:DataStructure>"
 
 
-def _lists(concepts: Folders) -> dict[str, Mapping[str, Mapping[str, str]]]:
+def lists(concepts: Folders) -> Lists:
     """The codelists of the components: name → code → its row."""
     found = {}
     for name in sorted({column.codelist for column in components() if column.codelist}):
@@ -205,13 +208,13 @@ def _identity(column: Column) -> str:
     return f"<str:ConceptIdentity>{_concept(column)}</str:ConceptIdentity>"
 
 
-def _represented(column: Column, lists: Mapping[str, Mapping[str, Mapping[str, str]]]) -> str:
+def _represented(column: Column, found: Lists) -> str:
     if not column.codelist:
         return (
             f'<str:LocalRepresentation><str:TextFormat textType="{_TEXT_TYPES[column.type]}"/>'
             "</str:LocalRepresentation>"
         )
-    identifier = list_id(column.codelist, lists[column.codelist])
+    identifier = list_id(column.codelist, found[column.codelist])
     kind = "ValueList" if identifier.startswith("VL") else "Codelist"
     urn = f"{_MODEL}.codelist.{kind}={AGENCY}:{identifier}({VERSION})"
     return f"<str:LocalRepresentation><str:Enumeration>{urn}</str:Enumeration></str:LocalRepresentation>"
