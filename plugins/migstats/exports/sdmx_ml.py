@@ -22,9 +22,7 @@ _ESCAPED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": 
 _NO_XML: Final = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{fffe}\x{ffff}]"
 
 
-def write(
-    folder: Path, connection: Connection, selection: Selection, taken: Taken, concepts: Folders
-) -> list[Path]:
+def write(folder: Path, connection: Connection, selection: Selection, taken: Taken, concepts: Folders) -> list[Path]:
     """`sdmx-ml/<topic>.xml`, with its schema beside; memory does not grow with the figures."""
     written = []
     known = lists(concepts)

@@ -31,7 +31,13 @@ _TITLE: Final = {
     "ru": "Статистика миграции",
 }
 #: What SDMX calls our types.
-_TEXT_TYPES: Final = {"text": "String", "number": "Double", "integer": "Integer", "boolean": "Boolean", "date": "String"}
+_TEXT_TYPES: Final = {
+    "text": "String",
+    "number": "Double",
+    "integer": "Integer",
+    "boolean": "Boolean",
+    "date": "String",
+}
 
 
 def dataflow(topic: str) -> str:
@@ -173,9 +179,7 @@ def list_id(name: str, codes: Mapping[str, object]) -> str:
     return f"{'VL' if _is_values(codes) else 'CL'}_{name.upper()}"
 
 
-def _list(
-    kind: str, item: str, identifier: str, name: str, codes: Mapping[str, Mapping[str, str]]
-) -> Iterator[str]:
+def _list(kind: str, item: str, identifier: str, name: str, codes: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     names = next((c.names for c in components() if c.codelist == name), {"en": name})
     yield from _maintained(kind, "codelist", f"{AGENCY}:{identifier}({VERSION})", names)
     for code, row in codes.items():

@@ -223,7 +223,11 @@ def without_apostrophes(column: pa.DictionaryArray) -> pa.DictionaryArray:
     if not any(map(_APOSTROPHE.match, texts)):
         return column
     bare = [text[1:] if _APOSTROPHE.match(text) else text for text in texts]
-    return pa.DictionaryArray.from_arrays(column.indices, pa.array(bare, pa.string())).cast(pa.string()).dictionary_encode()
+    return (
+        pa.DictionaryArray.from_arrays(column.indices, pa.array(bare, pa.string()))
+        .cast(pa.string())
+        .dictionary_encode()
+    )
 
 
 def one(column: pa.ChunkedArray) -> pa.Array:
