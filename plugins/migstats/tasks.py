@@ -371,7 +371,10 @@ def export(published: Json | None, context: Context) -> Json:
     if published is None:
         raise PermanentError("`publish` failed: see its log. What was published all the same is exported")
     if done is None:
-        raise AirflowSkipException(f"SKIP: {folder} holds what is published" if formats else "SKIP: nothing is exported")
+        why = (
+            f"{folder} holds what is published" if formats else "MIGSTATS_EXPORT_FORMATS says that nothing is exported"
+        )
+        raise AirflowSkipException(f"SKIP: {why}")
     log.info("%s", done)
     return {**asdict(done), "folder": str(done.folder)}
 

@@ -83,7 +83,9 @@ def _dataset(
     freqs = {freq for row in rows for freq in row["freqs"].split()}
     often = next((said for freq, said in _OFTEN.items() if freq in freqs), "IRREG")
     stamps = [row["accepted_at"] for row in rows if row["accepted_at"] is not None]
-    licences = sorted({(row["licence"], row["licence_url"]) for row in rows})
+    # what we compute ourselves has the licences of the figures that went in
+    asked = [row for row in rows if "://" in row["homepage"]]
+    licences = sorted({row["licence_url"] for row in asked})
     return {
         "@id": f"{base}/#{name}",
         "@type": "dcat:Dataset",
@@ -95,7 +97,7 @@ def _dataset(
         },
         "dct:publisher": _agent(base, "migstats"),
         "dct:creator": [_agent(base, publisher) for publisher in sorted({row["publisher"] for row in rows})],
-        "dct:source": [{"@id": homepage} for homepage in sorted({row["homepage"] for row in rows})],
+        "dct:source": [{"@id": homepage} for homepage in sorted({row["homepage"] for row in asked})],
         "dct:accrualPeriodicity": {"@id": _FREQUENCIES + often},
         "dct:spatial": {"@id": _WORLD},
         "dct:temporal": {
@@ -104,12 +106,12 @@ def _dataset(
             "dcat:endDate": _day(max(row["last_day"] for row in rows)),
         },
         "dct:modified": _moment(max(stamps, default=since)),
-        "dct:license": [{"@id": url} for _, url in licences],
+        "dct:license": [{"@id": url} for url in licences],
         "dcat:distribution": [_distribution(folder, base, file, licences) for file in files],
     }
 
 
-def _distribution(folder: Path, base: str, file: Path, licences: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _distribution(folder: Path, base: str, file: Path, licences: Sequence[str]) -> dict[str, Any]:
     place = file.relative_to(folder).as_posix()
     media = _MEDIA.get(place.split("/", 1)[0], country_csv.MEDIA_TYPE)
     with file.open("rb") as opened:
@@ -122,7 +124,7 @@ def _distribution(folder: Path, base: str, file: Path, licences: Sequence[tuple[
         "dcat:downloadURL": {"@id": f"{base}/{place}"},
         "dcat:mediaType": {"@id": f"https://www.iana.org/assignments/media-types/{media.partition(';')[0]}"},
         "dcat:byteSize": {"@value": str(file.stat().st_size), "@type": "xsd:nonNegativeInteger"},
-        "dct:license": [{"@id": url} for _, url in licences],
+        "dct:license": [{"@id": url} for url in licences],
         "spdx:checksum": {
             "@type": "spdx:Checksum",
             "spdx:algorithm": {"@id": "spdx:checksumAlgorithm_sha256"},

@@ -39,7 +39,13 @@ def export(
     from migstats.exports.selection import Selection
 
     said: Any = headers
-    chosen = Selection(*(tuple(given or ()) for given in (topic, indicator, country, source)), sdg=sdg)
+    chosen = Selection(
+        topics=tuple(topic or ()),
+        indicators=tuple(indicator or ()),
+        countries=tuple(country or ()),
+        sources=tuple(source or ()),
+        sdg=sdg,
+    )
     wanted = Wanted(chosen, formats_of(formats or ()), said, settings.export_address())
     done = write(settings.warehouse_url(), output, wanted)
     assert done is not None

@@ -29,7 +29,7 @@ def write(
     comments: Mapping[str, str],
     headers: Headers,
 ) -> list[Path]:
-    """`csv/<country>.csv`: the figures about it, and those in which it is the other area. In order, one after another."""
+    """`csv/<country>.csv`: the figures about it, and those in which it is the other area; one file after another."""
     written = []
     names = [",".join(column.name for column in columns())]
     if headers == "hxl":

@@ -23,7 +23,7 @@ def write(folder: Path, files: Sequence[Path], taken: Taken, comments: Mapping[s
         "$schema": f"{_PROFILE}/datapackage.json",
         "name": "migstats",
         "title": "Migration statistics, harmonised",
-        "description": "Figures of several publishers in one shape. The sources and licences of each resource are its own.",
+        "description": "Figures of several publishers in one shape. Each resource has its own sources and licences.",
         "version": f"{taken.stamp:%Y.%m.%d}",
         "created": stamp,
         "licenses": _licences(taken.rows),

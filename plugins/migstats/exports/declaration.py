@@ -13,6 +13,7 @@ import yaml
 from migstats.codelists import CODELIST_OF, Folders, codelist_of
 from migstats.exports import country_csv, sdmx_csv, sdmx_ml
 from migstats.exports.selection import Column, Row, Taken, columns
+from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES
 
 FOLDER: Final = "declarations"
 #: Format → whether its columns are called as in SDMX, its files, and how they are read.
@@ -21,6 +22,8 @@ _FORMATS: Final[dict[str, tuple[bool, str, dict[str, Any]]]] = {
     sdmx_ml.FOLDER: (True, "{topic}.xml", {"format": "sdmx_ml"}),
     country_csv.FOLDER: (False, "{country}.csv", {"format": "delimited", "apostrophes": True}),
 }
+#: What a declaration may say of an observation by codes.
+_CODED: Final = frozenset({*SERIES_DIMENSIONS, *SHARED_ATTRIBUTES})
 #: Concepts whose codes are flags: codes.csv has a line for each.
 _FLAGS: Final = ("obs_status", "conf_status")
 _TEXTS: Final = ("coverage", "note")
@@ -115,7 +118,9 @@ def _datasets(
 
 def _concepts(names: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {
-        column.name: {"column": names[column.name], "scheme": "code"} for column in columns() if column.codelist
+        column.name: {"column": names[column.name], "scheme": "code"}
+        for column in columns()
+        if column.codelist and column.name in _CODED
     }
     found["breakdown"] = {"column": names["breakdown"], "scheme": "code"}
     found["subdivision"] = {

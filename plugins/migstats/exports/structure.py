@@ -125,7 +125,7 @@ def _definition(found: Lists) -> Iterator[str]:
     yield from _maintained("DataStructure", "datastructure", DSD, _TITLE)
     yield "<str:DataStructureComponents>"
     described = f"{_MODEL}.datastructure"
-    yield f'<str:DimensionList urn="{described}.DimensionDescriptor={DSD}.DimensionDescriptor" id="DimensionDescriptor">'
+    yield _opened("Dimension")
     dimensions = [c for c in components() if c.role == "dimension"]
     for position, column in enumerate(dimensions, start=1):
         yield (
@@ -139,7 +139,7 @@ def _definition(found: Lists) -> Iterator[str]:
             '<str:TextFormat textType="ObservationalTimePeriod"/></str:LocalRepresentation></str:TimeDimension>'
         )
     yield "</str:DimensionList>"
-    yield f'<str:AttributeList urn="{described}.AttributeDescriptor={DSD}.AttributeDescriptor" id="AttributeDescriptor">'
+    yield _opened("Attribute")
     for column in (c for c in components() if c.role in ("attribute", "optional")):
         usage = "mandatory" if column.role == "attribute" else "optional"
         yield (
@@ -148,7 +148,7 @@ def _definition(found: Lists) -> Iterator[str]:
             "<str:AttributeRelationship><str:Observation/></str:AttributeRelationship></str:Attribute>"
         )
     yield "</str:AttributeList>"
-    yield f'<str:MeasureList urn="{described}.MeasureDescriptor={DSD}.MeasureDescriptor" id="MeasureDescriptor">'
+    yield _opened("Measure")
     for column in (c for c in components() if c.role == "measure"):
         yield (
             f'<str:Measure urn="{described}.Measure={DSD}.{column.sdmx}" id="{column.sdmx}" usage="optional">'
@@ -157,6 +157,11 @@ def _definition(found: Lists) -> Iterator[str]:
     yield "</str:MeasureList>"
     yield "</str:DataStructureComponents>"
     yield "</str:DataStructure>"
+
+
+def _opened(kind: str) -> str:
+    urn = f"{_MODEL}.datastructure.{kind}Descriptor={DSD}.{kind}Descriptor"
+    return f'<str:{kind}List urn="{urn}" id="{kind}Descriptor">'
 
 
 def lists(concepts: Folders) -> Lists:
