@@ -40,29 +40,30 @@ SELECT
     f.why_preferred,
     f.method,
     f.subdivision_matched,
-    CASE WHEN %(marked)s AND f.subdivision_published ~ '^''*[=+@\t\r＝＋－＠-]' THEN '''' || f.subdivision_published ELSE f.subdivision_published END AS subdivision_published,
+    CASE WHEN %(marked)s AND f.subdivision_published ~ '^''*[=+@\t\r＝＋－＠-]' THEN '''' ELSE '' END
+    || f.subdivision_published AS subdivision_published,
     f.match_level,
     f.observation_id
 FROM bi.observation_all AS f
 INNER JOIN bi.dim_indicator AS i ON f.indicator = i.indicator
 INNER JOIN bi.dim_source AS s ON f.source = s.source
-CROSS JOIN LATERAL (
+INNER JOIN LATERAL (
     SELECT f.ref_area AS country
     UNION
     SELECT f.counterpart_area
-) AS c
+) AS c ON TRUE
 INNER JOIN bi.dim_area AS a ON c.country = a.area
 WHERE
     s.redistribution = 'allowed'
     AND a.kind IN ('country', 'territory', 'historical')
-    AND (%(topics)s::text [] IS NULL OR i.topic = any(%(topics)s))
-    AND (%(indicators)s::text [] IS NULL OR f.indicator = any(%(indicators)s))
-    AND (%(sources)s::text [] IS NULL OR f.source = any(%(sources)s))
-    AND (%(countries)s::text [] IS NULL OR c.country = any(%(countries)s))
+    AND (%(topics)s::text[] IS NULL OR i.topic = any(%(topics)s))
+    AND (%(indicators)s::text[] IS NULL OR f.indicator = any(%(indicators)s))
+    AND (%(sources)s::text[] IS NULL OR f.source = any(%(sources)s))
+    AND (%(countries)s::text[] IS NULL OR c.country = any(%(countries)s))
     AND (NOT %(sdg)s OR i.sdg_series <> 'none')
 ORDER BY
-    c.country COLLATE "C",
-    f.indicator COLLATE "C",
-    f.source COLLATE "C",
-    f.ref_area COLLATE "C",
-    f.observation_id COLLATE "C"
+    c.country COLLATE "C", -- noqa: RF02
+    f.indicator COLLATE "C", -- noqa: RF02
+    f.source COLLATE "C", -- noqa: RF02
+    f.ref_area COLLATE "C", -- noqa: RF02
+    f.observation_id COLLATE "C" -- noqa: RF02

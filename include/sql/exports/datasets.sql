@@ -11,9 +11,9 @@ INNER JOIN bi.dim_source AS s ON f.source = s.source
 WHERE
     s.redistribution = 'allowed'
     AND f.method = 'published'
-    AND (%(topics)s::text [] IS NULL OR i.topic = any(%(topics)s))
-    AND (%(indicators)s::text [] IS NULL OR f.indicator = any(%(indicators)s))
-    AND (%(sources)s::text [] IS NULL OR f.source = any(%(sources)s))
-    AND (%(countries)s::text [] IS NULL OR f.ref_area = any(%(countries)s) OR f.counterpart_area = any(%(countries)s))
+    AND (%(topics)s::text[] IS NULL OR i.topic = any(%(topics)s))
+    AND (%(indicators)s::text[] IS NULL OR f.indicator = any(%(indicators)s))
+    AND (%(sources)s::text[] IS NULL OR f.source = any(%(sources)s))
+    AND (%(countries)s::text[] IS NULL OR f.ref_area = any(%(countries)s) OR f.counterpart_area = any(%(countries)s))
     AND (NOT %(sdg)s OR i.sdg_series <> 'none')
 ORDER BY f.source, f.dataset, f.reference_point, i.topic

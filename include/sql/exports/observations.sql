@@ -40,7 +40,8 @@ SELECT
     f.why_preferred,
     f.method,
     f.subdivision_matched,
-    CASE WHEN %(marked)s AND f.subdivision_published ~ '^''*[=+@\t\r＝＋－＠-]' THEN '''' || f.subdivision_published ELSE f.subdivision_published END AS subdivision_published,
+    CASE WHEN %(marked)s AND f.subdivision_published ~ '^''*[=+@\t\r＝＋－＠-]' THEN '''' ELSE '' END
+    || f.subdivision_published AS subdivision_published,
     f.match_level,
     f.observation_id
 FROM bi.observation_all AS f
@@ -49,8 +50,8 @@ INNER JOIN bi.dim_source AS s ON f.source = s.source
 WHERE
     s.redistribution = 'allowed'
     AND i.topic = %(topic)s
-    AND (%(indicators)s::text [] IS NULL OR f.indicator = any(%(indicators)s))
-    AND (%(sources)s::text [] IS NULL OR f.source = any(%(sources)s))
-    AND (%(countries)s::text [] IS NULL OR f.ref_area = any(%(countries)s) OR f.counterpart_area = any(%(countries)s))
+    AND (%(indicators)s::text[] IS NULL OR f.indicator = any(%(indicators)s))
+    AND (%(sources)s::text[] IS NULL OR f.source = any(%(sources)s))
+    AND (%(countries)s::text[] IS NULL OR f.ref_area = any(%(countries)s) OR f.counterpart_area = any(%(countries)s))
     AND (NOT %(sdg)s OR i.sdg_series <> 'none')
-ORDER BY f.indicator COLLATE "C", f.source COLLATE "C", f.ref_area COLLATE "C", f.observation_id COLLATE "C"
+ORDER BY f.indicator COLLATE "C", f.source COLLATE "C", f.ref_area COLLATE "C", f.observation_id COLLATE "C" -- noqa: RF02

@@ -35,7 +35,7 @@ WHERE
     AND f.preferred
     AND f.method = 'published'
     AND i.topic = %(topic)s
-    AND (%(indicators)s::text [] IS NULL OR f.indicator = any(%(indicators)s))
-    AND (%(sources)s::text [] IS NULL OR f.source = any(%(sources)s))
-    AND (%(countries)s::text [] IS NULL OR f.ref_area = any(%(countries)s) OR f.counterpart_area = any(%(countries)s))
-ORDER BY i.sdg_series COLLATE "C", a.m49 COLLATE "C", f.observation_id COLLATE "C"
+    AND (%(indicators)s::text[] IS NULL OR f.indicator = any(%(indicators)s))
+    AND (%(sources)s::text[] IS NULL OR f.source = any(%(sources)s))
+    AND (%(countries)s::text[] IS NULL OR f.ref_area = any(%(countries)s) OR f.counterpart_area = any(%(countries)s))
+ORDER BY i.sdg_series COLLATE "C", a.m49 COLLATE "C", f.observation_id COLLATE "C" -- noqa: RF02

@@ -22,10 +22,10 @@ INNER JOIN bi.dim_source AS s ON f.source = s.source
 INNER JOIN bi.dim_time AS t ON f.time_period = t.time_period
 WHERE
     s.redistribution = 'allowed'
-    AND (%(topics)s::text [] IS NULL OR i.topic = any(%(topics)s))
-    AND (%(indicators)s::text [] IS NULL OR f.indicator = any(%(indicators)s))
-    AND (%(sources)s::text [] IS NULL OR f.source = any(%(sources)s))
-    AND (%(countries)s::text [] IS NULL OR f.ref_area = any(%(countries)s) OR f.counterpart_area = any(%(countries)s))
+    AND (%(topics)s::text[] IS NULL OR i.topic = any(%(topics)s))
+    AND (%(indicators)s::text[] IS NULL OR f.indicator = any(%(indicators)s))
+    AND (%(sources)s::text[] IS NULL OR f.source = any(%(sources)s))
+    AND (%(countries)s::text[] IS NULL OR f.ref_area = any(%(countries)s) OR f.counterpart_area = any(%(countries)s))
     AND (NOT %(sdg)s OR i.sdg_series <> 'none')
 GROUP BY
     i.topic,
@@ -40,4 +40,4 @@ GROUP BY
     s.released_at,
     s.accepted_at,
     s.vintage
-ORDER BY i.topic COLLATE "C", s.source COLLATE "C"
+ORDER BY i.topic COLLATE "C", s.source COLLATE "C" -- noqa: RF02
