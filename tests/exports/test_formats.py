@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from samples import Filled
 
 from migstats.exports import schema, sdg, sdmx_ml
 from migstats.exports.bundle import Wanted, export
@@ -236,8 +237,8 @@ def test_what_has_no_code_there_is_left_out_and_named(change: dict[str, str], wh
     assert why in sdg.lacks({**RECORD, **change})
 
 
-def test_the_samples_have_their_sdg_series_once_for_each_cell(of_samples: str, tmp_path: Path) -> None:
-    export(of_samples, tmp_path / "out", Wanted(Selection(sdg=True), ("sdmx-csv",)))
+def test_the_samples_have_their_sdg_series_once_for_each_cell(warehouse_of_samples: Filled, tmp_path: Path) -> None:
+    export(warehouse_of_samples.url, tmp_path / "out", Wanted(Selection(sdg=True), ("sdmx-csv",)))
     told = [row for file in (tmp_path / "out" / "sdg").glob("*.csv") for row in rows(file)]
     assert {row["SERIES"] for row in told} >= {"BX_TRF_PWKR", "SM_DTH_MIGR"}
     dimensions = sdg.COLUMNS[: sdg.COLUMNS.index("OBS_VALUE")]

@@ -11,6 +11,7 @@ import polars as pl
 import psycopg
 import pytest
 import toy
+from samples import Filled
 
 from migstats import pipeline, publish
 from migstats.exports.bundle import Wanted, export
@@ -31,12 +32,13 @@ FROM core.observation AS o
 INNER JOIN core.series AS s ON o.source = s.source AND o.series_id = s.series_id
 INNER JOIN core.attributes AS a ON o.attribute_id = a.attribute_id
 INNER JOIN ref.period AS t ON o.time_id = t.time_id
-WHERE o.vintage_to IS NULL
+INNER JOIN ref.source AS r ON o.source = r.code
+WHERE o.vintage_to IS NULL AND r.redistribution = 'allowed'
 """
 
 
 def facts(url: str) -> pl.DataFrame:
-    """What was loaded and stands."""
+    """What was loaded, stands, and may be passed on."""
     with psycopg.connect(url) as connection:
         frame = pl.read_database(FACTS, connection, infer_schema_length=None)
     return frame.select(COLUMNS).sort(KEY)
@@ -82,23 +84,25 @@ def differences(got: pl.DataFrame, wanted: pl.DataFrame) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def bundle(of_samples: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(warehouse_of_samples: Filled, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundle") / "export"
-    export(of_samples, folder, Wanted(headers="hxl"))
+    export(warehouse_of_samples.url, folder, Wanted(headers="hxl"))
     return folder
 
 
 @pytest.mark.parametrize(("name", "suffix"), [("sdmx-csv", "csv"), ("sdmx-ml", "xml")])
-def test_sdmx_leads_back_to_the_facts_of_every_sample(of_samples: str, bundle: Path, name: str, suffix: str) -> None:
+def test_sdmx_leads_back_to_the_facts_of_every_sample(
+    warehouse_of_samples: Filled, bundle: Path, name: str, suffix: str
+) -> None:
     frames = [wide(found, "") for _, found in read_again(bundle, name, "topic", suffix)]
-    wanted = facts(of_samples)
+    wanted = facts(warehouse_of_samples.url)
 
     assert wanted.height > 10_000
     assert wanted["source"].n_unique() > 20
     assert differences(pl.concat(frames).select(COLUMNS).sort(KEY), wanted) == {}
 
 
-def test_the_csv_of_a_country_leads_back_to_its_facts(of_samples: str, bundle: Path) -> None:
+def test_the_csv_of_a_country_leads_back_to_its_facts(warehouse_of_samples: Filled, bundle: Path) -> None:
     country = "MAR"
     frames = []
     for folder in sorted((bundle / "declarations" / "csv").iterdir()):
@@ -108,15 +112,20 @@ def test_the_csv_of_a_country_leads_back_to_its_facts(of_samples: str, bundle: P
             assert found.quarantine.num_rows == 0, found.quarantine.slice(0, 3).to_pylist()
             frames.append(wide(found, ""))
     about = (pl.col("ref_area") == country) | (pl.col("counterpart_area") == country)
-    wanted = facts(of_samples).filter(about)
+    wanted = facts(warehouse_of_samples.url).filter(about)
 
     assert wanted.height > 100
     assert differences(pl.concat(frames).select(COLUMNS).sort(KEY), wanted) == {}
 
 
-def test_parquet_has_the_facts(of_samples: str, bundle: Path) -> None:
+def test_parquet_has_the_facts(warehouse_of_samples: Filled, bundle: Path) -> None:
     frame = pl.read_parquet(bundle / "parquet" / "**" / "*.parquet").rename({"published_value": "value"})
-    assert differences(frame.filter(pl.col("method") == "published").select(COLUMNS).sort(KEY), facts(of_samples)) == {}
+    assert (
+        differences(
+            frame.filter(pl.col("method") == "published").select(COLUMNS).sort(KEY), facts(warehouse_of_samples.url)
+        )
+        == {}
+    )
 
 
 @pytest.mark.parametrize(
