@@ -14,6 +14,8 @@ from migstats.exports.selection import columns
 
 #: Rows of a table, but for the last one.
 ROWS: Final = 100_000
+#: The same where every column is a text, which takes more room.
+ROWS_OF_TEXTS: Final = 10_000
 _BLOCK: Final = 1 << 22
 _TYPES: Final = {
     "text": pa.string(),
@@ -56,7 +58,8 @@ class _Records(io.RawIOBase):
 
 
 def tables(records: Iterable[bytes], *, texts: bool = False) -> Iterator[pa.Table]:
-    """Tables of ROWS rows; with `texts` every column as the text that stands there."""
+    """Tables of ROWS rows; with `texts` of ROWS_OF_TEXTS, every column as the text that stands there."""
+    most = ROWS_OF_TEXTS if texts else ROWS
     wanted = schema() if not texts else pa.schema([(field.name, pa.string()) for field in schema()])
     records = iter(records)
     first = next(records, None)
@@ -81,11 +84,11 @@ def tables(records: Iterable[bytes], *, texts: bool = False) -> Iterator[pa.Tabl
     for batch in reader:
         waiting.append(batch)
         rows += batch.num_rows
-        if rows >= ROWS:
+        if rows >= most:
             whole = pa.Table.from_batches(waiting, wanted)
-            while whole.num_rows >= ROWS:
-                yield whole.slice(0, ROWS).combine_chunks()
-                whole = whole.slice(ROWS)
+            while whole.num_rows >= most:
+                yield whole.slice(0, most).combine_chunks()
+                whole = whole.slice(most)
             waiting, rows = whole.to_batches(), whole.num_rows
     if rows:
         yield pa.Table.from_batches(waiting, wanted).combine_chunks()
