@@ -15,7 +15,9 @@ SELECT
     count(*)::integer AS figures,
     min(t.period_start) AS first_day,
     max(t.period_end) AS last_day,
-    string_agg(DISTINCT f.freq, ' ' ORDER BY f.freq) AS freqs
+    string_agg(DISTINCT f.freq, ' ' ORDER BY f.freq) AS freqs,
+    -- the same vintages may be published once more, and say less: disclosure control, preferences
+    bit_xor(('x' || left(md5(f::text), 16))::bit(64)::bigint) AS fingerprint
 FROM bi.observation_all AS f
 INNER JOIN bi.dim_indicator AS i ON f.indicator = i.indicator
 INNER JOIN bi.dim_source AS s ON f.source = s.source

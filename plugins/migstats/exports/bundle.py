@@ -129,6 +129,7 @@ def _said(wanted: Wanted, found: Taken) -> dict[str, Any]:
     return {
         "prepared": f"{found.stamp:%Y-%m-%dT%H:%M:%SZ}",
         "figures": sum(row["figures"] for row in found.rows),
+        "fingerprint": found.fingerprint,
         "vintages": found.vintages,
         "formats": sorted(wanted.formats),
         "headers": wanted.headers,

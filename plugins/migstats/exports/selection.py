@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import xor
 from typing import Any, Final
 
 from migstats import settings, warehouse
@@ -108,6 +109,11 @@ class Taken:
     def vintages(self) -> dict[str, int]:
         """Source → the vintage that is shown."""
         return {source: row["vintage"] for source, row in self.sources.items()}
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with every figure, status and mark that is taken."""
+        return f"{reduce(xor, (row['fingerprint'] for row in self.rows), 0) & 0xFFFFFFFFFFFFFFFF:016x}"
 
     @property
     def stamp(self) -> dt.datetime:

@@ -78,6 +78,18 @@ def test_an_export_is_made_again_only_when_something_was_published(
     assert [row["published_value"] for row in figures(folder / "csv" / "MAR.csv") if row["source"] == "ark"] == ["5"]
 
 
+def test_a_figure_that_is_withheld_from_a_vintage_that_was_exported_leaves_the_export(few: str, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    export(few, folder, Wanted(formats=CSV), only_new=True)
+    with warehouse.connect(few) as connection:
+        connection.execute(
+            "UPDATE bi.observation_all SET published_value = NULL, value = NULL, obs_status = 'Q', conf_status = 'C' "
+            "WHERE published_value = 60.25"
+        )
+    assert export(few, folder, Wanted(formats=CSV), only_new=True) is not None
+    assert not [name for name, body in content(folder).items() if b"60.25" in body]
+
+
 @pytest.mark.parametrize("redistribution", ["forbidden", "unclear"])
 def test_figures_that_may_not_be_passed_on_never_leave(
     warehouse_url: str, sources: list[Source], tmp_path: Path, redistribution: str
@@ -98,6 +110,15 @@ def test_figures_that_may_not_be_passed_on_never_leave(
     assert b",5," in there["csv/MAR.csv"]
     with pytest.raises(PermanentError, match="nothing is published"):
         export(warehouse_url, tmp_path / "none", Wanted(Selection(sources=("ark",))))
+
+
+def test_what_stands_in_bi_by_mistake_is_not_exported_either(few: str, tmp_path: Path) -> None:
+    with warehouse.connect(few) as connection:
+        connection.execute("UPDATE ref.source SET redistribution = 'unclear' WHERE code = 'ark'")
+        connection.execute("UPDATE bi.observation_all SET published_value = 7654321 WHERE source = 'ark'")
+    export(few, tmp_path / "out", Wanted(formats=("sdmx-csv", "csv")))
+    assert not [name for name, body in content(tmp_path / "out").items() if b"7654321" in body]
+    assert {row["source"] for row in figures(tmp_path / "out" / "csv" / "MAR.csv")} == {"zoo"}
 
 
 def test_a_source_that_is_withdrawn_is_not_in_the_next_export(few: str, sources: list[Source], tmp_path: Path) -> None:
