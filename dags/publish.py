@@ -17,6 +17,8 @@ new is a no-op.
 | `check` | Great Expectations: suite `warehouse`, for each source that waits | the message names the source and the \
 measure; that source stays at its published vintage, the others go on |
 | `publish` | brings `bi` to the accepted vintages in one transaction | readers still see the state before; clear it |
+| `export` | writes what is published to the folder of exports, if it holds something else | the export before stays; \
+clear it |
 """
 
 with DAG(
@@ -48,6 +50,12 @@ with DAG(
 
         return tasks.publish(checked, get_current_context())
 
+    @task(trigger_rule="all_done")  # what was published is exported, also where one source was held back
+    def export(published: dict | None) -> dict:
+        from migstats import tasks
+
+        return tasks.export(published, get_current_context())
+
     checked = check()
     checked.operator.operator_extra_links = (ReportLink(),)
-    publish(checked)
+    export(publish(checked))

@@ -228,6 +228,23 @@ def test_what_is_confidential_has_no_figure_and_says_so(
     assert [r for r, _ in why(done)] == (["contradiction"] if expected is None else [])
 
 
+def test_a_column_may_say_why_a_figure_is_missing(codes: Codes) -> None:
+    concepts = {**DATASET["concepts"], "missing_reason": {"column": "why", "scheme": "code"}}  # type: ignore[dict-item]
+    rows = [
+        {"why": "did_not_exist", "flag": "m", VALUE: None},
+        {"why": "", "flag": "m", "geo": "RS", VALUE: None},
+        {"why": "", "geo": "TN", VALUE: "1"},
+        {"why": "suppressed", "geo": "SN", VALUE: "1"},
+    ]
+    done = run(codes, *rows, concepts=concepts)
+    assert said(done) == [
+        ("MAR", None, "M", "F", "did_not_exist"),
+        ("SRB", None, "M", "F", "not_applicable"),
+        ("TUN", 1.0, "A", "F", None),
+    ]
+    assert [(row["reason"], row["column"]) for row in done.quarantine.to_pylist()] == [("contradiction", "why")]
+
+
 def test_zero_has_one_content_whatever_its_sign(codes: Codes) -> None:
     plus, minus = (run(codes, {VALUE: zero}) for zero in ("0", "-0.0"))
     assert math.copysign(1, minus.facts["value"][0].as_py()) == 1

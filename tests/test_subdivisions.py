@@ -186,6 +186,28 @@ def harmonised(source: Source, body: bytes) -> tuple[dict[str, float], list[str]
     )
 
 
+def test_a_code_of_ours_for_a_unit_that_is_not_matched_is_read_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an export of ours has it."""
+    toy.declare(tmp_path, monkeypatch, "toy")
+    declaration = folder_of("toy") / "source.yaml"
+    concept = "      subdivision: {column: LOCAL, name: LOCAL_NAME, scheme: code}\n"
+    text = declaration.read_text().replace("      note: {column: NOTE}\n", "      note: {column: NOTE}\n" + concept)
+    declaration.write_text(
+        text.replace("{format: sdmx_csv}", "{format: sdmx_csv, attributes: [LOCAL_NAME, PROV, DIST]}")
+    )
+    map_codes("figures,LOCAL,_T,subdivision,_T,map\n")
+    units = ["_T", "NP-P1", "NP-P1+Everest", "NPL++East > Lhotse + more"]
+    rows = [("", "", unit, str(value), f"name of {unit}") for value, unit in enumerate(units)]
+    found, wrong, names = harmonised(read_source(declaration), payload(rows))
+    assert found == dict(zip(units, range(4), strict=True))
+    assert wrong == []
+    assert names == {unit: f"name of {unit}" for unit in units[1:]}
+    other, _, _ = harmonised(read_source(declaration), payload([("", "", "MAR+Everest", "1", "")]))
+    assert list(other) == ["NPL+MAR+Everest"], "what is said of another country is not believed"
+
+
 @pytest.mark.parametrize(
     ("row", "code", "name"),
     [

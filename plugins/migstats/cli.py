@@ -21,6 +21,7 @@ import typer
 
 from migstats import settings
 from migstats.errors import ConfigurationError, DeclarationError, MigstatsError, PermanentError
+from migstats.exports import commands as export_commands
 from migstats.roles import passwords, role_url, roles_file
 from migstats.source import codelist_folders, folder_of, read_source, read_sources
 from migstats.terminal import plainly as _plainly
@@ -738,6 +739,7 @@ def json_schema(
 
 
 app.add_typer(commands.app)
+app.add_typer(export_commands.app)
 app.add_typer(upload_commands.app, name="upload")
 app.add_typer(portal_commands.app, name="portal")
 

@@ -386,7 +386,7 @@ def harmonise(
     mapped["dataset"] = constant(dataset.id, n)
     mapped["unit_mult"] = scale
     mapped["reference_point"] = constant(dataset.reference_point, n)
-    mapped["missing_reason"] = figures.missing_reason
+    mapped["missing_reason"] = _reasons(mapped.get("missing_reason"), figures, dataset, problems)
     mapped["conf_status"] = figures.conf_status
     for attribute in SHARED_ATTRIBUTES:
         mapped.setdefault(attribute, Coded(np.full(n, -1, dtype=np.int64), []))
@@ -429,6 +429,16 @@ def harmonise(
         units=units_of(named, mapped["subdivision"], fine),
         labels=labels_of(table, [page.labels for page in pages.values()], _declared(dataset)),
     )
+
+
+def _reasons(said: Coded | None, figures: Figures, dataset: Dataset, problems: Problems) -> Coded:
+    """Why figures are missing: as a column says, where there is one, else as their status says."""
+    if said is None:
+        return figures.missing_reason
+    how = dataset.concepts["missing_reason"]
+    there = figures.value.is_not_null().to_numpy()
+    problems.add(there & (said.codes >= 0), "contradiction", how.column if isinstance(how, Column) else VALUE)
+    return said_first(said, figures.missing_reason)
 
 
 def _cells_of(table: pa.Table) -> Ints:

@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Text = Annotated[str, Field(min_length=1)]
 
 
+_APOSTROPHES = "an apostrophe before what a spreadsheet would take for a formula is no part of the text: so we export"
+
+
 class Declared(BaseModel):
     """A frozen fact; an unknown field is an error, since it is nearly always a misspelt one."""
 
@@ -137,6 +140,7 @@ class SdmxCsvLayout(Packed):
     attributes: tuple[Text, ...] = Field(
         default=(), description="columns that look like dimensions and are none: remarks, names, sources"
     )
+    apostrophes: bool = Field(default=False, description=_APOSTROPHES)
 
 
 class SdmxJsonLayout(Packed):
@@ -154,6 +158,9 @@ class SdmxMlLayout(Packed):
     attributes: tuple[Text, ...] = Field(
         default=(),
         description="columns that look like dimensions and are none; structure-specific messages do not say which are",
+    )
+    optional: tuple[Text, ...] = Field(
+        default=(), description="attributes that a message lacks where it says them of no observation; empty there"
     )
 
 
@@ -383,6 +390,7 @@ class DelimitedLayout(Packed):
     )
     labels: dict[str, str] = Field(default={}, description="column of codes → column of what the codes are called")
     hxl: bool = Field(default=False, description="a row of `#tags` stands below the header")
+    apostrophes: bool = Field(default=False, description=_APOSTROPHES)
     comments: Text | None = Field(default=None, description="what lines begin with that are remarks, such as #")
     ends_before: Text | None = Field(
         default=None, description="regular expression of the beginning of the first line below the table"

@@ -42,6 +42,22 @@ def data_docs() -> Path:
     return Path(os.environ.get("MIGSTATS_DATA_DOCS") or state() / "data_docs")
 
 
+def exports() -> Path:
+    """MIGSTATS_EXPORTS (default `<lake>/exports`): what is written after each publish."""
+    return Path(os.environ.get("MIGSTATS_EXPORTS") or lake() / "exports")
+
+
+def export_formats() -> tuple[str, ...]:
+    """MIGSTATS_EXPORT_FORMATS (default `sdmx-csv,parquet,csv`): what it is written as; `none`: nothing is."""
+    text = os.environ.get("MIGSTATS_EXPORT_FORMATS") or "sdmx-csv,parquet,csv"
+    return () if text == "none" else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def export_address() -> str:
+    """MIGSTATS_EXPORT_ADDRESS: where that folder is served, for its catalogue; a placeholder where it is not set."""
+    return (os.environ.get("MIGSTATS_EXPORT_ADDRESS") or "https://migstats.example/exports").rstrip("/")
+
+
 def intake() -> str:
     """MIGSTATS_INTAKE (default `<state>/intake`): a folder, or a bucket's URL, with one folder per country."""
     return os.environ.get("MIGSTATS_INTAKE") or str(state() / "intake")

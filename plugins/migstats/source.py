@@ -158,7 +158,7 @@ class Multiplier(Declared):
 _CONCEPTS = (
     frozenset(SERIES_DIMENSIONS) - {"source"}
     | {"time_period", "obs_status", "conf_status"}
-    | (frozenset(SHARED_ATTRIBUTES) - {"dataset", "unit_mult", "reference_point", "missing_reason"})
+    | (frozenset(SHARED_ATTRIBUTES) - {"dataset", "unit_mult", "reference_point"})
 )
 #: What may be said of the column of these concepts; of all others, `scheme` and `blank`.
 _SETTINGS_OF: dict[str, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from migstats.coded import Coded, Mask, Problems, coded, combine, constant, take
 from migstats.codelists import CODELIST_OF
 from migstats.errors import DeclarationError
 from migstats.source import Unit
-from migstats.subdivisions import WHOLE, Level, Subdivisions, unmatched
+from migstats.subdivisions import WHOLE, Level, Subdivisions, told_apart, unmatched
 
 #: A unit, and what the publisher calls it.
 UNITS: Final = pa.schema([("subdivision", pa.string()), ("name", pa.string())])
@@ -72,6 +72,8 @@ def _unit(
         text = cell.strip()
         own = " ".join((name or text).split())
         target, treatment = listed.get(unit.column, {}).get(text, ("", ""))
+        if unit.scheme == "code" and not treatment and told_apart(text) is not None and units.area(text) == area:
+            return text, own  # a code of ours for a unit that is not matched, as an export of ours has it
         if not text:
             if unit.blank is None:
                 return _EMPTY

@@ -351,6 +351,34 @@ def publish(checked: Json, context: Context) -> Json:
     return asdict(publication)
 
 
+def export(published: Json | None, context: Context) -> Json:
+    """Write what is published to the folder of exports; skips where it holds that already, or nothing is exported.
+
+    Fails where `publish` failed (then there is nothing in `published`), so that its run is red.
+    """
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from migstats.exports import bundle
+
+    folder, formats = settings.exports(), settings.export_formats()
+    done = None
+    if formats:
+        wanted = bundle.Wanted(formats=formats, base=settings.export_address())
+        with attempt_of(context, "*", "export") as tally:
+            done = bundle.export(warehouse_url(), folder, wanted, only_new=True)
+            tally.status = "done" if done else "skip"
+            tally.add(message=f"{done.figures} figures, {done.files} files" if done else "nothing new was published")
+    if published is None:
+        raise PermanentError("`publish` failed: see its log. What was published all the same is exported")
+    if done is None:
+        why = (
+            f"{folder} holds what is published" if formats else "MIGSTATS_EXPORT_FORMATS says that nothing is exported"
+        )
+        raise AirflowSkipException(f"SKIP: {why}")
+    log.info("%s", done)
+    return {**asdict(done), "folder": str(done.folder)}
+
+
 # -- keeping house ----------------------------------------------------------------------------------------------
 
 

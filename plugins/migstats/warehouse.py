@@ -133,6 +133,16 @@ def copy(connection: Connection, table: tuple[str, ...], frame: pl.DataFrame) ->
         stream.write(encoder.finish())
 
 
+def copied(connection: Connection, name: str, parameters: Mapping[str, object] | None = None) -> Iterator[bytes]:
+    """Rows of a query in `include/sql/` as records of CSV, one by one as the server sends them: NULL is an empty field,
+    an empty text is `""`.
+    """
+    query = b"COPY (\n" + statement(name) + b"\n) TO STDOUT (FORMAT csv)"
+    with connection.cursor() as cursor, cursor.copy(query, parameters) as stream:
+        for record in stream:
+            yield bytes(record)
+
+
 # -- setting up -------------------------------------------------------------------------------------------------
 
 

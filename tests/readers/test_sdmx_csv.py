@@ -47,6 +47,17 @@ def test_text_stays_text_and_an_empty_figure_is_null(keeps_the_contract):
     keeps_the_contract(sdmx_csv, EUROSTAT, table, LAYOUT)
 
 
+def test_an_apostrophe_before_a_formula_is_taken_away_where_that_is_declared():
+    texts = ["'=1+1", "''@x", "'-3", "'quoted'", "=kept", "'\uff1dwide", "=1+1"]
+    rows = "".join(f"MAR,{year},1,{text}\n" for year, text in enumerate(texts, 2000))
+    payload = f"GEO,TIME_PERIOD,OBS_VALUE,NOTE\n{rows}".encode()
+    layout = SdmxCsvLayout(format="sdmx_csv", apostrophes=True)
+    assert sdmx_csv.read(payload, layout).data["NOTE"].to_pylist() == [
+        *("=1+1", "'@x", "-3", "'quoted'", "=kept", "\uff1dwide", "=1+1"),
+    ]
+    assert sdmx_csv.read(payload, LAYOUT).data["NOTE"].to_pylist() == texts
+
+
 def test_a_place_is_the_physical_line_on_which_the_record_begins():
     table = read(EUROSTAT)
     assert table.data[ROW].to_pylist() == [2, 3, 6]

@@ -251,6 +251,14 @@ def test_every_way_of_writing_the_same_data_gives_the_same_observations(way, kee
     assert sdmx_ml.inspect(payload, LAYOUT).pages == 1
 
 
+def test_an_attribute_that_is_said_of_no_observation_is_empty_where_it_is_declared():
+    payload = specific('<Obs GEO="MAR" TIME_PERIOD="2020" OBS_VALUE="1" NOTE="n"/>', at="AllDimensions", version="v3_0")
+    layout = SdmxMlLayout(format="sdmx_ml", attributes=("NOTE", "WHY"), optional=("NOTE", "WHY"))
+    table = sdmx_ml.read(payload, layout).data
+    assert (table["NOTE"].to_pylist(), table["WHY"].to_pylist()) == (["n"], [""])
+    assert "WHY" not in sdmx_ml.read(payload, LAYOUT).data.column_names
+
+
 def test_places_count_observations_in_document_order():
     payload = WAYS["series"]
     table = read(payload)

@@ -21,6 +21,8 @@ from migstats.readers import answer, cells
 #: Small enough for the blocks of a file to be read side by side.
 _BLOCK: Final = 1 << 22
 _START: Final = 1 << 18
+#: An apostrophe before the beginning of a formula; if one stood there already, before that.
+_APOSTROPHE: Final = re.compile("'+[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 _PLACE: Final = re.compile(r"line (\d+) column (.+)", re.DOTALL)
 
 Lines = npt.NDArray[np.int64]
@@ -213,6 +215,19 @@ def coded(column: pa.ChunkedArray) -> pa.DictionaryArray:
     """A column that was coded while it was read, in one piece."""
     unified = pa.chunked_array(column.chunks, column.type).unify_dictionaries()
     return one(unified) if unified.num_chunks else pa.array([], cells.CODED)
+
+
+def without_apostrophes(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """A column without the apostrophe that stands before what a spreadsheet would take for a formula."""
+    texts = column.dictionary.to_pylist()
+    if not any(map(_APOSTROPHE.match, texts)):
+        return column
+    bare = [text[1:] if _APOSTROPHE.match(text) else text for text in texts]
+    return (
+        pa.DictionaryArray.from_arrays(column.indices, pa.array(bare, pa.string()))
+        .cast(pa.string())
+        .dictionary_encode()
+    )
 
 
 def one(column: pa.ChunkedArray) -> pa.Array:

@@ -92,6 +92,8 @@ def read(payload: bytes, layout: DelimitedLayout) -> TextTable:
     table = csv_text.table(text.records, types, _dialect(layout), names=names, first=text.first)
     lines = csv_text.lines(text.records, table.num_rows, _dialect(layout), text.first)
     coded = {at: csv_text.coded(table[names[at]]) for at in others}
+    if layout.apostrophes:
+        coded = {at: csv_text.without_apostrophes(column) for at, column in coded.items()}
     values = [csv_text.without_empty(table[names[at]]) for at in figures]
 
     _refuse_tags([*coded.values(), *values], lines)

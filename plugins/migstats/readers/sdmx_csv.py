@@ -62,6 +62,8 @@ def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
     table = csv_text.table(text, types, _DIALECT)
     lines = csv_text.lines(text, table.num_rows + 1, _DIALECT)[1:]
     columns = {name: csv_text.coded(table[name]) for name in header if name != figure}
+    if layout.apostrophes:
+        columns = {name: csv_text.without_apostrophes(column) for name, column in columns.items()}
     dimensions = _dimensions(header, figure, columns, layout)
     pairs = [same for same in dimensions if len(same) == 2]
     labels = {code: cells.labels_of(columns[code], columns[label]) for code, label in pairs}

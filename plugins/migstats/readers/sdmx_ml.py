@@ -668,6 +668,8 @@ def _columns(found: _Found, layout: SdmxMlLayout) -> tuple[dict[str, pa.Dictiona
         _add(columns, name, column)
     for name, column in _of_data_sets(found, count).items():
         _add(columns, name, column)
+    nowhere = pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), pa.array([""], pa.string()))
+    columns |= {name: nowhere for name in layout.optional if name not in columns}
     return columns, value.cast(pa.string())
 
 

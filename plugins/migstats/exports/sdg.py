@@ -1,0 +1,144 @@
+"""SDG series in the columns of the global SDG data structure definition (IAEG-SDGs), as SDMX-CSV 2.0."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from migstats import settings, warehouse
+from migstats.codelists import read_csv
+from migstats.exports.selection import Selection, Taken
+
+log = logging.getLogger("migstats")
+
+FOLDER: Final = "sdg"
+#: The dataflow of data.un.org; its columns stand in this order there.
+DATAFLOW: Final = "IAEG-SDGs:DF_SDG_GLH(1.24)"
+COLUMNS: Final = (
+    *("FREQ", "REPORTING_TYPE", "SERIES", "REF_AREA", "SEX", "AGE", "URBANISATION", "INCOME_WEALTH_QUANTILE"),
+    *("EDUCATION_LEV", "OCCUPATION", "CUST_BREAKDOWN", "COMPOSITE_BREAKDOWN", "DISABILITY_STATUS", "ACTIVITY"),
+    *("PRODUCT", "TIME_PERIOD", "OBS_VALUE", "OBS_STATUS", "UNIT_MULT", "UNIT_MEASURE", "BASE_PER", "NATURE"),
+    *("TIME_DETAIL", "COMMENT_OBS", "TIME_COVERAGE", "UPPER_BOUND", "LOWER_BOUND", "SOURCE_DETAIL", "COMMENT_TS"),
+    *("GEO_INFO_URL", "GEO_INFO_TYPE", "CUST_BREAKDOWN_LB", "DATA_LAST_UPDATE"),
+)
+#: The columns of `exports/sdg`.
+_ASKED: Final = (
+    *("sdg_series", "source", "freq", "m49", "sex", "age", "urbanisation", "education", "occupation", "disability"),
+    *("activity", "time_period", "published_value", "obs_status", "unit", "nature", "note", "publisher"),
+)
+#: What that structure has no dimension for: it goes into its custom breakdown, with a label that says what it is.
+_CUSTOM: Final = (
+    *("subdivision", "counterpart_area", "counterpart_basis", "migration_status", "labour_status", "reason"),
+    "breakdown",
+)
+_ABSENT: Final = {"counterpart_basis": "_Z"}
+
+Record = dict[str, str]
+
+
+@cache
+def codes(concept: str) -> dict[str, str]:
+    """Our codes of `unit` → theirs; of `source`, whether its figures are global or national."""
+    rows = read_csv(settings.include() / "exports" / "sdg_codes.csv")
+    return {row["ours"]: row["theirs"] for row in rows if row["concept"] == concept}
+
+
+def write(folder: Path, connection: warehouse.Connection, selection: Selection, taken: Taken) -> list[Path]:
+    """`sdg/<topic>.csv` for each topic with such a series. What has no code there is left out, and said."""
+    written = []
+    left: Counter[str] = Counter()
+    for topic in taken.topics:
+        asked = {**selection.parameters, "topic": topic, "marked": True}
+        found = list(_records(warehouse.copied(connection, "exports/sdg", asked)))
+        if not found:
+            continue
+        path = folder / FOLDER / f"{topic}.csv"
+        path.parent.mkdir(exist_ok=True)
+        labels = numbered(found)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("STRUCTURE", "STRUCTURE_ID", "ACTION", *COLUMNS))
+            for record in found:
+                why_not = lacks(record)
+                if why_not:
+                    left[why_not] += 1
+                    continue
+                said = row(record, labels, f"{taken.stamp:%Y-%m-%dT%H:%M:%S}")
+                writer.writerow(("dataflow", DATAFLOW, "I", *(said.get(column, "") for column in COLUMNS)))
+        written.append(path)
+    for why_not, count in sorted(left.items()):
+        log.warning("%s figures of SDG series are not exported as such: %s", count, why_not)
+    return written
+
+
+def _records(lines: Iterable[bytes]) -> Iterator[Record]:
+    for fields in csv.reader(line.decode() for line in lines):
+        yield dict(zip((*_ASKED, *_CUSTOM), fields, strict=True))
+
+
+def label(record: Record) -> str:
+    """What a figure is broken down by for which that structure has no dimension: `counterpart_area=FRA`; or nothing."""
+    parts = {name: record[name] for name in _CUSTOM if record[name] != _ABSENT.get(name, "_T")}
+    if "counterpart_area" not in parts:
+        parts.pop("counterpart_basis", None)  # which basis it would have is no breakdown
+    return "; ".join(f"{name}={code}" for name, code in parts.items())
+
+
+def numbered(records: Iterable[Record]) -> dict[tuple[str, str], str]:
+    """Series and label → code of the custom breakdown: C01, C02 ... in the order of the labels of a series."""
+    found = sorted({(record["sdg_series"], label(record)) for record in records if label(record)})
+    count: Counter[str] = Counter()
+    numbers = {}
+    for series, said in found:
+        count[series] += 1
+        numbers[series, said] = f"C{count[series]:02d}"
+    return numbers
+
+
+def lacks(record: Record) -> str:
+    """Why a figure has no place in that structure; empty where it has one."""
+    if not record["m49"]:
+        return "the area has no number of M49"
+    if record["source"] not in codes("source"):
+        return f"include/exports/sdg_codes.csv does not say whether {record['source']} is global or national"
+    if record["unit"] not in codes("unit"):
+        return f"include/exports/sdg_codes.csv has no code for the unit {record['unit']}"
+    return ""
+
+
+def row(record: Record, labels: Mapping[tuple[str, str], str], stamp: str) -> Record:
+    """A figure in the columns of that structure."""
+    said = label(record)
+    return {
+        "FREQ": record["freq"],
+        "REPORTING_TYPE": codes("source")[record["source"]],
+        "SERIES": record["sdg_series"],
+        "REF_AREA": record["m49"].lstrip("0"),
+        "SEX": record["sex"],
+        "AGE": record["age"],
+        "URBANISATION": record["urbanisation"],
+        "INCOME_WEALTH_QUANTILE": "_T",
+        "EDUCATION_LEV": record["education"],
+        "OCCUPATION": record["occupation"],
+        "CUST_BREAKDOWN": labels[record["sdg_series"], said] if said else "_T",
+        "COMPOSITE_BREAKDOWN": "_T",
+        "DISABILITY_STATUS": record["disability"],
+        "ACTIVITY": record["activity"],
+        "PRODUCT": "_T",
+        "TIME_PERIOD": record["time_period"],
+        "OBS_VALUE": record["published_value"],
+        "OBS_STATUS": record["obs_status"],
+        "UNIT_MULT": "0",
+        "UNIT_MEASURE": codes("unit")[record["unit"]],
+        "NATURE": record["nature"],
+        "TIME_DETAIL": record["time_period"],
+        "COMMENT_OBS": record["note"],
+        "SOURCE_DETAIL": record["publisher"],
+        "CUST_BREAKDOWN_LB": said,
+        "DATA_LAST_UPDATE": stamp,
+    }
