@@ -1,4 +1,4 @@
-"""Settings of the Superset that `make superset` runs; it reads this file as SUPERSET_CONFIG_PATH, in its own environment.
+"""Settings of the Superset that `make superset` runs; read in its own environment, as SUPERSET_CONFIG_PATH.
 
 What is secret or differs between machines comes as environment variables: see plugins/migstats/superset.py.
 """

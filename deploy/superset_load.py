@@ -1,9 +1,9 @@
-"""Bring a Superset to what a bundle says: tables, roles, the user `admin`, the dashboards. Runs in Superset's environment.
+"""Bring a Superset to what a bundle says: tables, roles, the user `admin`, dashboards. Runs in its own environment.
 
     .superset/venv/bin/python deploy/superset_load.py BUNDLE.zip
 
-`superset import-dashboards` keeps what it finds of databases, datasets and charts, whatever the bundle says; here each of
-them is overwritten, and charts and datasets of ours that the bundle no longer has are removed.
+`superset import-dashboards` keeps what it finds of databases, datasets and charts, whatever the bundle says. Here
+each of them is overwritten, and what the bundle no longer has is removed.
 """
 
 from __future__ import annotations

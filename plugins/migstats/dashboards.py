@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import uuid
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from migstats.facts import read_yaml, wrong_fields
 from migstats.layout import Declared, Text
 from migstats.source import Id
 
-#: Superset keeps objects apart by UUID: the same name gives the same UUID in every build, so that an import renews them.
+#: Superset keeps objects apart by UUID: the same name gives the same UUID in every build, and an import renews them.
 _NAMESPACE = uuid.UUID("6a0b1c1e-6d0f-5c0b-9a3e-2f6d1a7c4e58")
 
 #: How Superset calls our kinds of charts.
@@ -114,9 +115,7 @@ class Filter(Declared):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if not self.several and self.default is None:
-            raise ValueError(
-                "a filter of one value has a `default`: without, the figures of all would lie on each other"
-            )
+            raise ValueError("a filter of one value has a `default`: without, all figures would lie on each other")
         return self
 
 
@@ -283,6 +282,13 @@ def zipped(files: Mapping[str, str]) -> bytes:
         for path, text in sorted(files.items()):
             packed.writestr(zipfile.ZipInfo(f"migstats/{path}", (2026, 1, 1, 0, 0, 0)), text.encode())
     return target.getvalue()
+
+
+def write(target: Path, bundle_: bytes) -> None:
+    """Write a bundle so that only its owner may read it: it holds a password."""
+    target.unlink(missing_ok=True)
+    with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        stream.write(bundle_)
 
 
 def _database(uri: str) -> dict[str, Any]:

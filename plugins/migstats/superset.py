@@ -86,7 +86,7 @@ def warehouse_uri() -> str:
             raise ConfigurationError("there is no warehouse to show: run `make demo` first, then `make superset`")
         if not postgres.is_running(state / "postgres"):
             raise ConfigurationError(
-                f"the demo of {state} was stopped, and Superset shows its warehouse: run `make demo`, then `make superset`"
+                f"the demo of {state}, which Superset shows, was stopped: run `make demo`, then `make superset`"
             )
     return role_url(settings.warehouse_url(), "bi_reader").replace("postgresql://", "postgresql+psycopg2://", 1)
 
@@ -124,7 +124,7 @@ def up() -> None:
         files = dashboards.bundle(declared, uri)
         wanted = _fingerprint(files)
         if record.loaded != wanted or not (folder / "superset.db").exists():
-            record = _load(folder, record, files, wanted)
+            record = _load(folder, _stop(folder, record), files, wanted)  # a running server would keep its old settings
         if record.port != port or not _answers(record):
             record = _start(folder, _stop(folder, replace(record, port=port)))
     at = urlsplit(uri)
@@ -156,9 +156,7 @@ def _load(folder: Path, record: Record, files: dict[str, str], wanted: str) -> R
     print("Bringing Superset to the declared dashboards (a minute the first time) ...", flush=True)
     _write(folder, record)  # the key first: what it encrypts is lost without it
     bundle = folder / "bundle.zip"
-    bundle.unlink(missing_ok=True)
-    with open(os.open(bundle, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-        target.write(dashboards.zipped(files))  # it holds the password of bi_reader
+    dashboards.write(bundle, dashboards.zipped(files))
     log = folder / "load.log"
     try:
         with log.open("wb") as stream:
