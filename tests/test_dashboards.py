@@ -12,12 +12,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import test_lineage
 import yaml
 from psycopg import sql
+from test_lineage import published_samples
 from typer.testing import CliRunner
 
 from migstats import cli, dashboards, settings
+from migstats import postgres as server
 from migstats.dashboards import Chart, Query, identity, read_dashboards
 from migstats.errors import DeclarationError
 from migstats.roles import role_url
@@ -26,8 +27,6 @@ DECLARED = read_dashboards()
 CHARTS = {chart.id: chart for chart in DECLARED.charts}
 CONTRACT = Path(__file__).parent / "contracts" / "bi.csv"
 URI = "postgresql+psycopg2://bi_reader:not-so-secret@127.0.0.1:5433/warehouse"
-
-warehouse_of_samples = test_lineage.warehouse_of_samples
 
 
 # --- the declarations, without any database ------------------------------------------------------------------------
@@ -80,8 +79,18 @@ def spoilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, right: st
 @pytest.mark.parametrize(
     ("file", "right", "wrong", "said"),
     [
-        ("quality.yaml", "x: edition", "x: editon", "quality_revisions: dataset revisions has no column 'editon'"),
-        ("quality.yaml", "[Figures]", "[Figure]", "quality_revisions: dataset revisions has no metric 'Figure'"),
+        (
+            "quality.yaml",
+            "still_stand",
+            "still_stands",
+            "quality_revisions: dataset revisions has no column 'still_stands'",
+        ),
+        (
+            "remittances.yaml",
+            "[US dollars]",
+            "[Dollars]",
+            "remittances_corridors: dataset remittance_corridors has no metric 'Dollars'",
+        ),
         ("quality.yaml", "dataset: notices", "dataset: notes", "there is no dataset 'notes'; there are by_country"),
         (
             "quality.yaml",
@@ -89,7 +98,7 @@ def spoilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, right: st
             "column: sources}",
             "filter 'Source': dataset sources has no column 'sources'",
         ),
-        ("quality.yaml", "kind: bars", "kind: stack", "kind"),
+        ("quality.yaml", "kind: table", "kind: stack", "kind"),
         ("quality.yaml", "width: 12", "width: 13", "width"),
         ("country_profile.yaml", "within: Countries", "within: Country group", "there is no filter 'Country group'"),
         ("country_profile.yaml", "default: Morocco, ", "", "has a `default`"),
@@ -129,7 +138,7 @@ def test_the_same_declarations_are_the_same_bundle() -> None:
 
 
 def test_identities_are_fixed() -> None:
-    assert identity("dashboard", "country_profile") == "0bb1b4b3-7d8e-5c64-b8a2-3f0d7f7d0f3c"
+    assert identity("dashboard", "country_profile") == "c5cbd5b6-50d8-52b9-9d9a-117cd81568eb"
     files = [yaml.safe_load(text) for text in dashboards.bundle(DECLARED, URI).values()]
     ids = [file["uuid"] for file in files if "uuid" in file]
     assert len(ids) == len(set(ids)) == len(files) - 1
@@ -145,7 +154,7 @@ def test_the_parts_of_the_bundle_lead_to_each_other_and_dashboards_are_published
             assert file["dataset_uuid"] in ids["datasets"]
         if path.startswith("dashboards"):
             assert file["published"] is True
-            places = file["position"]
+            places = {name: place for name, place in file["position"].items() if name != "DASHBOARD_VERSION_KEY"}
             assert {p["meta"]["uuid"] for p in places.values() if "uuid" in p.get("meta", {})} <= ids["charts"]
             assert all(child in places for p in places.values() if "children" in p for child in p["children"])
             filters = file["metadata"]["native_filter_configuration"]
@@ -221,11 +230,19 @@ def asked(query: Query) -> sql.Composed:
 
 
 @pytest.fixture(scope="module")
-def reader(warehouse_of_samples: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """bi_reader in a warehouse in which all samples are published."""
+def reader(
+    postgres: server.Server, _template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """bi_reader in a warehouse in which all samples are published: that of test_lineage, where this process has it."""
+    with psycopg.connect(postgres.url("postgres")) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'lineage'").fetchone()
+    if found is None:
+        server.create_database(postgres, "dashboards", template=_template)
+        with published_samples(postgres.url("dashboards"), tmp_path_factory.mktemp("dashboards")):
+            pass
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIGSTATS_BI_READER_PASSWORD", "test-only")
-        url = role_url(warehouse_of_samples, "bi_reader")
+        url = role_url(postgres.url("lineage" if found else "dashboards"), "bi_reader")
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
 

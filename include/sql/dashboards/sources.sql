@@ -3,12 +3,13 @@ WITH figures AS (
     SELECT
         f.source,
         count(*) AS figures,
+        count(*) FILTER (WHERE f.preferred) AS preferred,
         count(*) FILTER (WHERE f.published_value IS NULL) AS gaps,
         count(DISTINCT f.indicator) AS indicators,
         count(DISTINCT f.ref_area) AS areas,
         min(f.year) AS first_year,
         max(f.year) AS last_year
-    FROM bi.fact_observation AS f
+    FROM bi.observation_all AS f
     GROUP BY f.source
 )
 
@@ -20,6 +21,7 @@ SELECT
     s.released_at,
     s.accepted_at,
     f.figures::integer AS figures,
+    f.preferred::integer AS preferred,
     f.gaps::integer AS gaps,
     f.indicators::integer AS indicators,
     f.areas::integer AS areas,
@@ -29,4 +31,4 @@ SELECT
     s.redistribution
 FROM bi.dim_source AS s
 LEFT JOIN figures AS f ON s.source = f.source
-WHERE s.accepted_at IS NOT NULL;
+WHERE s.accepted_at IS NOT NULL OR f.figures IS NOT NULL;
