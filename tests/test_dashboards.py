@@ -91,7 +91,7 @@ def spoilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, right: st
             "[Dollars]",
             "remittances_corridors: dataset remittance_corridors has no metric 'Dollars'",
         ),
-        ("quality.yaml", "dataset: notices", "dataset: notes", "there is no dataset 'notes'; there are by_country"),
+        ("quality.yaml", "dataset: notices", "dataset: notes", "there is no dataset 'notes'; there are "),
         (
             "quality.yaml",
             "column: source}",
@@ -230,19 +230,24 @@ def asked(query: Query) -> sql.Composed:
 
 
 @pytest.fixture(scope="module")
-def reader(
-    postgres: server.Server, _template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """bi_reader in a warehouse in which all samples are published: that of test_lineage, where this process has it."""
+def samples_url(postgres: server.Server, _template: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A warehouse in which all samples are published: that of test_lineage, where this process has it."""
     with psycopg.connect(postgres.url("postgres")) as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'lineage'").fetchone()
-    if found is None:
-        server.create_database(postgres, "dashboards", template=_template)
+    if found is not None:
+        return postgres.url("lineage")
+    if server.create_database(postgres, "dashboards", template=_template):
         with published_samples(postgres.url("dashboards"), tmp_path_factory.mktemp("dashboards")):
             pass
+    return postgres.url("dashboards")
+
+
+@pytest.fixture(scope="module")
+def reader(samples_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """bi_reader in that warehouse."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIGSTATS_BI_READER_PASSWORD", "test-only")
-        url = role_url(postgres.url("lineage" if found else "dashboards"), "bi_reader")
+        url = role_url(samples_url, "bi_reader")
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
 

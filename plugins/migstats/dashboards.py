@@ -468,7 +468,7 @@ def _series(chart: Chart, dataset: Dataset) -> dict[str, Any]:
         "legendOrientation": "top",
         "y_axis_format": chart.number or _SHORT,
         "y_axis_title": chart.axis,
-        "y_axis_title_margin": 40 if chart.axis else 0,
+        "y_axis_title_margin": 55 if chart.axis else 0,
         "y_axis_title_position": "Left",
         "rich_tooltip": True,
         "showTooltipTotal": False,

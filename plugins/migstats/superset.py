@@ -1,6 +1,6 @@
 """`make superset`: an Apache Superset beside the demo, in an environment of its own, that shows our dashboards.
 
-`python -m migstats.superset up | down`
+`python -m migstats.superset check | up | down`
 """
 
 from __future__ import annotations
@@ -108,6 +108,12 @@ def environment(folder: Path, record: Record) -> dict[str, str]:
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }
+
+
+def check() -> None:
+    """Raise DeclarationError for wrong dashboards, ConfigurationError where there is no warehouse to show."""
+    dashboards.read_dashboards()
+    warehouse_uri()
 
 
 def up() -> None:
@@ -238,11 +244,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0 done, 1 not done (and why, on standard error)."""
     parser = argparse.ArgumentParser(prog="python -m migstats.superset", description="Superset beside the demo.")
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("check", help="say what is missing before anything is installed")
     commands.add_parser("up", help="load the dashboards, start the server")
     commands.add_parser("down", help="stop the server")
     chosen = parser.parse_args(arguments)
     try:
-        up() if chosen.command == "up" else down()
+        {"check": check, "up": up, "down": down}[chosen.command]()
     except MigstatsError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

@@ -8,6 +8,7 @@ WITH figures AS (
         f.indicator_name,
         f.counterpart_basis,
         f.sex,
+        f.breakdown_name,
         f.year,
         f.published_value,
         f.source,
@@ -23,7 +24,6 @@ WITH figures AS (
         AND f.subdivision = '_T'
         AND f.counterpart_area <> '_T'
         AND f.age = '_T'
-        AND f.breakdown = '_T'
 )
 
 SELECT
@@ -33,6 +33,7 @@ SELECT
     f.indicator,
     f.indicator_name || CASE f.counterpart_basis WHEN 'citizenship' THEN ', by citizenship' ELSE '' END AS figure_of,
     x.name_en AS sex,
+    f.breakdown_name AS procedure,
     f.year,
     y.year_shown,
     f.published_value AS figure,
