@@ -186,7 +186,7 @@ def _start(folder: Path, record: Record) -> Record:
     process.require_free_port(record.port, "Superset", "PORT_SUPERSET")
     log = folder / "server.log"
     command = [
-        *(programs() / "gunicorn", "superset.app:create_app()", "--bind", f"127.0.0.1:{record.port}"),
+        *(str(programs() / "gunicorn"), "superset.app:create_app()", "--bind", f"127.0.0.1:{record.port}"),
         *("--worker-class", "gthread", "--workers", "1", "--threads", "8", "--timeout", "180"),
     ]
     with log.open("wb") as stream:
