@@ -14,11 +14,10 @@ import psycopg
 import pytest
 import yaml
 from psycopg import sql
-from test_lineage import published_samples
+from samples import Filled
 from typer.testing import CliRunner
 
 from migstats import cli, dashboards, settings
-from migstats import postgres as server
 from migstats.dashboards import Chart, Query, identity, read_dashboards
 from migstats.errors import DeclarationError
 from migstats.roles import role_url
@@ -230,24 +229,11 @@ def asked(query: Query) -> sql.Composed:
 
 
 @pytest.fixture(scope="module")
-def samples_url(postgres: server.Server, _template: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A warehouse in which all samples are published: that of test_lineage, where this process has it."""
-    with psycopg.connect(postgres.url("postgres")) as connection:
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'lineage'").fetchone()
-    if found is not None:
-        return postgres.url("lineage")
-    if server.create_database(postgres, "dashboards", template=_template):
-        with published_samples(postgres.url("dashboards"), tmp_path_factory.mktemp("dashboards")):
-            pass
-    return postgres.url("dashboards")
-
-
-@pytest.fixture(scope="module")
-def reader(samples_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """bi_reader in that warehouse."""
+def reader(warehouse_of_samples: Filled) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """bi_reader in a warehouse in which all samples are published."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIGSTATS_BI_READER_PASSWORD", "test-only")
-        url = role_url(samples_url, "bi_reader")
+        url = role_url(warehouse_of_samples.url, "bi_reader")
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 from playwright.sync_api import sync_playwright
-from test_dashboards import samples_url  # noqa: F401 (a fixture)
+from samples import Filled
 
 from migstats import dashboards, process, settings, superset
 from migstats.dashboards import Chart, identity, read_dashboards
@@ -32,7 +32,6 @@ class Site:
 
     base: str
     folder: Path
-    warehouse: str
 
     def get(self, path: str) -> requests.Response:
         return requests.get(self.base + path, timeout=60, allow_redirects=False)
@@ -70,18 +69,18 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(samples_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:  # noqa: F811
+def site(warehouse_of_samples: Filled, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if not (superset.programs() / "gunicorn").exists():
         pytest.skip("NO SUPERSET: run these tests with `make test-superset`")
     folder, port = tmp_path_factory.mktemp("superset"), process.free_port()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MIGSTATS_WAREHOUSE", samples_url)
+        patch.setenv("MIGSTATS_WAREHOUSE", warehouse_of_samples.url)
         patch.setenv("MIGSTATS_BI_READER_PASSWORD", "test-only")
         patch.setenv("MIGSTATS_SUPERSET", str(folder))
         patch.setenv("PORT_SUPERSET", str(port))
         try:
             superset.up()
-            yield Site(f"http://127.0.0.1:{port}", folder, samples_url)
+            yield Site(f"http://127.0.0.1:{port}", folder)
         finally:
             superset.down()
             assert process.carrying(superset.MARK, str(folder)) == []
