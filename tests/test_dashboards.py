@@ -17,7 +17,7 @@ from psycopg import sql
 from samples import Filled
 from typer.testing import CliRunner
 
-from migstats import cli, dashboards, settings
+from migstats import cli, dashboards, services, settings, superset
 from migstats.dashboards import Chart, Query, identity, read_dashboards
 from migstats.errors import DeclarationError
 from migstats.roles import role_url
@@ -199,6 +199,35 @@ def test_the_command_writes_a_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyP
         database = yaml.safe_load(packed.read("migstats/databases/migstats.yaml"))
     at = "postgresql+psycopg2://bi_reader:of%20the%20reader@db.example:5432/warehouse"
     assert database["sqlalchemy_uri"] == at
+
+
+# --- make superset ---------------------------------------------------------------------------------------------------
+
+
+def test_without_a_demo_it_says_what_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MIGSTATS_STATE", str(tmp_path))
+    monkeypatch.setenv("MIGSTATS_SUPERSET", str(tmp_path / "superset"))
+    assert [superset.main([command]) for command in ("check", "up")] == [1, 1]
+    said = "Error: there is no warehouse to show: run `make demo` first, then `make superset`\n"
+    assert capsys.readouterr().err == said * 2
+    services.write_record(tmp_path, services.Record(services.Ports(8080, 5433, 8100)))
+    assert superset.main(["check"]) == 1
+    assert "was stopped: run `make demo`, then `make superset`" in capsys.readouterr().err
+    assert superset.main(["down"]) == 0, "there is nothing to stop"
+    assert not (tmp_path / "superset").exists()
+
+
+def test_superset_is_locked_with_hashes_and_stays_out_of_our_environment() -> None:
+    home = settings.home()
+    locked = (home / "requirements-superset.txt").read_text("utf-8")
+    pins = re.findall(r"^([a-z0-9-]+)==.*\\\n    --hash=sha256:", locked, re.M)
+    assert len(pins) == len(re.findall(r"^\S+==", locked, re.M)) > 100
+    for line in (home / "requirements-superset.in").read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            assert re.split(r"==|\[", line)[0] in pins
+    assert not re.search(r"^apache-superset\b", (home / "requirements.txt").read_text("utf-8"), re.M)
 
 
 # --- what charts ask, as the BI role ---------------------------------------------------------------------------------
