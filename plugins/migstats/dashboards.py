@@ -414,7 +414,7 @@ def _params(chart: Chart, dataset: Dataset) -> dict[str, Any]:
                 "linear_color_scheme": "schemeBlues",
                 "xscale_interval": 1,
                 "yscale_interval": 1,
-                "left_margin": 190,
+                "left_margin": "auto",
                 "bottom_margin": "auto",
                 "y_axis_format": chart.number or _SHORT,
                 "show_legend": True,
