@@ -9,6 +9,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SUPERSET := .superset/venv
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
 # Without bytecode every process compiles all that it imports: twice the start-up time.
@@ -17,12 +18,12 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
-.PHONY: help venv dev demo demo-all live stop status psql check test test-celery bench lock secrets screenshots clean
+.PHONY: help venv dev demo demo-all live superset stop status psql check test test-celery test-superset bench lock secrets screenshots clean
 .PHONY: verify tidy backup restore doctor
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Ports: PORT_UI=8080 PORT_POSTGRES=5433 PORT_REPLAY=8100    Another Python: PYTHON=python3.12"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  Ports: PORT_UI=8080 PORT_POSTGRES=5433 PORT_REPLAY=8100 PORT_SUPERSET=8088    Another Python: PYTHON=python3.12"
 
 # --- the environment: nothing outside .venv is touched ---
 
@@ -65,7 +66,26 @@ demo-all: $(VENV)/.installed ## The same with every source that there is a sampl
 live: $(VENV)/.installed ## The same with the publishers' real hosts (needs the internet)
 	@$(BIN)/python -m migstats.demo up --live
 
-stop: $(VENV)/.installed ## Stop what `make demo` or `make live` left running; the data stay
+superset: $(VENV)/.installed ## Show the dashboards of a running demo in Apache Superset, in an environment of its own
+	@$(BIN)/python -m migstats.superset check
+	@$(MAKE) $(SUPERSET)/.installed
+	@$(BIN)/python -m migstats.superset up
+
+# Its SQLAlchemy and pandas do not go with Airflow's: never in .venv. Of its pandas there is nothing for Python 3.13.
+$(SUPERSET)/.installed: requirements-superset.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { \
+	  echo "Error: Superset needs Python 3.11 or 3.12, $(PYTHON) is another one: make superset PYTHON=python3.12" >&2; exit 1; }
+	@echo "Installing Apache Superset into $(SUPERSET) (825 MB, a few minutes the first time) ..."
+	@"$(PYTHON)" -m venv --clear $(SUPERSET)
+	@$(SUPERSET)/bin/python -m pip --disable-pip-version-check --quiet --no-input install --no-deps --require-hashes \
+	  --no-compile -r requirements-superset.txt || { \
+	  echo "Error: the packages of requirements-superset.txt could not be installed; is the package index reachable?" >&2; \
+	  exit 1; }
+	@$(SUPERSET)/bin/python -m compileall -q -j 0 $(SUPERSET)/lib > /dev/null || true
+	@touch $@
+
+stop: $(VENV)/.installed ## Stop what `make demo`, `make live` or `make superset` left running; the data stay
+	@$(BIN)/python -m migstats.superset down
 	@$(BIN)/python -m migstats.demo down
 
 status: $(VENV)/.installed ## Show what runs
@@ -78,7 +98,7 @@ psql: $(VENV)/.installed ## Open the warehouse of the demo as the BI role (ROLE=
 
 # --- checking it; ports and folders of their own, so that a demo may run beside ---
 
-UNIT := not database and not airflow and not browser and not end_to_end and not celery and not lock
+UNIT := not database and not airflow and not browser and not end_to_end and not celery and not superset and not lock
 
 check: $(VENV)/.installed-dev ## Format, lint, types, SQL, declarations, unit tests (under 3 minutes)
 	@$(MAKE) static
@@ -99,11 +119,14 @@ END_TO_END = $$(grep -rl --include='test_*.py' end_to_end tests | sort)
 test: $(VENV)/.installed-dev ## Everything: the lock first, then checks, then all tests with the end-to-end run (under 25 minutes)
 	@$(BIN)/python -m pytest -q -m lock tests/test_lock.py
 	@$(MAKE) static
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not lock and not celery and not end_to_end"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not lock and not celery and not superset and not end_to_end"
 	@$(BIN)/python -m pytest -m end_to_end $(END_TO_END)
 
 test-celery: $(VENV)/.installed-dev ## CeleryExecutor with Redis and two workers (needs redis-server)
 	@$(BIN)/python -m pytest -m celery
+
+test-superset: $(SUPERSET)/.installed $(VENV)/.installed-dev ## Every chart of the dashboards through a real Apache Superset
+	@$(BIN)/python -m pytest -m superset
 
 bench: $(VENV)/.installed ## One million observations: our path, dlt and plain pandas side by side (benchmarks/README.md)
 	@$(BIN)/python -m benchmarks
@@ -139,11 +162,12 @@ lock: ## Resolve requirements*.in anew into the pinned files (needs uv)
 	@command -v uv > /dev/null || { echo "Error: uv is needed: pip install uv" >&2; exit 1; }
 	uv $(LOCK) --upgrade requirements.in -o requirements.txt
 	uv $(LOCK) --upgrade requirements-dev.in -o requirements-dev.txt
+	uv $(LOCK) --upgrade requirements-superset.in -o requirements-superset.txt
 
 secrets: ## Write .env with new passwords and keys for docker-compose.yml
 	@"$(PYTHON)" deploy/make_secrets.py .env
 
-clean: ## Stop the demo and delete its data (var/), the environment and caches
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m migstats.demo down; fi
-	rm -rf var $(VENV) build .mypy_cache .ruff_cache .import_linter_cache
+clean: ## Stop the demo and delete its data (var/), Superset, the environment and caches
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m migstats.superset down; $(BIN)/python -m migstats.demo down; fi
+	rm -rf var .superset $(VENV) build .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Make the pictures of the README from a running demo: the grid of a DAG, Data Docs, and a plot from schema bi."""
+"""Make the pictures of the README from a running demo: a DAG, Data Docs, a plot from schema bi, the dashboards."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psycopg
 from matplotlib import pyplot
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
-from migstats import cli, services, settings
+from migstats import cli, dashboards, services, settings, superset
 from migstats.errors import ConfigurationError
 
 IMAGES = Path(__file__).parent / "images"
@@ -66,8 +66,41 @@ def pages(record: services.Record, targets: dict[str, Path]) -> None:
         browser.close()
 
 
+def wait_until_drawn(page: Page, patience: int = 180) -> None:
+    """Until no chart of a dashboard waits for figures, and what they show has moved into its place."""
+    page.locator("[data-test='dashboard-component-chart-holder']").first.wait_for(timeout=patience * 1000)
+    for _ in range(patience):
+        page.wait_for_timeout(1000)
+        waiting = (
+            page.get_by_text("Waiting on").or_(page.get_by_text("Loading filter values")).or_(page.locator(".loading"))
+        )
+        if not waiting.count():
+            break
+    page.wait_for_timeout(3000)
+
+
+def boards(base: str, folder: Path) -> None:
+    """Pictures of the dashboards of a running Superset, as somebody sees them who is not signed in."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        for dashboard in dashboards.read_dashboards().dashboards:
+            # as high as its rows are: charts that are out of sight are not drawn
+            height = 320 + sum(8 * max(chart.height for chart in row) + 20 for row in dashboard.rows)
+            page = browser.new_page(viewport={"width": 1360, "height": height})
+            page.goto(base + superset.path_of(dashboard))
+            wait_until_drawn(page)
+            page.screenshot(path=folder / f"superset-{dashboard.id.replace('_', '-')}.png")
+            page.close()
+        browser.close()
+
+
 def main() -> int:
-    """Write the pictures; exit status 1 where no demo runs."""
+    """Write the pictures; those of dashboards where Superset runs. Exit status 1 where no demo runs."""
+    shown = superset.read_record(superset.root())
+    if shown is not None and shown.server is not None:
+        boards(f"http://127.0.0.1:{shown.port}", IMAGES)
     record = services.read_record(settings.state())
     if record is None:
         raise ConfigurationError("no demo runs here; start one with `make demo`")

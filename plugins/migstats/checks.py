@@ -10,6 +10,7 @@ from pathlib import Path
 from migstats import awaited, settings
 from migstats.codelists import Folders, codelist_of, names_of, read_codelist, read_csv
 from migstats.corrections import Correction, read_corrections
+from migstats.dashboards import read_dashboards
 from migstats.errors import DeclarationError
 from migstats.forms import read_forms
 from migstats.harmonise import Codes, read_codes
@@ -68,6 +69,10 @@ def findings(further: Iterable[Path] = (), *, today: dt.date) -> tuple[list[str]
         found += str(error).splitlines()
         listed = ()
     found += awaited.findings(listed, sources, read_codelist(lists, "area"), read_codelist(lists, "indicator"))
+    try:
+        read_dashboards()
+    except DeclarationError as error:
+        found += str(error).splitlines()
     forms, wrong = contract_checks.findings(lists)
     found += wrong
     datasets = sum(len(s.datasets) for s in sources.values())

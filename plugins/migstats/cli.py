@@ -726,6 +726,18 @@ def datamodel(output: Annotated[Path | None, typer.Option("--output", "-o")] = N
     _put(text, output)
 
 
+@app.command(name="dashboards")
+@_plainly
+def write_dashboards(
+    output: Annotated[Path, typer.Option("--output", "-o", help="ZIP to write; it holds the password of bi_reader")],
+) -> None:
+    """Write the bundle of dashboards that a Superset of yours imports; `make superset` starts one."""
+    from migstats.dashboards import bundle, read_dashboards, write, zipped
+
+    uri = role_url(settings.warehouse_url(), "bi_reader").replace("postgresql://", "postgresql+psycopg2://", 1)
+    write(output, zipped(bundle(read_dashboards(), uri)))
+
+
 @app.command(name="schema")
 @_plainly
 def json_schema(

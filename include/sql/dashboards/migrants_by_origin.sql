@@ -1,0 +1,38 @@
+-- Migrants of each country by origin and sex for the year that is chosen; 'latest' is the latest year with origins.
+WITH figures AS (
+    SELECT
+        f.ref_area,
+        f.ref_area_name,
+        f.counterpart_area,
+        f.sex,
+        f.year,
+        f.published_value,
+        f.source,
+        max(f.year) FILTER (WHERE f.published_value IS NOT NULL) OVER (PARTITION BY f.ref_area) AS latest_year
+    FROM bi.migrant_stock AS f
+    WHERE
+        f.indicator = 'MIG_STOCK'
+        AND f.counterpart_basis = 'origin'
+        AND f.subdivision = '_T'
+        AND f.counterpart_area <> '_T'
+        AND f.age = '_T'
+)
+
+SELECT
+    CASE WHEN a.is_programme_country THEN 'Programme countries' ELSE 'Other countries' END AS country_group,
+    f.ref_area_name AS country,
+    o.name_en AS origin,
+    o.is_country AS origin_is_country,
+    x.name_en AS sex,
+    f.year,
+    y.year_shown,
+    f.published_value AS figure,
+    f.source
+FROM figures AS f
+INNER JOIN bi.dim_area AS a ON f.ref_area = a.area
+INNER JOIN bi.dim_area AS o ON f.counterpart_area = o.area
+INNER JOIN bi.dim_sex AS x ON f.sex = x.sex
+INNER JOIN LATERAL (
+    VALUES (f.year::text), (CASE WHEN f.year = f.latest_year THEN 'latest' END)
+) AS y (year_shown) ON y.year_shown IS NOT NULL
+WHERE a.is_country;
