@@ -42,3 +42,13 @@ def test_what_could_not_be_is_not_what_is_lacking(case: tuple[str, str, str, flo
     code = found.missing_reason.codes[0]
     assert (found.missing_reason.values[code] if code >= 0 else "") == why
     assert found.value.to_list() == [value]
+
+
+def test_what_is_lacking_beside_a_figure_of_its_area_and_period_is_not_available() -> None:
+    """Sint Maarten in 2005: UN DESA back-casts the total, and has two dots for men and women."""
+    areas, periods = Coded(np.array([0, 0, 0]), ["SXM"]), Coded(np.array([0, 0, 1]), ["2005", "2000"])
+    figures = Figures(pl.Series([13099.0, None, None]), Coded(np.array([0, 1, 1]), ["A", "O"]), constant("F", 3), Coded(
+        np.array([-1, 0, 0]), ["not_available"]
+    ))  # fmt: skip
+    found = of_areas(figures, areas, constant("_T", 3), periods, CONCEPTS)
+    assert [found.obs_status.values[code] for code in found.obs_status.codes] == ["A", "O", "M"]

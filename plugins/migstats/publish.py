@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from psycopg import sql as composed
+
 from migstats import warehouse
 from migstats.faultpoint import reach
 
@@ -19,11 +21,14 @@ _STAGED: Final = ("touched", "published", "derivation")
 #: Figures that we compute from those that are preferred, each kind by a statement `derive_<kind>`, in this order.
 _DERIVED: Final[tuple[str, ...]] = ()
 
+#: What is staged for sums of groups of areas; each is analysed before the next.
+_OF_GROUPS: Final = ("group_figure", "group_cell", "group_member")
+
 #: Where figures go: what may be passed on to bi.observation_all, all else to core.restricted.
 _TABLES: Final = ("published", "restricted")
 
 #: What is made of the figures of `bi`, anew for the touched indicators: `remove_<table>` and `add_<table>`.
-_BESIDE: Final = ("derivation", "comparability")
+_BESIDE: Final = ("derivation", "comparability", "group_total")
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ def publish(
             removed = sum(warehouse.execute(connection, f"publication/remove_{table}") for table in _TABLES)
             reach("publish.removed")
             added = sum(warehouse.execute(connection, f"publication/add_{table}") for table in _TABLES)
+            _stage_each(connection, _OF_GROUPS)
             for table in _BESIDE:
                 for change in ("remove", "add"):
                     warehouse.execute(connection, f"publication/{change}_{table}")
@@ -108,3 +114,10 @@ def _stage(connection: warehouse.Connection, sources: Sequence[str]) -> None:
     # ours are made of what is preferred, and take their own place in their cells
     if sum(warehouse.execute(connection, f"publication/derive_{kind}") for kind in _DERIVED):
         warehouse.execute(connection, "publication/mark_preferred", {})
+
+
+def _stage_each(connection: warehouse.Connection, tables: Sequence[str]) -> None:
+    for table in tables:
+        warehouse.execute(connection, f"publication/stage_{table}")
+        # without it the planner takes the table for a small one, and joins it row by row
+        connection.execute(composed.SQL("ANALYZE {}").format(composed.Identifier("pg_temp", table)))

@@ -49,8 +49,8 @@ COMMENT ON FUNCTION bi.reason_of_rank IS 'Why a sum or ratio has no figure whose
 
 -- What the aggregates know so far: the highest rank, how many parts, how many of them with a figure, the sum of those.
 CREATE OR REPLACE FUNCTION bi.add_part(
-    so_far double precision [], value double precision, obs_status text, missing_reason text
-) RETURNS double precision []
+    so_far double precision[], value double precision, obs_status text, missing_reason text
+) RETURNS double precision[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT ARRAY[
     greatest(so_far[1], r.status_rank),
@@ -63,35 +63,35 @@ $$;
 
 COMMENT ON FUNCTION bi.add_part IS 'The step of bi.total and the aggregates beside it';
 
-CREATE OR REPLACE FUNCTION bi.total_of(parts double precision []) RETURNS double precision
+CREATE OR REPLACE FUNCTION bi.total_of(parts double precision[]) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT CASE WHEN parts[1] < 30 AND parts[3] > 0 THEN parts[4] END
 $$;
 
 COMMENT ON FUNCTION bi.total_of IS 'The end of bi.total';
 
-CREATE OR REPLACE FUNCTION bi.known_of(parts double precision []) RETURNS double precision
+CREATE OR REPLACE FUNCTION bi.known_of(parts double precision[]) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT CASE WHEN parts[3] > 0 THEN parts[4] END
 $$;
 
 COMMENT ON FUNCTION bi.known_of IS 'The end of bi.known';
 
-CREATE OR REPLACE FUNCTION bi.coverage_of(parts double precision []) RETURNS double precision
+CREATE OR REPLACE FUNCTION bi.coverage_of(parts double precision[]) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT parts[3] / nullif(parts[2], 0)
 $$;
 
 COMMENT ON FUNCTION bi.coverage_of IS 'The end of bi.coverage';
 
-CREATE OR REPLACE FUNCTION bi.total_status_of(parts double precision []) RETURNS text
+CREATE OR REPLACE FUNCTION bi.total_status_of(parts double precision[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT bi.status_of_rank(parts[1]::integer)
 $$;
 
 COMMENT ON FUNCTION bi.total_status_of IS 'The end of bi.total_status';
 
-CREATE OR REPLACE FUNCTION bi.total_reason_of(parts double precision []) RETURNS text
+CREATE OR REPLACE FUNCTION bi.total_reason_of(parts double precision[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT bi.reason_of_rank(parts[1]::integer)
 $$;
@@ -99,35 +99,55 @@ $$;
 COMMENT ON FUNCTION bi.total_reason_of IS 'The end of bi.total_reason';
 
 CREATE OR REPLACE AGGREGATE bi.total (double precision, text, text)(
-    sfunc = bi.add_part, stype = double precision [], initcond = '{0,0,0,0}', finalfunc = bi.total_of, parallel = safe
+    sfunc = bi.add_part,
+    stype = _float8,
+    initcond = '{0,0,0,0}',
+    finalfunc = bi.total_of,
+    parallel = safe
 );
 
 COMMENT ON AGGREGATE bi.total (double precision, text, text) IS
 'Of published_value, obs_status and missing_reason: the sum, NULL where a part is missing or suppressed. What is not applicable or did not exist is no part';
 
 CREATE OR REPLACE AGGREGATE bi.known (double precision, text, text)(
-    sfunc = bi.add_part, stype = double precision [], initcond = '{0,0,0,0}', finalfunc = bi.known_of, parallel = safe
+    sfunc = bi.add_part,
+    stype = _float8,
+    initcond = '{0,0,0,0}',
+    finalfunc = bi.known_of,
+    parallel = safe
 );
 
 COMMENT ON AGGREGATE bi.known (double precision, text, text) IS
 'The sum of the parts that have a figure, whatever is missing. Show bi.coverage beside it';
 
 CREATE OR REPLACE AGGREGATE bi.coverage (double precision, text, text)(
-    sfunc = bi.add_part, stype = double precision [], initcond = '{0,0,0,0}', finalfunc = bi.coverage_of, parallel = safe
+    sfunc = bi.add_part,
+    stype = _float8,
+    initcond = '{0,0,0,0}',
+    finalfunc = bi.coverage_of,
+    parallel = safe
 );
 
 COMMENT ON AGGREGATE bi.coverage (double precision, text, text) IS
 'The share of the parts that have a figure, 0 to 1; NULL where there is no part';
 
 CREATE OR REPLACE AGGREGATE bi.total_status (double precision, text, text)(
-    sfunc = bi.add_part, stype = double precision [], initcond = '{0,0,0,0}', finalfunc = bi.total_status_of, parallel = safe
+    sfunc = bi.add_part,
+    stype = _float8,
+    initcond = '{0,0,0,0}',
+    finalfunc = bi.total_status_of,
+    parallel = safe
 );
 
 COMMENT ON AGGREGATE bi.total_status (double precision, text, text) IS
 'The status of the sum, see dim_status: that of the part that says most against it';
 
 CREATE OR REPLACE AGGREGATE bi.total_reason (double precision, text, text)(
-    sfunc = bi.add_part, stype = double precision [], initcond = '{0,0,0,0}', finalfunc = bi.total_reason_of, parallel = safe
+    sfunc = bi.add_part,
+    stype = _float8,
+    initcond = '{0,0,0,0}',
+    finalfunc = bi.total_reason_of,
+    parallel = safe
 );
 
 COMMENT ON AGGREGATE bi.total_reason (double precision, text, text) IS
