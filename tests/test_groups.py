@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 import python_calamine
-import samples
 import toy
 
 from migstats import publish, settings, warehouse
 from migstats.codelists import read_codelist
-from migstats.source import Source, folder_of, read_source
+from migstats.source import Source, folder_of, plan, read_source
 
 FOLDER = settings.include() / "codelists"
 GROUPS = read_codelist(FOLDER, "area_group").rows
@@ -173,7 +172,7 @@ def test_sums_of_countries_are_those_that_the_publisher_prints(
     """Of UN DESA: where no member is missing, our sum is the printed one; and South Sudan in 1990 is no zero."""
     monkeypatch.setenv("MIGSTATS_LAKE", str(tmp_path / "lake"))
     stock = read_source(folder_of("undesa_stock") / "source.yaml")
-    (edition,) = (s for s in samples.slices_with_samples(stock) if (s.dataset, s.release) == ("destination", "2020"))
+    (edition,) = (s for s in plan(stock, today=toy.DAY.date(), release="2020") if s.dataset == "destination")
     book = payloads / "un_desa" / "undesa_pd_2020_ims_stock_by_sex_and_destination.xlsx"
     toy.load(warehouse_url, stock, toy.land(warehouse_url, stock, edition, book.read_bytes(), toy.DAY))
     publish.publish(warehouse_url, run_id="test")
