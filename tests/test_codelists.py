@@ -25,6 +25,8 @@ from migstats.source import folder_of, read_sources
 
 FOLDER = settings.include() / "codelists"
 NAMES = ("name_en", "name_fr", "name_es", "name_ar", "name_ru")
+#: Lists of facts about codes of other lists.
+NAMELESS = ("source_preference", "area_group", "area_part", "age_scheme")
 PROGRAMME = {"MAR", "BGD", "ECU", "JAM", "KGZ", "MDA", "NPL", "PHL", "SEN", "SRB", "TUN"}
 SCHEMES = {
     "area": ("m49", "iso2", "iso3", "unhcr", "worldbank", "eurostat", "undesa", "oecd", "ilo"),
@@ -107,14 +109,14 @@ def test_a_publishers_code_stands_for_one_of_ours(name: str, scheme: str) -> Non
     assert all(code == code.strip() != "" for code in theirs)
 
 
-@pytest.mark.parametrize("name", [n for n in all_names() if n not in ("source_preference", "subdivision")])
+@pytest.mark.parametrize("name", [n for n in all_names() if n not in (*NAMELESS, "subdivision")])
 def test_every_row_has_an_english_name_that_no_other_row_has(name: str) -> None:
     english = [row["name_en"] for row in codelist(name).rows.values()]
     assert all(english)
     assert len(set(english)) == len(english), sorted({n for n in english if english.count(n) > 1})
 
 
-@pytest.mark.parametrize("name", [n for n in all_names() if n not in ("source_preference", "area", "subdivision")])
+@pytest.mark.parametrize("name", [n for n in all_names() if n not in (*NAMELESS, "area", "subdivision")])
 def test_lists_that_people_see_are_named_in_five_languages(name: str) -> None:
     missing = [(c, n) for c, row in codelist(name).rows.items() for n in NAMES if not row[n]]
     assert not missing
@@ -150,7 +152,7 @@ def test_every_area_has_a_kind_and_a_code_in_the_form_of_its_kind() -> None:
         "country": r"[A-Z]{3}",
         "territory": r"[A-Z]{3}|AB9",
         "historical": r"[A-Z]{3}(_FORMER)?",
-        "group": r"[0-9]{3}|(WB|ESTAT|UNDESA|NSO_NPL|IOM_MM)_[A-Z0-9_]+",
+        "group": r"[0-9]{3}|(WB|ESTAT|UNDESA|NSO_NPL|IOM_MM)_[A-Z0-9_]+|GLOBAL_PROGRAMME",
         "residual": r"_U|_Z|_X_[A-Z_]+",
         "total": r"_T",
     }

@@ -129,6 +129,9 @@ _NEEDED = {
     "area": ("name_en", "kind"),
     "obs_status": ("name_en", "has_value"),
     "source_preference": ("sources", "reason"),
+    "area_group": ("group_area", "member", "expected", "whole"),
+    "area_part": ("whole", "part"),
+    "age_scheme": ("scheme", "age"),
 }
 
 

@@ -632,6 +632,42 @@ def verify(
 
 @app.command()
 @_plainly
+def ages(
+    source: Annotated[str, typer.Option(help="source, such as unhcr_demographics")],
+    indicator: Annotated[str, typer.Option(help="indicator, such as REFUGEES: a count of persons")],
+    scheme: Annotated[str, typer.Option(help="standard bands: broad, child, working_age, five_year")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV of the figures")],
+    split: Annotated[str, typer.Option(help="pro-rata: cut bands that do not nest in proportion to population")] = "",
+    population: Annotated[Path | None, typer.Option(help="CSV of the population, instead of the warehouse's")] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="cut into whole persons that add up to the figure")] = False,
+) -> None:
+    """Bring figures of a source to standard age bands: exact sums; what does not nest is refused, or cut on request.
+
+    What is refused stands beside the output, in NAME.refused.csv, with the bands that are in the way.
+    """
+    from migstats import banded
+
+    if split not in ("", "pro-rata"):
+        raise ConfigurationError(f"there is no split {split!r}; there is pro-rata")
+    done, refused = banded.figures(
+        settings.warehouse_url(),
+        source,
+        indicator,
+        scheme,
+        split=bool(split),
+        population=population,
+        whole=whole,
+    )
+    done.write_csv(output)
+    print(", ".join(f"{n:,} {method}" for method, n in sorted(done["method"].value_counts().rows())) + f"; {output}")
+    if not refused.is_empty():
+        beside = output.with_suffix(".refused.csv")
+        refused.write_csv(beside)
+        print(f"{refused.height:,} refused, such as {refused['age'][0]}: {refused['why'][0]}; {beside}")
+
+
+@app.command()
+@_plainly
 def tidy(
     airflow: Annotated[bool, typer.Option("--airflow", help="clean the database of Airflow, not the lake")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would go, remove nothing")] = False,

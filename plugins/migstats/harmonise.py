@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from migstats.coded import Coded, Ints, Mask, Problems, coded, combine, constant, dictionary, take
 from migstats.codelists import Folders, codelist_of, read_codelist, read_csv
 from migstats.errors import DeclarationError, DriftError
+from migstats.existence import of_areas
 from migstats.figures import Figures, figures_of, multipliers, said_first
 from migstats.flags import tokens_of, with_flags
 from migstats.labels import LABELS, labels_of
@@ -371,6 +372,8 @@ def harmonise(
         flags["conf_status"] = said_first(flags.get("conf_status"), implied)
     markers = {c: codes.of(dataset.id, VALUE, c) for c in (*_STATUS, "missing_reason")}
     figures = figures_of(raw, scale, dataset, markers, flags, problems, concepts)
+    other = mapped.get("counterpart_area", constant(DEFAULTS["counterpart_area"], n))
+    figures = of_areas(figures, mapped["ref_area"], other, mapped["time_period"], concepts)
     noted = mapped.get("note", Coded(np.full(n, -1, dtype=np.int64), []))
     if "note" not in dataset.concepts and NOTE in table.column_names:
         noted = coded(table[NOTE])

@@ -10,20 +10,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from migstats import warehouse
+from psycopg import sql as composed
+
+from migstats import ages, warehouse
 from migstats.faultpoint import reach
+from migstats.source import codelist_folders
 
 #: What is staged first: the indicators that the publication is about, all their figures, where ours come from.
 _STAGED: Final = ("touched", "published", "derivation")
 
 #: Figures that we compute from those that are preferred, each kind by a statement `derive_<kind>`, in this order.
-_DERIVED: Final[tuple[str, ...]] = ()
+_DERIVED: Final[tuple[str, ...]] = ("ages",)
+
+#: What is staged for age bands, before the covers, and for sums of groups of areas; each is analysed before the next.
+_OF_AGES: Final = ("age_part", "age_cell")
+_OF_GROUPS: Final = ("group_figure", "group_cell", "group_member")
 
 #: Where figures go: what may be passed on to bi.observation_all, all else to core.restricted.
 _TABLES: Final = ("published", "restricted")
 
 #: What is made of the figures of `bi`, anew for the touched indicators: `remove_<table>` and `add_<table>`.
-_BESIDE: Final = ("derivation", "comparability")
+_BESIDE: Final = ("derivation", "comparability", "group_total")
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ def publish(
             removed = sum(warehouse.execute(connection, f"publication/remove_{table}") for table in _TABLES)
             reach("publish.removed")
             added = sum(warehouse.execute(connection, f"publication/add_{table}") for table in _TABLES)
+            _stage_each(connection, _OF_GROUPS)
             for table in _BESIDE:
                 for change in ("remove", "add"):
                     warehouse.execute(connection, f"publication/{change}_{table}")
@@ -105,6 +113,25 @@ def _stage(connection: warehouse.Connection, sources: Sequence[str]) -> None:
     connection.execute("ANALYZE pg_temp.published")
     warehouse.execute(connection, "publication/mark_additive", {})
     warehouse.execute(connection, "publication/mark_preferred", {})
+    _stage_ages(connection)
     # ours are made of what is preferred, and take their own place in their cells
     if sum(warehouse.execute(connection, f"publication/derive_{kind}") for kind in _DERIVED):
         warehouse.execute(connection, "publication/mark_preferred", {})
+
+
+def _stage_ages(connection: warehouse.Connection) -> None:
+    """Stage which published age bands tile which standard ones, once for each set of bands: pg_temp.age_cover."""
+    _stage_each(connection, _OF_AGES)
+    sets = [row["bands"] for row in warehouse.rows(connection, "publication/age_sets")]
+    concepts = codelist_folders()
+    targets = {band for of in ages.schemes(concepts).values() for band in of}
+    covers = ages.covers(sets, sorted(targets, key=lambda band: band.code), ages.bands(concepts))
+    warehouse.execute(connection, "publication/stage_age_cover")
+    warehouse.copy(connection, ("pg_temp", "age_cover"), covers)
+
+
+def _stage_each(connection: warehouse.Connection, tables: Sequence[str]) -> None:
+    for table in tables:
+        warehouse.execute(connection, f"publication/stage_{table}")
+        # without it the planner takes the table for a small one, and joins it row by row
+        connection.execute(composed.SQL("ANALYZE {}").format(composed.Identifier("pg_temp", table)))

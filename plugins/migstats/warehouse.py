@@ -33,8 +33,7 @@ _CODELISTS = (
     *("unit", "sex", "age", "freq", "obs_status", "conf_status", "missing_reason", "nature", "concept_basis"),
     *("counterpart_basis", "residence_criterion", "subdivision", "migration_status", "education", "labour_status"),
     *("occupation", "activity", "reason", "urbanisation", "disability", "breakdown", "area", "indicator"),
-    "source_preference",
-    "why_preferred",
+    *("source_preference", "why_preferred", "area_group", "area_part", "age_scheme"),
 )
 
 #: How dates and figures are written as text, whatever the server, the role, PGTZ or PGDATESTYLE say: hashes need it.

@@ -15,6 +15,17 @@ tainted AS (
     INNER JOIN bi.derivation AS d ON t.observation_id = d.input_observation_id
 ),
 
+-- sums of countries of its indicators
+sums AS (
+    DELETE FROM core.group_total AS g
+    USING (
+        SELECT DISTINCT f.indicator
+        FROM bi.observation_all AS f
+        INNER JOIN own AS o ON f.observation_id = o.observation_id
+    ) AS i
+    WHERE g.indicator = i.indicator
+),
+
 gone AS (
     DELETE FROM bi.observation_all AS f
     USING tainted AS t

@@ -5,6 +5,10 @@ WITH taken AS (
 
 withheld AS (
     DELETE FROM core.restricted
+),
+
+sums AS (
+    DELETE FROM core.group_total
 )
 
 DELETE FROM bi.observation_all

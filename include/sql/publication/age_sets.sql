@@ -1,0 +1,2 @@
+SELECT DISTINCT bands FROM pg_temp.age_cell
+ORDER BY bands

@@ -1,0 +1,24 @@
+-- What sums of countries to groups are made of: figures of whole areas that may be added up, by sex and age alone.
+CREATE TEMPORARY TABLE group_figure ON COMMIT DROP AS
+SELECT
+    f.indicator,
+    f.freq,
+    f.counterpart_basis,
+    f.sex,
+    f.age,
+    f.time_period,
+    f.year,
+    f.unit,
+    f.ref_area,
+    f.source,
+    f.published_value,
+    f.concept_basis,
+    bi.status_rank(f.published_value, f.obs_status, f.missing_reason) AS status_rank
+FROM bi.fact_observation AS f
+INNER JOIN ref.indicator AS i ON f.indicator = i.code AND f.unit = i.unit
+INNER JOIN pg_temp.touched AS t ON f.indicator = t.indicator
+WHERE
+    f.unit IN ('PS', 'USD', 'NUMBER') AND f.counterpart_area = '_T' AND f.subdivision = '_T'
+    AND f.migration_status = '_T' AND f.education = '_T' AND f.labour_status = '_T' AND f.occupation = '_T'
+    AND f.activity = '_T' AND f.reason = '_T' AND f.urbanisation = '_T' AND f.disability = '_T'
+    AND f.breakdown = '_T'
