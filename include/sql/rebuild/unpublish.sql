@@ -5,6 +5,18 @@ WITH taken AS (
 
 withheld AS (
     DELETE FROM core.restricted
+),
+
+compared AS (
+    DELETE FROM core.reconciliation
+),
+
+corridors AS (
+    DELETE FROM bi.corridor_figures
+),
+
+accounts AS (
+    DELETE FROM bi.stock_flow
 )
 
 DELETE FROM bi.observation_all
