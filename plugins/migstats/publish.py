@@ -29,8 +29,11 @@ _OF_GROUPS: Final = ("group_figure", "group_cell", "group_member")
 #: Where figures go: what may be passed on to bi.observation_all, all else to core.restricted.
 _TABLES: Final = ("published", "restricted")
 
+#: Figures that claim the same, in pairs: of one cell, of two indicators (which needs what the tables hold by then).
+_CLAIMS: Final = ("claims", "comparable")
+
 #: What is made of the figures of `bi`, anew for the touched indicators: `remove_<table>` and `add_<table>`.
-_BESIDE: Final = ("derivation", "comparability", "group_total")
+_BESIDE: Final = ("derivation", "comparability", "group_total", "reconciliation", "corridor_figures", "stock_flow")
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,7 @@ def publish(
             removed = sum(warehouse.execute(connection, f"publication/remove_{table}") for table in _TABLES)
             reach("publish.removed")
             added = sum(warehouse.execute(connection, f"publication/add_{table}") for table in _TABLES)
-            _stage_each(connection, _OF_GROUPS)
-            for table in _BESIDE:
-                for change in ("remove", "add"):
-                    warehouse.execute(connection, f"publication/{change}_{table}")
+            refresh(connection)
             for source, vintage in vintages.items():
                 moved = {"source": source, "vintage_id": vintage}
                 warehouse.execute(connection, "publication/set_publication", moved)
@@ -103,6 +103,17 @@ def publish(
         reach("publish.before_commit")
     reach("publish.committed")
     return Publication(vintages, removed, added, seconds)
+
+
+def refresh(connection: warehouse.Connection) -> None:
+    """Make anew what stands beside the figures of `bi`, for the indicators of pg_temp.touched, whose figures are staged
+    in pg_temp.published and stand in their tables."""
+    _stage_each(connection, _OF_GROUPS)
+    for staged in _CLAIMS:
+        warehouse.execute(connection, f"publication/stage_{staged}")
+    for table in _BESIDE:
+        for change in ("remove", "add"):
+            warehouse.execute(connection, f"publication/{change}_{table}")
 
 
 def _stage(connection: warehouse.Connection, sources: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from psycopg import sql as composed
 from psycopg.rows import dict_row
 
 from migstats import settings
-from migstats.codelists import read_codelist
+from migstats.codelists import read_codelist, read_csv
 from migstats.errors import ConfigurationError, PermanentError, TryAgainError
 from migstats.source import Source, codelist_folders
 from migstats.subdivisions import told_apart
@@ -35,6 +35,10 @@ _CODELISTS = (
     *("occupation", "activity", "reason", "urbanisation", "disability", "breakdown", "area", "indicator"),
     *("source_preference", "why_preferred", "area_group", "area_part", "age_scheme"),
 )
+
+#: Facts by which figures are compared, `include/comparisons/<name>.csv`: no codes, and no reading of a source is made
+#: with them. A row that left the file leaves the warehouse.
+_COMPARISONS = ("tolerance", "comparable", "corridor_measure", "stock_flow")
 
 #: How dates and figures are written as text, whatever the server, the role, PGTZ or PGDATESTYLE say: hashes need it.
 _SAME_TEXT = b"SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET extra_float_digits = 1"
@@ -161,6 +165,8 @@ def setup(url: str, sources: Iterable[Source] = (), passwords: Mapping[str, str]
         for name in _CODELISTS:
             records = [{k: v or None for k, v in row.items()} for row in read_codelist(concepts, name).rows.values()]
             connection.execute("SELECT ref.load_codelist(%s, %s)", (name, json.dumps(records)))
+        for name in _COMPARISONS:
+            _load_comparisons(connection, name)
         for source in sources:
             add_source(connection, source)
         for file in sorted((settings.include() / "sql" / "publish").glob("*.sql")):
@@ -168,6 +174,14 @@ def setup(url: str, sources: Iterable[Source] = (), passwords: Mapping[str, str]
                 continue
             connection.execute(file.read_bytes())
     return applied
+
+
+def _load_comparisons(connection: Connection, name: str) -> None:
+    facts = read_csv(settings.include() / "comparisons" / f"{name}.csv")
+    records = [{column: cell or None for column, cell in row.items()} for row in facts]
+    connection.execute("SELECT ref.load_codelist(%s, %s)", (name, json.dumps(records)))
+    gone = composed.SQL("DELETE FROM ref.{} WHERE code <> ALL (%s)").format(composed.Identifier(name))
+    connection.execute(gone, ([row["code"] for row in facts],))
 
 
 def _roles(connection: Connection, passwords: Mapping[str, str]) -> None:
@@ -275,7 +289,8 @@ def add_source(connection: Connection, source: Source) -> None:
         },
     )
     if source.licence.redistribution != "allowed":
-        execute(connection, "publication/withhold", {"source": source.id})
+        for table in ("", "_beside"):
+            execute(connection, f"publication/withhold{table}", {"source": source.id})
 
 
 def add_subdivisions(

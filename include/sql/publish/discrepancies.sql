@@ -1,73 +1,40 @@
 CREATE OR REPLACE VIEW bi.discrepancies AS
--- Of two sources the preferred one is named first; without a preference it is the first by name.
-WITH ranked AS NOT MATERIALIZED (
-    SELECT
-        f.*,
-        coalesce(array_position(string_to_array(p.sources, '|'), f.source), 999) AS preference
-    FROM bi.observation_all AS f
-    LEFT JOIN ref.source_preference AS p ON f.indicator = p.code
-    WHERE f.published_value IS NOT NULL
-)
-
+-- What bi.reconciliation has of one cell of two sources, where they differ; the preferred one is named first.
 SELECT
-    f.indicator,
-    f.freq,
-    f.ref_area,
-    f.subdivision,
-    f.counterpart_area,
-    f.counterpart_basis,
-    f.sex,
-    f.age,
-    f.migration_status,
-    f.education,
-    f.labour_status,
-    f.occupation,
-    f.activity,
-    f.reason,
-    f.urbanisation,
-    f.disability,
-    f.breakdown,
-    f.time_period,
-    f.year,
-    f.unit,
-    f.source,
-    f.observation_id,
-    f.published_value,
-    f.concept_basis,
-    f.point_in_time,
-    o.source AS other_source,
-    o.observation_id AS other_observation_id,
-    o.published_value AS other_value,
-    o.concept_basis AS other_concept_basis,
-    o.point_in_time AS other_point_in_time,
-    f.published_value - o.published_value AS difference,
-    abs(f.published_value - o.published_value) / greatest(abs(f.published_value), abs(o.published_value))
-        AS relative_difference
-FROM ranked AS f
-INNER JOIN ranked AS o
-    ON
-        f.indicator = o.indicator
-        AND f.freq = o.freq
-        AND f.ref_area = o.ref_area
-        AND f.subdivision = o.subdivision
-        AND f.counterpart_area = o.counterpart_area
-        AND f.counterpart_basis = o.counterpart_basis
-        AND f.sex = o.sex
-        AND f.age = o.age
-        AND f.migration_status = o.migration_status
-        AND f.education = o.education
-        AND f.labour_status = o.labour_status
-        AND f.occupation = o.occupation
-        AND f.activity = o.activity
-        AND f.reason = o.reason
-        AND f.urbanisation = o.urbanisation
-        AND f.disability = o.disability
-        AND f.breakdown = o.breakdown
-        AND f.time_period = o.time_period
-        AND f.unit = o.unit
-        AND (f.preference, f.source) < (o.preference, o.source)
-        AND f.source <> o.source
-        AND f.published_value <> o.published_value;
+    indicator,
+    freq,
+    ref_area,
+    subdivision,
+    counterpart_area,
+    counterpart_basis,
+    sex,
+    age,
+    migration_status,
+    education,
+    labour_status,
+    occupation,
+    activity,
+    reason,
+    urbanisation,
+    disability,
+    breakdown,
+    time_period,
+    year,
+    unit,
+    source,
+    observation_id,
+    published_value,
+    concept_basis,
+    point_in_time,
+    other_source,
+    other_observation_id,
+    other_value,
+    other_concept_basis,
+    other_point_in_time,
+    difference,
+    relative_difference
+FROM core.reconciliation
+WHERE comparison = 'cell' AND difference <> 0 AND NOT restricted;
 
 COMMENT ON VIEW bi.discrepancies IS
 'Where two sources publish different figures for the same cell. Both are kept, the preferred one counts in SUM(value); days and concepts may explain it. Filter by relative_difference';

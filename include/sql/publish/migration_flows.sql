@@ -30,7 +30,9 @@ SELECT
     u.name_en AS subdivision_name,
     f.subdivision_matched,
     f.subdivision_published,
-    f.match_level
+    f.match_level,
+    f.nature,
+    core.is_modelled(f.nature, f.obs_status) AS is_modelled
 FROM bi.fact_observation AS f
 INNER JOIN ref.subdivision AS u ON f.subdivision = u.code
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
@@ -73,3 +75,6 @@ COMMENT ON COLUMN bi.migration_flows.subdivision_name IS 'Name of the part of th
 COMMENT ON COLUMN bi.migration_flows.subdivision_matched IS 'Part of the area, ISO 3166-2, that the figure is about or lies in; _T: in the area, more is not known';
 COMMENT ON COLUMN bi.migration_flows.subdivision_published IS 'What the publisher calls the part of the area';
 COMMENT ON COLUMN bi.migration_flows.match_level IS 'Level of subdivision_matched: 0 the area, 1 the first level below';
+COMMENT ON COLUMN bi.migration_flows.nature IS 'Nature of the figure, SDMX-SDG CL_NATURE: C country data, M modelled ...';
+COMMENT ON COLUMN bi.migration_flows.is_modelled IS
+'True where nobody observed it: modelled, estimated, imputed or forecast (nature M or E, status E, F or I)';

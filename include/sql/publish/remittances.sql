@@ -25,7 +25,9 @@ SELECT
     f.point_in_time,
     f.note,
     f.release,
-    k.comparability
+    k.comparability,
+    f.nature,
+    core.is_modelled(f.nature, f.obs_status) AS is_modelled
 FROM bi.fact_observation AS f
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
 INNER JOIN ref.area AS a ON f.ref_area = a.code
@@ -62,3 +64,6 @@ COMMENT ON COLUMN bi.remittances.note IS 'Footnotes and flags as the publisher g
 COMMENT ON COLUMN bi.remittances.release IS 'Edition of the publisher that brought the figure';
 COMMENT ON COLUMN bi.remittances.comparability IS
 'Who is counted in the figures of this indicator and year that SUM(value) adds up: birth, citizenship ..., or mixed';
+COMMENT ON COLUMN bi.remittances.nature IS 'Nature of the figure, SDMX-SDG CL_NATURE: C country data, M modelled ...';
+COMMENT ON COLUMN bi.remittances.is_modelled IS
+'True where nobody observed it: modelled, estimated, imputed or forecast (nature M or E, status E, F or I)';

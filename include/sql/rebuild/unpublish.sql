@@ -9,6 +9,18 @@ withheld AS (
 
 sums AS (
     DELETE FROM core.group_total
+),
+
+compared AS (
+    DELETE FROM core.reconciliation
+),
+
+corridors AS (
+    DELETE FROM bi.corridor_figures
+),
+
+accounts AS (
+    DELETE FROM bi.stock_flow
 )
 
 DELETE FROM bi.observation_all

@@ -57,6 +57,21 @@ WITH contents (name, content) AS (
     FROM core.restricted AS f
     UNION ALL
     SELECT
+        'core.reconciliation',
+        r::text
+    FROM core.reconciliation AS r
+    UNION ALL
+    SELECT
+        'bi.corridor_figures',
+        f::text
+    FROM bi.corridor_figures AS f
+    UNION ALL
+    SELECT
+        'bi.stock_flow',
+        f::text
+    FROM bi.stock_flow AS f
+    UNION ALL
+    SELECT
         'bi.dim_area',
         a::text
     FROM bi.dim_area AS a
@@ -102,8 +117,9 @@ SELECT
 FROM (
     VALUES
     ('core.series'), ('core.attributes'), ('core.observation'), ('core.superseded'), ('core.override'), ('core.place'),
-    ('core.restricted'), ('bi.observation_all'), ('bi.dim_area'), ('bi.dim_indicator'), ('bi.dim_sex'), ('bi.dim_age'),
-    ('bi.dim_status'), ('bi.dim_time'), ('bi.dim_source')
+    ('core.restricted'), ('bi.observation_all'), ('core.reconciliation'), ('bi.corridor_figures'), ('bi.stock_flow'),
+    ('bi.dim_area'), ('bi.dim_indicator'), ('bi.dim_sex'), ('bi.dim_age'), ('bi.dim_status'), ('bi.dim_time'),
+    ('bi.dim_source')
 ) AS t (name)
 LEFT JOIN contents AS c ON t.name = c.name
 GROUP BY t.name
