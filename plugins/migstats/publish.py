@@ -23,7 +23,7 @@ _DERIVED: Final[tuple[str, ...]] = ()
 _TABLES: Final = ("published", "restricted")
 
 #: What is made of the figures of `bi`, anew for the touched indicators: `remove_<table>` and `add_<table>`.
-_BESIDE: Final = ("derivation", "comparability")
+_BESIDE: Final = ("derivation", "comparability", "availability")
 
 
 @dataclass(frozen=True)
