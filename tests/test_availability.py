@@ -17,7 +17,9 @@ pytestmark = pytest.mark.database
 
 PART = "figures/part=a"
 #: Dimensions that figures can be broken down by.
-BROKEN_DOWN = tuple(d for d in SERIES_DIMENSIONS if d not in ("indicator", "freq", "ref_area", "counterpart_basis"))
+BROKEN_DOWN = tuple(
+    d for d in SERIES_DIMENSIONS if d not in ("source", "indicator", "freq", "ref_area", "counterpart_basis")
+)
 Key = tuple[str, str, str, int, str]
 
 
