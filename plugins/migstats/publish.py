@@ -33,7 +33,10 @@ _TABLES: Final = ("published", "restricted")
 _CLAIMS: Final = ("claims", "comparable")
 
 #: What is made of the figures of `bi`, anew for the touched indicators: `remove_<table>` and `add_<table>`.
-_BESIDE: Final = ("derivation", "comparability", "group_total", "reconciliation", "corridor_figures", "stock_flow")
+_BESIDE: Final = (
+    *("derivation", "comparability", "availability", "group_total", "reconciliation", "corridor_figures"),
+    "stock_flow",
+)
 
 
 @dataclass(frozen=True)

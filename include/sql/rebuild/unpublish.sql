@@ -11,6 +11,14 @@ sums AS (
     DELETE FROM core.group_total
 ),
 
+there AS (
+    DELETE FROM bi.availability
+),
+
+computed AS (
+    DELETE FROM bi.derivation
+),
+
 compared AS (
     DELETE FROM core.reconciliation
 ),

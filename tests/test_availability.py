@@ -1,0 +1,146 @@
+"""What there is: the counts of bi.availability are those of a slow count, and the score is that of a count by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import toy
+from samples import Filled
+
+from migstats import publish, warehouse
+from migstats.observation import SERIES_DIMENSIONS
+from migstats.source import Source
+
+pytestmark = pytest.mark.database
+
+PART = "figures/part=a"
+#: Dimensions that figures can be broken down by.
+BROKEN_DOWN = tuple(
+    d for d in SERIES_DIMENSIONS if d not in ("source", "indicator", "freq", "ref_area", "counterpart_basis")
+)
+Key = tuple[str, str, str, int, str]
+
+
+def counted(url: str) -> dict[Key, Counter[str]]:
+    """The slow count: one row of observation_all after the other."""
+    found: dict[Key, Counter[str]] = {}
+    with warehouse.connect(url) as connection:
+        for row in connection.execute("SELECT * FROM bi.observation_all").fetchall():
+            dimensions = " ".join(d for d in BROKEN_DOWN if row[d] not in ("_T", "_Z")) or "none"
+            key = (row["source"], row["indicator"], row["ref_area"], row["year"], dimensions)
+            state = "suppressed" if row["obs_status"] == "Q" else "missing"
+            counts = found.setdefault(key, Counter())
+            counts[state if row["published_value"] is None else "figures"] += 1
+            counts["preferred"] += row["published_value"] is not None and row["preferred"]
+    return found
+
+
+def available(url: str) -> dict[Key, Counter[str]]:
+    found: dict[Key, Counter[str]] = {}
+    with warehouse.connect(url) as connection:
+        for row in connection.execute("SELECT * FROM bi.availability").fetchall():
+            dimensions = row["breakdowns"]
+            assert row["depth"] == (0 if dimensions == "none" else len(dimensions.split()))
+            key = (row["source"], row["indicator"], row["ref_area"], row["year"], dimensions)
+            assert key not in found
+            found[key] = Counter({c: row[c] for c in ("figures", "missing", "suppressed", "preferred")})
+    return found
+
+
+def test_availability_of_all_samples_is_what_a_slow_count_finds(warehouse_of_samples: Filled) -> None:
+    found = available(warehouse_of_samples.url)
+    assert found == counted(warehouse_of_samples.url)
+    assert len({key[0] for key in found}) > 30
+    assert max(len(key[4].split()) for key in found) >= 3
+
+
+ROWS = [
+    {"OBS_VALUE": "10"},
+    {"SEX": "F", "OBS_VALUE": "4"},
+    {"SEX": "M", "OBS_VALUE": "", "OBS_STATUS": "Q"},
+    {"SEX": "F", "AGE": "Y0T14", "OBS_VALUE": "", "OBS_STATUS": "O"},
+    {"REF_AREA": "SRB", "OBS_VALUE": "0"},
+]
+EXPECTED = {
+    ("toy", "MIG_STOCK", "MAR", 2020, "none"): Counter(figures=1, preferred=1),
+    ("toy", "MIG_STOCK", "MAR", 2020, "sex"): Counter(figures=1, suppressed=1, preferred=1),
+    ("toy", "MIG_STOCK", "MAR", 2020, "sex age"): Counter(missing=1),
+    ("toy", "MIG_STOCK", "SRB", 2020, "none"): Counter(figures=1, preferred=1),
+}
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Source]:
+    return toy.declare(tmp_path, monkeypatch, "toy", "zoo")
+
+
+def load(url: str, source: Source, rows: list[dict[str, str]]) -> None:
+    toy.load(url, source, toy.read(url, source, PART, [{**row} for row in rows]))
+    publish.publish(url, run_id="test")
+
+
+def test_nought_missing_and_suppressed_are_counted_apart(warehouse_url: str, sources: list[Source]) -> None:
+    load(warehouse_url, sources[0], ROWS)
+    assert available(warehouse_url) == EXPECTED
+
+
+def test_what_another_source_brings_is_added_and_what_it_takes_is_gone(
+    warehouse_url: str, sources: list[Source]
+) -> None:
+    load(warehouse_url, sources[0], ROWS)
+    load(warehouse_url, sources[1], [{"SEX": "F", "OBS_VALUE": "5"}, {"REF_AREA": "TUN", "OBS_VALUE": "1"}])
+    assert available(warehouse_url) == counted(warehouse_url)
+    assert {key[0] for key in available(warehouse_url)} == {"toy", "zoo"}
+
+
+def scores(url: str, indicator: str) -> dict[str, tuple[int, float, float, str | None]]:
+    with warehouse.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT * FROM bi.disaggregation_score WHERE indicator = %s ORDER BY ref_area", [indicator]
+        ).fetchall()
+    return {r["ref_area"]: (r["required"], r["score"], r["score_lately"], r["gaps"]) for r in rows}
+
+
+def test_the_score_is_the_share_of_required_breakdowns_that_have_figures(
+    warehouse_url: str, sources: list[Source]
+) -> None:
+    """MIG_STOCK has to be broken down by sex, age and counterpart_area."""
+    rows = [
+        {"OBS_VALUE": "10"},
+        {"SEX": "F", "OBS_VALUE": "4"},
+        {"AGE": "Y0T14", "OBS_VALUE": "1", "TIME_PERIOD": "2019"},
+        # what is kept back is no figure
+        {"COUNTERPART": "FRA", "BASIS": "birth", "OBS_VALUE": "", "OBS_STATUS": "Q"},
+        {"REF_AREA": "FRA", "OBS_VALUE": "7"},
+    ]
+    load(warehouse_url, sources[0], rows)
+    found = scores(warehouse_url, "MIG_STOCK")
+    assert found["MAR"] == (3, 2 / 3, 1 / 3, "counterpart_area")
+    assert found["FRA"] == (3, 0, 0, "age counterpart_area sex")
+    # the countries of the programme are there without figures, others are not
+    assert found["TUN"] == (3, 0, 0, "age counterpart_area sex")
+    assert "ESP" not in found
+
+
+def test_the_gaps_of_the_programme_say_what_is_missing_and_how(warehouse_url: str, sources: list[Source]) -> None:
+    rows = [
+        {"OBS_VALUE": "10"},
+        {"SEX": "F", "OBS_VALUE": "4"},
+        {"AGE": "Y0T14", "OBS_VALUE": "1", "TIME_PERIOD": "2019"},
+    ]
+    load(warehouse_url, sources[0], rows)
+    with warehouse.connect(warehouse_url) as connection:
+        found = connection.execute(
+            "SELECT dimension, state, latest_year, latest_year_broken_down FROM bi.disaggregation_gap "
+            "WHERE indicator = 'MIG_STOCK' AND ref_area = 'MAR' ORDER BY dimension"
+        ).fetchall()
+        countries = connection.execute(
+            "SELECT count(DISTINCT ref_area) AS n FROM bi.disaggregation_gap WHERE state = 'no_figures'"
+        ).fetchall()
+    assert [tuple(row.values()) for row in found] == [
+        ("age", "not_lately", 2020, 2019),
+        ("counterpart_area", "not_broken_down", 2020, None),
+    ]
+    assert countries == [{"n": 11}]
