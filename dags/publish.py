@@ -19,6 +19,7 @@ measure; that source stays at its published vintage, the others go on |
 | `publish` | brings `bi` to the accepted vintages in one transaction | readers still see the state before; clear it |
 | `export` | writes what is published to the folder of exports, if it holds something else | the export before stays; \
 clear it |
+| `profiles` | writes the page of each country of the programme beside the Data Docs | the pages before stay; clear it |
 """
 
 with DAG(
@@ -56,6 +57,14 @@ with DAG(
 
         return tasks.export(published, get_current_context())
 
+    @task
+    def profiles(published: dict) -> list[str]:
+        from migstats import tasks
+
+        return tasks.profiles(published, get_current_context())
+
     checked = check()
     checked.operator.operator_extra_links = (ReportLink(),)
-    export(publish(checked))
+    published = publish(checked)
+    export(published)
+    profiles(published)

@@ -774,6 +774,25 @@ def write_dashboards(
     write(output, zipped(bundle(read_dashboards(), uri)))
 
 
+@app.command()
+@_plainly
+def profile(
+    countries: Annotated[
+        list[str] | None, typer.Argument(help="ISO 3166-1 alpha-3; none: those of the programme")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="folder; default: that of the Data Docs")
+    ] = None,
+) -> None:
+    """Write a page per country: what is published of it, in charts and tables, each figure with its source."""
+    from migstats import profile as profiles
+
+    url = role_url(settings.warehouse_url(), "bi_reader")
+    areas = [country.upper() for country in countries or profiles.programme(url)]
+    for page in profiles.write_profiles(url, areas, output or settings.data_docs(), now=dt.datetime.now(dt.UTC)):
+        print(page)
+
+
 @app.command(name="schema")
 @_plainly
 def json_schema(

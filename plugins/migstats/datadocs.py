@@ -126,7 +126,7 @@ def render(report: Report, *, run_id: str, target: Path, at: dt.datetime | None 
         for source, judgements in sources.items():
             run = Run(source, run_id, judged_at, tuple(judgements))
             run = run.joined(_read(target / run.record))
-            _write(target / run.record, _json(run))
+            write(target / run.record, _json(run))
             page = target / run.page
         _pages(target)
     return page
@@ -174,12 +174,18 @@ def _pages(target: Path) -> None:
     for run in _together(history):
         if _is_older(target / run.page, target / run.record):
             text = page.render(root="../", run=run, suites=run.suites(), result_of=result_of)
-            _write(target / run.page, text)
-    _write(target / "style.css", (settings.include() / "datadocs" / "style.css").read_text(encoding="utf-8"))
+            write(target / run.page, text)
+    write(target / "style.css", (settings.include() / "datadocs" / "style.css").read_text(encoding="utf-8"))
     latest = sorted((runs[0] for runs in history.values()), key=lambda r: r.judged_at, reverse=True)
     index = templates.get_template("index.html.j2")
-    text = index.render(root="", latest=latest, history=dict(sorted(history.items())), unreadable=unreadable)
-    _write(target / "index.html", text)
+    text = index.render(
+        root="",
+        latest=latest,
+        history=dict(sorted(history.items())),
+        unreadable=unreadable,
+        profiles=(target / "profiles" / "index.html").is_file(),
+    )
+    write(target / "index.html", text)
 
 
 def _together(history: Mapping[str, Iterable[Run]]) -> Iterator[Run]:
@@ -206,7 +212,7 @@ def _read(path: Path) -> Run | None:
         return None
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")

@@ -379,6 +379,22 @@ def export(published: Json | None, context: Context) -> Json:
     return {**asdict(done), "folder": str(done.folder)}
 
 
+def profiles(published: Json | None, context: Context) -> list[str]:
+    """Write the page of each country of the programme beside the Data Docs; skips where nothing new was published."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from migstats import profile
+
+    if not published or not published["vintages"]:
+        raise AirflowSkipException("SKIP: nothing new was published")
+    with attempt_of(context, "*", "profiles") as tally:
+        pages = profile.write_profiles(
+            warehouse_url(), profile.programme(warehouse_url()), settings.data_docs(), now=_run_date(context)
+        )
+        tally.add(message=f"{len(pages)} pages")
+    return [str(page) for page in pages]
+
+
 # -- keeping house ----------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,47 @@
+-- The largest partners of the latest year that has any: where those who live here come from (the country reports), or
+-- where those from here live (others report). Of one partner under several bases the first is taken.
+WITH figures AS (
+    SELECT
+        CASE WHEN %(as_origin)s THEN f.ref_area ELSE f.counterpart_area END AS partner,
+        f.counterpart_basis,
+        f.year,
+        f.time_period,
+        f.published_value AS value,
+        f.unit,
+        f.obs_status,
+        f.concept_basis,
+        f.source,
+        f.observation_id,
+        max(f.year) OVER () AS latest
+    FROM bi.fact_observation AS f
+    WHERE
+        f.indicator = any(%(indicators)s)
+        AND CASE WHEN %(as_origin)s THEN f.counterpart_area ELSE f.ref_area END = %(area)s
+        AND f.counterpart_area <> '_T' AND f.published_value IS NOT NULL
+        AND f.subdivision = '_T' AND f.sex = '_T' AND f.age = '_T' AND f.breakdown IN ('_T', '_Z')
+),
+
+single AS (
+    SELECT DISTINCT ON (f.partner)
+        f.*,
+        a.name_en AS partner_name
+    FROM figures AS f
+    INNER JOIN bi.dim_area AS a ON f.partner = a.area
+    WHERE f.year = f.latest AND a.is_country
+    ORDER BY f.partner ASC, f.counterpart_basis ASC, f.time_period DESC, f.observation_id ASC
+)
+
+SELECT
+    partner,
+    partner_name,
+    counterpart_basis,
+    time_period,
+    value,
+    unit,
+    obs_status,
+    concept_basis,
+    source,
+    observation_id
+FROM single
+ORDER BY value DESC, partner ASC
+LIMIT %(most)s

@@ -1,0 +1,130 @@
+"""The page of a country: every figure names its source, a gap is a gap, and the page needs nothing but itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import psycopg
+import pytest
+import toy
+from samples import Filled
+from typer.testing import CliRunner
+
+from migstats import profile, publish
+from migstats.cli import app
+from migstats.errors import PermanentError
+from migstats.source import Source
+
+NOW = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
+PART = "figures/part=a"
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("area", ["MAR", "MDA", "ECU"])
+def test_every_figure_of_the_page_names_its_source_and_its_id(warehouse_of_samples: Filled, area: str) -> None:
+    found = profile.read(warehouse_of_samples.url, area)
+    html = profile.page(found, now=NOW)
+    named = set(re.findall(r'href="#source-([a-z0-9_]+)"', html))
+    assert named == {row["source"] for row in found.sources}
+    assert named == set(re.findall(r'<dt id="source-([a-z0-9_]+)"', html))
+    rows = [row for part in found.parts for chart in part.charts for row in chart.rows] + list(found.headline)
+    assert len(rows) > 40
+    for row in rows:
+        assert f"<code>{row['observation_id']}</code>" in html
+    with psycopg.connect(warehouse_of_samples.url) as connection:
+        there = connection.execute(
+            "SELECT count(*) FROM bi.fact_observation WHERE observation_id = ANY(%s)",
+            [sorted({row["observation_id"] for row in rows})],
+        ).fetchone()
+    assert there == (len({row["observation_id"] for row in rows}),)
+
+
+@pytest.mark.database
+def test_a_page_needs_no_network_and_no_script_and_its_pictures_are_whole(warehouse_of_samples: Filled) -> None:
+    found = profile.read(warehouse_of_samples.url, "MAR")
+    html = profile.page(found, now=NOW)
+    assert not re.search(r"<script|<link|src=|url\(http|@import", html)
+    pictures = re.findall(r"<svg .*?</svg>", html, flags=re.DOTALL)
+    assert len(pictures) == sum(len(part.charts) for part in found.parts) > 4
+    for picture in pictures:
+        ET.fromstring(picture)
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids)), "an id stands once in a page"
+    assert html == profile.page(profile.read(warehouse_of_samples.url, "MAR"), now=NOW), (
+        "the same figures, the same bytes"
+    )
+
+
+@pytest.mark.database
+def test_the_pages_of_the_programme_are_written_beside_the_data_docs(
+    warehouse_of_samples: Filled, tmp_path: Path
+) -> None:
+    areas = profile.programme(warehouse_of_samples.url)
+    assert len(areas) == 11
+    pages = profile.write_profiles(warehouse_of_samples.url, areas, tmp_path, now=NOW)
+    assert [page.name for page in pages] == [f"{area}.html" for area in areas]
+    index = (tmp_path / "profiles" / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r'href="([A-Z]{3}\.html)"', index) == [page.name for page in pages]
+
+
+@pytest.mark.database
+def test_a_country_of_which_nothing_is_published_says_so(warehouse_url: str) -> None:
+    html = profile.page(profile.read(warehouse_url, "MAR"), now=NOW)
+    assert "Nothing is published of this country." in html
+    assert html.count("<svg") == 0
+
+
+@pytest.mark.database
+def test_an_area_that_is_no_country_is_refused_with_what_to_do(
+    warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(PermanentError, match=r"'001' is no country .* three letters as MAR"):
+        profile.read(warehouse_url, "001")
+    monkeypatch.setenv("MIGSTATS_WAREHOUSE", warehouse_url)
+    monkeypatch.setattr("migstats.cli.role_url", lambda url, _: url)
+    told = CliRunner().invoke(app, ["profile", "XYZ"])
+    assert told.exit_code == 1
+    assert "'XYZ' is no country" in told.output
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    return toy.declare(tmp_path, monkeypatch, "toy")[0]
+
+
+@pytest.mark.database
+def test_a_year_without_a_figure_is_a_gap_in_the_line_and_not_nought(warehouse_url: str, source: Source) -> None:
+    rows = [
+        {"TIME_PERIOD": "2018", "OBS_VALUE": "5"},
+        {"TIME_PERIOD": "2019", "OBS_VALUE": "", "OBS_STATUS": "O"},
+        {"TIME_PERIOD": "2020", "OBS_VALUE": "0"},
+    ]
+    toy.load(warehouse_url, source, toy.read(warehouse_url, source, PART, rows))
+    publish.publish(warehouse_url, run_id="test")
+    html = profile.page(profile.read(warehouse_url, "MAR"), now=NOW)
+    [table] = re.findall(r"The 3 figures.*?</table>", html, flags=re.DOTALL)
+    assert re.findall(r'class="number">([^<]+)</td>', table) == ["5", "no figure", "0"]
+    # the path of the line begins anew after the gap, or the last point stands alone
+    [line] = re.findall(r'id="[^"]*line2d_[0-9]+">\s*<path d="([^"]+)" clip-path', html)[:1] or [""]
+    assert line.count("L") == 0, line
+
+
+def band(low: int, high: int | None) -> dict[str, int | None]:
+    return {"min_age": low, "max_age": high}
+
+
+BANDS = {
+    "bands side by side stay": ([(0, 4), (5, 9), (10, None)], [(0, 4), (5, 9), (10, None)]),
+    "a band that holds narrower ones goes": ([(0, 14), (0, 4), (5, 14), (15, None)], [(0, 4), (5, 14), (15, None)]),
+    "an open band that holds a narrower open one goes": ([(15, None), (15, 64), (65, None)], [(15, 64), (65, None)]),
+}
+
+
+@pytest.mark.parametrize(("given", "left"), BANDS.values(), ids=BANDS)
+def test_the_pyramid_counts_nobody_twice(
+    given: list[tuple[int, int | None]], left: list[tuple[int, int | None]]
+) -> None:
+    assert profile.finest([band(*b) for b in given]) == [band(*b) for b in left]
