@@ -106,7 +106,7 @@ def read(url: str, area: str) -> Profile:
         there = ask("availability")
         comparability = ask("comparability")
         names = {row["indicator"]: row["indicator_name"] for row in (*headline, *subdivisions, *there)}
-        named: list[list[dict[str, Any]]] = [
+        named: list[Sequence[Row]] = [
             headline,
             *series.values(),
             origins,
