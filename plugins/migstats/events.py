@@ -84,6 +84,10 @@ _PUBLISHED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "subdivision_matched": (("core.series", "subdivision"), ("ref.subdivision", "matched")),
     "subdivision_published": (("core.subdivision_name", "name"), ("ref.subdivision", "name_en")),
     "match_level": (("ref.subdivision", "level"),),
+    "preferred": (("core.observation", "value"), ("core.observation", "source")),
+    "why_preferred": (("core.observation", "value"), ("core.observation", "source")),
+    "method": (("core.observation", "source"),),
+    "disclosure": (("core.observation", "value"),),
 }
 
 #: Step of `maintain` → the tables and views that its statements read.
