@@ -100,6 +100,45 @@ def sources(
 
 @app.command()
 @_plainly
+def indicators(
+    as_json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="print the page docs/indicators.md")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="write the page there")] = None,
+    further: Sources = None,
+) -> None:
+    """List the indicator catalogue: unit, sector, SDG, Global Compact, and which sources give each indicator."""
+    from migstats.catalogue import given
+    from migstats.codelists import read_codelist
+    from migstats.indicators import page
+
+    concepts = codelist_folders(further or ())
+    sources = given(read_sources(further or ()).values(), concepts, further or ())
+    if markdown:
+        _put(page(concepts, sources), output)
+        return
+    listed, catalogue = read_codelist(concepts, "indicator").rows, read_codelist(concepts, "indicator_catalogue").rows
+    found = [
+        {**row, **catalogue.get(code, {}), "sources": "|".join(sources.get(code, ()))} for code, row in listed.items()
+    ]
+    if as_json:
+        _print_json(found)
+        return
+    columns = (
+        "code",
+        "name_en",
+        "unit",
+        "stock_or_flow",
+        "sector",
+        "sdg_indicator",
+        "sdg_target",
+        "gcm_objective",
+        "sources",
+    )
+    _print_table(columns, ([row.get(column, "") for column in columns] for row in found))
+
+
+@app.command()
+@_plainly
 def audit(
     folder: Annotated[Path, typer.Argument(help="a folder of payloads; the folders in it too")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV with a line for each file")] = None,

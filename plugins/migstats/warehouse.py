@@ -32,9 +32,8 @@ ROLES = ("migstats_etl", "bi_reader", "migstats_watchdog", "migstats_portal")
 _CODELISTS = (
     *("unit", "sex", "age", "freq", "obs_status", "conf_status", "missing_reason", "nature", "concept_basis"),
     *("counterpart_basis", "residence_criterion", "subdivision", "migration_status", "education", "labour_status"),
-    *("occupation", "activity", "reason", "urbanisation", "disability", "breakdown", "area", "indicator"),
-    "source_preference",
-    "why_preferred",
+    *("occupation", "activity", "reason", "urbanisation", "disability", "breakdown", "area", "sector", "indicator"),
+    *("indicator_catalogue", "indicator_definition", "derived_indicator", "source_preference", "why_preferred"),
 )
 
 #: How dates and figures are written as text, whatever the server, the role, PGTZ or PGDATESTYLE say: hashes need it.
@@ -152,6 +151,9 @@ def setup(url: str, sources: Iterable[Source] = (), passwords: Mapping[str, str]
         for name in _CODELISTS:
             records = [{k: v or None for k, v in row.items()} for row in read_codelist(concepts, name).rows.values()]
             connection.execute("SELECT ref.load_codelist(%s, %s)", (name, json.dumps(records)))
+        # a code stays for the figures that have it; a formula that is gone would go on deriving figures
+        formulas = list(read_codelist(concepts, "derived_indicator").rows)
+        execute(connection, "load/remove_formulas", {"codes": formulas})
         for source in sources:
             add_source(connection, source)
         for file in sorted((settings.include() / "sql" / "publish").glob("*.sql")):
