@@ -72,11 +72,18 @@ CREATE FUNCTION ref.takes(conditions text, carry text, dimension text, member te
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT member = coalesce(
     substring('|' || conditions || '|' FROM '\|' || dimension || '=([^|]*)\|'),
-    CASE WHEN '|' || carry || '|' LIKE '%|' || dimension || '|%' THEN member ELSE '_T' END
+    CASE WHEN strpos('|' || carry || '|', '|' || dimension || '|') > 0 THEN member ELSE '_T' END
 )
 $$;
 COMMENT ON FUNCTION ref.takes IS 'Whether an input of a derived indicator may have this member of a dimension';
 
+-- The member that a derived figure has: the total of a dimension of which its inputs are fixed members.
+CREATE FUNCTION ref.kept(conditions text, dimension text, member text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT CASE WHEN strpos('|' || conditions, '|' || dimension || '=') > 0 THEN '_T' ELSE member END
+$$;
+COMMENT ON FUNCTION ref.kept IS 'The member of a dimension that a derived figure has, from that of its input';
+
 GRANT SELECT ON ref.sector, ref.indicator_catalogue, ref.indicator_definition, ref.derived_indicator TO migstats_etl;
-REVOKE ALL ON FUNCTION ref.takes(text, text, text, text) FROM public;
-GRANT EXECUTE ON FUNCTION ref.takes(text, text, text, text) TO migstats_etl;
+REVOKE ALL ON FUNCTION ref.takes(text, text, text, text), ref.kept(text, text, text) FROM public;
+GRANT EXECUTE ON FUNCTION ref.takes(text, text, text, text), ref.kept(text, text, text) TO migstats_etl;
