@@ -357,7 +357,10 @@ def read(
 def trace(
     observation: Annotated[str, typer.Argument(help="observation_id of any view in bi")], as_json: Json = False
 ) -> None:
-    """Lead a published figure back to the cell that it came from, and read that cell again."""
+    """Lead a published figure back to the cell that it came from, and read that cell again.
+
+    A figure that migstats computed is led back to its formula and to the figures that went in.
+    """
     from migstats.lineage import trace as lead_back
 
     facts = lead_back(settings.warehouse_url(), observation)
@@ -365,7 +368,10 @@ def trace(
         _print_json(facts)
     else:
         for name, value in facts.items():
-            print(f"{name:18} {value}")
+            for line in value if isinstance(value, list) else [value]:
+                print(f"{name:18} {line}")
+    if not facts["agrees"] and "inputs" in facts:
+        raise PermanentError(f"the formula gives {facts['recomputed']}, stored is {facts['published_value']}")
     if not facts["agrees"]:
         raise PermanentError(f"the place {facts['place']} reads {facts['reread']!r}, stored is {facts['raw']!r}")
 

@@ -260,12 +260,17 @@ def _told(cell: str) -> str:
 
 def _formulas(formulas: Codelist) -> Iterator[str]:
     for code, row in formulas.rows.items():
-        inputs = {
-            name: f"{row[name]}" + "".join(f" [{d} {m}]" for d, m in conditions(row[f"{name}_where"]).items())
-            for name in ("input", "other")
-        }
-        formula = KINDS[row["kind"]].format(multiplier=row["multiplier"], **inputs).removeprefix("1 × ")
-        yield f"- **{code}** {row['indicator']} = {formula}"
+        yield f"- **{code}** {row['indicator']} = {formula(row)}"
         yield f"  - {PERIODS[row['period']]}; {BASES[row['basis']]}; carried: {_told(row['carry'])}"
         yield f"  - {row['reason']}"
     yield ""
+
+
+def formula(row: Mapping[str, object]) -> str:
+    """The formula of a row of derived_indicator, as people write it."""
+    inputs = {
+        name: f"{row[name]}" + "".join(f" [{d} {m}]" for d, m in conditions(str(row[f"{name}_where"])).items())
+        for name in ("input", "other")
+    }
+    multiplier = f"{float(str(row['multiplier'])):,g}"
+    return KINDS[str(row["kind"])].format(multiplier=multiplier, **inputs).removeprefix("1 × ")

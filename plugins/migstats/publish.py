@@ -14,10 +14,12 @@ from migstats import warehouse
 from migstats.faultpoint import reach
 
 #: What is staged first: the indicators that the publication is about, all their figures, where ours come from.
-_STAGED: Final = ("touched", "published", "derivation")
+_STAGED: Final = ("touched", "derived_touched", "published", "derivation")
 
 #: Figures that we compute from those that are preferred, each kind by a statement `derive_<kind>`, in this order.
-_DERIVED: Final[tuple[str, ...]] = ()
+_DERIVED: Final[tuple[str, ...]] = (
+    *("inputs", "pairs", "pairs_before", "figures", "suppressed", "rows", "links"),  # docs/indicators.md
+)
 
 #: Where figures go: what may be passed on to bi.observation_all, all else to core.restricted.
 _TABLES: Final = ("published", "restricted")
@@ -106,5 +108,10 @@ def _stage(connection: warehouse.Connection, sources: Sequence[str]) -> None:
     warehouse.execute(connection, "publication/mark_additive", {})
     warehouse.execute(connection, "publication/mark_preferred", {})
     # ours are made of what is preferred, and take their own place in their cells
-    if sum(warehouse.execute(connection, f"publication/derive_{kind}") for kind in _DERIVED):
+    if derive(connection):
         warehouse.execute(connection, "publication/mark_preferred", {})
+
+
+def derive(connection: warehouse.Connection) -> int:
+    """Add our figures to pg_temp.published, and where they come from to pg_temp.derivation; 0 where there are none."""
+    return sum(warehouse.execute(connection, f"publication/derive_{kind}") for kind in _DERIVED)

@@ -3,7 +3,6 @@
 CREATE TEMPORARY TABLE derived ON COMMIT DROP AS
 WITH pairs AS (
     SELECT
-        f.code AS formula,
         f.kind,
         f.multiplier,
         n.code AS result,
@@ -126,13 +125,17 @@ SELECT
     i.residence_criterion,
     i.reference_point,
     i.point_in_time,
-    CASE
-        WHEN i.missing THEN NULL
-        WHEN i.mixed THEN 'not computed: the inputs have different concept bases'
-        WHEN i.undefined THEN 'not computed: an input is nought'
-        WHEN i.impossible THEN 'not computed: the result is outside what the indicator can be'
-        WHEN i.kind = 'growth' THEN 'since ' || i.other_period
-    END AS note,
+    concat_ws(
+        '; ',
+        'formula ' || i.formula,
+        CASE
+            WHEN i.missing THEN NULL
+            WHEN i.mixed THEN 'not computed: the inputs have different concept bases'
+            WHEN i.undefined THEN 'not computed: an input is nought'
+            WHEN i.impossible THEN 'not computed: the result is outside what the indicator can be'
+            WHEN i.kind = 'growth' THEN 'since ' || i.other_period
+        END
+    ) AS note,
     greatest(i.vintage, i.other_vintage) AS vintage,
     i.subdivision_matched,
     i.subdivision_published,
