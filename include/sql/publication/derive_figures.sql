@@ -32,8 +32,8 @@ WITH pairs AS (
     FROM pg_temp.derive_pair AS p
     INNER JOIN ref.derived_indicator AS f ON p.formula = f.code
     INNER JOIN ref.indicator AS n ON f.indicator = n.code
-    INNER JOIN pg_temp.derive_input AS i ON p.formula = i.formula AND p.input_id = i.observation_id AND i.role = 'input'
-    INNER JOIN pg_temp.derive_input AS o ON p.formula = o.formula AND p.other_id = o.observation_id AND o.role = 'other'
+    INNER JOIN pg_temp.derive_input AS i ON p.input_row = i.row_id
+    INNER JOIN pg_temp.derive_input AS o ON p.other_row = o.row_id
 ),
 
 computed AS (
@@ -59,16 +59,10 @@ SELECT
     i.formula,
     i.observation_id AS input_id,
     i.other_id,
-    'migstats-' || left(
-        md5(
-            concat_ws(
-                '|', 'derived', i.formula,
-                i.freq, i.ref_area, i.kept_subdivision, i.kept_counterpart_area, i.kept_sex, i.kept_age,
-                i.kept_migration_status, i.kept_education, i.kept_labour_status, i.kept_occupation, i.kept_activity,
-                i.kept_reason, i.kept_urbanisation, i.kept_disability, i.kept_breakdown, i.counterpart_basis
-            )
-        ), 16
-    ) || '-' || i.time_period AS observation_id,
+    'migstats-'
+    || left(md5('derived|' || i.cell || '|' || i.counterpart_basis), 16)
+    || '-'
+    || i.time_period AS observation_id,
     i.result AS indicator,
     i.freq,
     i.ref_area,

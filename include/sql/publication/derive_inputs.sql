@@ -100,45 +100,89 @@ usable AS (
             SELECT f.other FROM formulas AS f
         )
         AND o.indicator NOT IN (SELECT t.indicator FROM pg_temp.touched AS t)
+),
+
+-- what each input of each formula has to be; NULL: any
+sides AS MATERIALIZED (
+    SELECT
+        f.code AS formula,
+        r.role,
+        r.indicator,
+        i.unit,
+        p.sources,
+        ref.asked(r.conditions, f.carry, 'subdivision') AS subdivision,
+        ref.asked(r.conditions, f.carry, 'counterpart_area') AS counterpart_area,
+        ref.asked(r.conditions, f.carry, 'sex') AS sex,
+        ref.asked(r.conditions, f.carry, 'age') AS age,
+        ref.asked(r.conditions, f.carry, 'migration_status') AS migration_status,
+        ref.asked(r.conditions, f.carry, 'education') AS education,
+        ref.asked(r.conditions, f.carry, 'labour_status') AS labour_status,
+        ref.asked(r.conditions, f.carry, 'occupation') AS occupation,
+        ref.asked(r.conditions, f.carry, 'activity') AS activity,
+        ref.asked(r.conditions, f.carry, 'reason') AS reason,
+        ref.asked(r.conditions, f.carry, 'urbanisation') AS urbanisation,
+        ref.asked(r.conditions, f.carry, 'disability') AS disability,
+        ref.asked(r.conditions, f.carry, 'breakdown') AS breakdown
+    FROM formulas AS f
+    CROSS JOIN
+        LATERAL (VALUES ('input', f.input, f.input_where), ('other', f.other, f.other_where))
+            AS r (role, indicator, conditions)
+    INNER JOIN ref.indicator AS i ON r.indicator = i.code
+    LEFT JOIN ref.source_preference AS p ON r.indicator = p.code
 )
 
 SELECT
-    f.code AS formula,
-    r.role,
+    row_number() OVER ()::integer AS row_id,
+    s.formula,
+    s.role,
     u.*,
-    ref.kept(r.conditions, 'subdivision', u.subdivision) AS kept_subdivision,
-    ref.kept(r.conditions, 'counterpart_area', u.counterpart_area) AS kept_counterpart_area,
-    ref.kept(r.conditions, 'sex', u.sex) AS kept_sex,
-    ref.kept(r.conditions, 'age', u.age) AS kept_age,
-    ref.kept(r.conditions, 'migration_status', u.migration_status) AS kept_migration_status,
-    ref.kept(r.conditions, 'education', u.education) AS kept_education,
-    ref.kept(r.conditions, 'labour_status', u.labour_status) AS kept_labour_status,
-    ref.kept(r.conditions, 'occupation', u.occupation) AS kept_occupation,
-    ref.kept(r.conditions, 'activity', u.activity) AS kept_activity,
-    ref.kept(r.conditions, 'reason', u.reason) AS kept_reason,
-    ref.kept(r.conditions, 'urbanisation', u.urbanisation) AS kept_urbanisation,
-    ref.kept(r.conditions, 'disability', u.disability) AS kept_disability,
-    ref.kept(r.conditions, 'breakdown', u.breakdown) AS kept_breakdown,
-    coalesce(array_position(string_to_array(p.sources, '|'), u.source), 999) AS preference
-FROM formulas AS f
-CROSS JOIN
-    LATERAL (VALUES ('input', f.input, f.input_where), ('other', f.other, f.other_where))
-        AS r (role, indicator, conditions)
-INNER JOIN usable AS u ON r.indicator = u.indicator
-INNER JOIN ref.indicator AS i ON u.indicator = i.code AND u.unit = i.unit
+    CASE WHEN s.subdivision IS NULL THEN u.subdivision ELSE '_T' END AS kept_subdivision,
+    CASE WHEN s.counterpart_area IS NULL THEN u.counterpart_area ELSE '_T' END AS kept_counterpart_area,
+    CASE WHEN s.sex IS NULL THEN u.sex ELSE '_T' END AS kept_sex,
+    CASE WHEN s.age IS NULL THEN u.age ELSE '_T' END AS kept_age,
+    CASE WHEN s.migration_status IS NULL THEN u.migration_status ELSE '_T' END AS kept_migration_status,
+    CASE WHEN s.education IS NULL THEN u.education ELSE '_T' END AS kept_education,
+    CASE WHEN s.labour_status IS NULL THEN u.labour_status ELSE '_T' END AS kept_labour_status,
+    CASE WHEN s.occupation IS NULL THEN u.occupation ELSE '_T' END AS kept_occupation,
+    CASE WHEN s.activity IS NULL THEN u.activity ELSE '_T' END AS kept_activity,
+    CASE WHEN s.reason IS NULL THEN u.reason ELSE '_T' END AS kept_reason,
+    CASE WHEN s.urbanisation IS NULL THEN u.urbanisation ELSE '_T' END AS kept_urbanisation,
+    CASE WHEN s.disability IS NULL THEN u.disability ELSE '_T' END AS kept_disability,
+    CASE WHEN s.breakdown IS NULL THEN u.breakdown ELSE '_T' END AS kept_breakdown,
+    -- all of it but the period, so that two inputs are of one cell where it is the same
+    md5(
+        concat_ws(
+            '|', s.formula, u.freq, u.ref_area,
+            CASE WHEN s.subdivision IS NULL THEN u.subdivision ELSE '_T' END,
+            CASE WHEN s.counterpart_area IS NULL THEN u.counterpart_area ELSE '_T' END,
+            CASE WHEN s.sex IS NULL THEN u.sex ELSE '_T' END,
+            CASE WHEN s.age IS NULL THEN u.age ELSE '_T' END,
+            CASE WHEN s.migration_status IS NULL THEN u.migration_status ELSE '_T' END,
+            CASE WHEN s.education IS NULL THEN u.education ELSE '_T' END,
+            CASE WHEN s.labour_status IS NULL THEN u.labour_status ELSE '_T' END,
+            CASE WHEN s.occupation IS NULL THEN u.occupation ELSE '_T' END,
+            CASE WHEN s.activity IS NULL THEN u.activity ELSE '_T' END,
+            CASE WHEN s.reason IS NULL THEN u.reason ELSE '_T' END,
+            CASE WHEN s.urbanisation IS NULL THEN u.urbanisation ELSE '_T' END,
+            CASE WHEN s.disability IS NULL THEN u.disability ELSE '_T' END,
+            CASE WHEN s.breakdown IS NULL THEN u.breakdown ELSE '_T' END
+        )
+    ) AS cell,
+    coalesce(array_position(string_to_array(s.sources, '|'), u.source), 999) AS preference
+FROM usable AS u
+INNER JOIN sides AS s ON u.indicator = s.indicator AND u.unit = s.unit
 INNER JOIN ref.area AS a ON u.ref_area = a.code AND a.kind IN ('country', 'territory', 'historical')
-LEFT JOIN ref.source_preference AS p ON u.indicator = p.code
 WHERE
-    ref.takes(r.conditions, f.carry, 'counterpart_area', u.counterpart_area)
-    AND ref.takes(r.conditions, f.carry, 'breakdown', u.breakdown)
-    AND ref.takes(r.conditions, f.carry, 'sex', u.sex)
-    AND ref.takes(r.conditions, f.carry, 'age', u.age)
-    AND ref.takes(r.conditions, f.carry, 'subdivision', u.subdivision)
-    AND ref.takes(r.conditions, f.carry, 'migration_status', u.migration_status)
-    AND ref.takes(r.conditions, f.carry, 'education', u.education)
-    AND ref.takes(r.conditions, f.carry, 'labour_status', u.labour_status)
-    AND ref.takes(r.conditions, f.carry, 'occupation', u.occupation)
-    AND ref.takes(r.conditions, f.carry, 'activity', u.activity)
-    AND ref.takes(r.conditions, f.carry, 'reason', u.reason)
-    AND ref.takes(r.conditions, f.carry, 'urbanisation', u.urbanisation)
-    AND ref.takes(r.conditions, f.carry, 'disability', u.disability)
+    u.counterpart_area = coalesce(s.counterpart_area, u.counterpart_area)
+    AND u.breakdown = coalesce(s.breakdown, u.breakdown)
+    AND u.sex = coalesce(s.sex, u.sex)
+    AND u.age = coalesce(s.age, u.age)
+    AND u.subdivision = coalesce(s.subdivision, u.subdivision)
+    AND u.migration_status = coalesce(s.migration_status, u.migration_status)
+    AND u.education = coalesce(s.education, u.education)
+    AND u.labour_status = coalesce(s.labour_status, u.labour_status)
+    AND u.occupation = coalesce(s.occupation, u.occupation)
+    AND u.activity = coalesce(s.activity, u.activity)
+    AND u.reason = coalesce(s.reason, u.reason)
+    AND u.urbanisation = coalesce(s.urbanisation, u.urbanisation)
+    AND u.disability = coalesce(s.disability, u.disability)

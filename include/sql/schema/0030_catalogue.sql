@@ -66,24 +66,17 @@ COMMENT ON COLUMN ref.derived_indicator.period IS
 COMMENT ON COLUMN ref.derived_indicator.basis IS
 'same: both inputs have one concept basis, or nothing is computed; input: that of the other does not matter';
 
--- Whether an input of a formula has this member of a dimension: the one that is asked for, else any where the dimension
--- is carried, else the total.
-CREATE FUNCTION ref.takes(conditions text, carry text, dimension text, member text) RETURNS boolean
+-- The member of a dimension that an input of a formula has to have: the one that is asked for, else NULL where the
+-- dimension is carried (any member), else the total.
+CREATE FUNCTION ref.asked(conditions text, carry text, dimension text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-SELECT member = coalesce(
+SELECT coalesce(
     substring('|' || conditions || '|' FROM '\|' || dimension || '=([^|]*)\|'),
-    CASE WHEN strpos('|' || carry || '|', '|' || dimension || '|') > 0 THEN member ELSE '_T' END
+    CASE WHEN strpos('|' || carry || '|', '|' || dimension || '|') > 0 THEN NULL ELSE '_T' END
 )
 $$;
-COMMENT ON FUNCTION ref.takes IS 'Whether an input of a derived indicator may have this member of a dimension';
-
--- The member that a derived figure has: the total of a dimension of which its inputs are fixed members.
-CREATE FUNCTION ref.kept(conditions text, dimension text, member text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-SELECT CASE WHEN strpos('|' || conditions, '|' || dimension || '=') > 0 THEN '_T' ELSE member END
-$$;
-COMMENT ON FUNCTION ref.kept IS 'The member of a dimension that a derived figure has, from that of its input';
+COMMENT ON FUNCTION ref.asked IS 'The member of a dimension that an input of a derived indicator has to have; NULL: any';
 
 GRANT SELECT ON ref.sector, ref.indicator_catalogue, ref.indicator_definition, ref.derived_indicator TO migstats_etl;
-REVOKE ALL ON FUNCTION ref.takes(text, text, text, text), ref.kept(text, text, text) FROM public;
-GRANT EXECUTE ON FUNCTION ref.takes(text, text, text, text), ref.kept(text, text, text) TO migstats_etl;
+REVOKE ALL ON FUNCTION ref.asked(text, text, text) FROM public;
+GRANT EXECUTE ON FUNCTION ref.asked(text, text, text) TO migstats_etl;
