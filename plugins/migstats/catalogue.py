@@ -69,6 +69,15 @@ def entries(sources: Iterable[Source], concepts: Folders, further: Iterable[Path
     return [_entry(source, read_codes(folder_of(source.id, further), concepts)) for source in sources]
 
 
+def given(sources: Iterable[Source], concepts: Folders, further: Iterable[Path] = ()) -> dict[str, tuple[str, ...]]:
+    """Indicator → the sources that can give it, by name."""
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in entries(sources, concepts, further):
+        for indicator in entry.indicators:
+            found[indicator] = (*found.get(indicator, ()), entry.id)
+    return found
+
+
 def _entry(source: Source, codes: Codes) -> Entry:
     datasets = source.datasets
     return Entry(

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from migstats import awaited, settings
+from migstats import awaited, indicators, settings
 from migstats.codelists import Folders, codelist_of, names_of, read_codelist, read_csv
 from migstats.corrections import Correction, read_corrections
 from migstats.dashboards import read_dashboards
@@ -51,7 +51,7 @@ def findings(further: Iterable[Path] = (), *, today: dt.date) -> tuple[list[str]
     except DeclarationError as error:
         return str(error).splitlines(), ""
     lists = codelist_folders(further)
-    found = list(_of_codelists(lists))
+    found = list(_of_codelists(lists)) or indicators.findings(lists)
     if found:
         return found, ""
     for source in sources.values():
@@ -132,6 +132,9 @@ _NEEDED = {
     "area_group": ("group_area", "member", "expected", "whole"),
     "area_part": ("whole", "part"),
     "age_scheme": ("scheme", "age"),
+    "indicator_catalogue": ("sdg_target", "gcm_objective", "sector", "concept", "required_breakdowns"),
+    "indicator_definition": ("code",),
+    "derived_indicator": ("indicator", "kind", "multiplier", "input", "other", "period", "basis", "reason"),
 }
 
 

@@ -101,6 +101,45 @@ def sources(
 
 @app.command()
 @_plainly
+def indicators(
+    as_json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="print the page docs/indicators.md")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="write the page there")] = None,
+    further: Sources = None,
+) -> None:
+    """List the indicator catalogue: unit, sector, SDG, Global Compact, and which sources give each indicator."""
+    from migstats.catalogue import given
+    from migstats.codelists import read_codelist
+    from migstats.indicators import page
+
+    concepts = codelist_folders(further or ())
+    sources = given(read_sources(further or ()).values(), concepts, further or ())
+    if markdown:
+        _put(page(concepts, sources), output)
+        return
+    listed, catalogue = read_codelist(concepts, "indicator").rows, read_codelist(concepts, "indicator_catalogue").rows
+    found = [
+        {**row, **catalogue.get(code, {}), "sources": "|".join(sources.get(code, ()))} for code, row in listed.items()
+    ]
+    if as_json:
+        _print_json(found)
+        return
+    columns = (
+        "code",
+        "name_en",
+        "unit",
+        "stock_or_flow",
+        "sector",
+        "sdg_indicator",
+        "sdg_target",
+        "gcm_objective",
+        "sources",
+    )
+    _print_table(columns, ([row.get(column, "") for column in columns] for row in found))
+
+
+@app.command()
+@_plainly
 def audit(
     folder: Annotated[Path, typer.Argument(help="a folder of payloads; the folders in it too")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV with a line for each file")] = None,
@@ -319,7 +358,10 @@ def read(
 def trace(
     observation: Annotated[str, typer.Argument(help="observation_id of any view in bi")], as_json: Json = False
 ) -> None:
-    """Lead a published figure back to the cell that it came from, and read that cell again."""
+    """Lead a published figure back to the cell that it came from, and read that cell again.
+
+    A figure that migstats computed is led back to its formula and to the figures that went in.
+    """
     from migstats.lineage import trace as lead_back
 
     facts = lead_back(settings.warehouse_url(), observation)
@@ -327,7 +369,10 @@ def trace(
         _print_json(facts)
     else:
         for name, value in facts.items():
-            print(f"{name:18} {value}")
+            for line in value if isinstance(value, list) else [value]:
+                print(f"{name:18} {line}")
+    if not facts["agrees"] and "inputs" in facts:
+        raise PermanentError(f"the formula gives {facts['recomputed']}, stored is {facts['published_value']}")
     if not facts["agrees"]:
         raise PermanentError(f"the place {facts['place']} reads {facts['reread']!r}, stored is {facts['raw']!r}")
 

@@ -17,14 +17,14 @@ from migstats.faultpoint import reach
 from migstats.source import codelist_folders
 
 #: What is staged first: the indicators that the publication is about, all their figures, where ours come from.
-_STAGED: Final = ("touched", "published", "derivation")
-
-#: Figures that we compute from those that are preferred, each kind by a statement `derive_<kind>`, in this order.
-_DERIVED: Final[tuple[str, ...]] = ("ages",)
+_STAGED: Final = ("touched", "derived_touched", "published", "derivation")
 
 #: What is staged for age bands, before the covers, and for sums of groups of areas; each is analysed before the next.
 _OF_AGES: Final = ("age_part", "age_cell")
 _OF_GROUPS: Final = ("group_figure", "group_cell", "group_member")
+
+#: How derived indicators are computed, by statements `derive_<step>` in this order (docs/indicators.md).
+_DERIVED: Final = ("inputs", "pairs", "pairs_before", "figures", "suppressed", "rows", "links")
 
 #: Where figures go: what may be passed on to bi.observation_all, all else to core.restricted.
 _TABLES: Final = ("published", "restricted")
@@ -127,14 +127,14 @@ def _stage(connection: warehouse.Connection, sources: Sequence[str]) -> None:
     connection.execute("ANALYZE pg_temp.published")
     warehouse.execute(connection, "publication/mark_additive", {})
     warehouse.execute(connection, "publication/mark_preferred", {})
-    _stage_ages(connection)
     # ours are made of what is preferred, and take their own place in their cells
-    if sum(warehouse.execute(connection, f"publication/derive_{kind}") for kind in _DERIVED):
-        warehouse.execute(connection, "publication/mark_preferred", {})
+    for computed in (add_ages, derive):
+        if computed(connection):
+            warehouse.execute(connection, "publication/mark_preferred", {})
 
 
-def _stage_ages(connection: warehouse.Connection) -> None:
-    """Stage which published age bands tile which standard ones, once for each set of bands: pg_temp.age_cover."""
+def add_ages(connection: warehouse.Connection) -> int:
+    """Add standard age bands that published ones tile (which do is found once for each set of bands); how many rows."""
     _stage_each(connection, _OF_AGES)
     sets = [row["bands"] for row in warehouse.rows(connection, "publication/age_sets")]
     concepts = codelist_folders()
@@ -142,6 +142,7 @@ def _stage_ages(connection: warehouse.Connection) -> None:
     covers = ages.covers(sets, sorted(targets, key=lambda band: band.code), ages.bands(concepts))
     warehouse.execute(connection, "publication/stage_age_cover")
     warehouse.copy(connection, ("pg_temp", "age_cover"), covers)
+    return warehouse.execute(connection, "publication/derive_ages")
 
 
 def _stage_each(connection: warehouse.Connection, tables: Sequence[str]) -> None:
@@ -149,3 +150,8 @@ def _stage_each(connection: warehouse.Connection, tables: Sequence[str]) -> None
         warehouse.execute(connection, f"publication/stage_{table}")
         # without it the planner takes the table for a small one, and joins it row by row
         connection.execute(composed.SQL("ANALYZE {}").format(composed.Identifier("pg_temp", table)))
+
+
+def derive(connection: warehouse.Connection) -> int:
+    """Add our figures to pg_temp.published, and where they come from to pg_temp.derivation; 0 where there are none."""
+    return sum(warehouse.execute(connection, f"publication/derive_{kind}") for kind in _DERIVED)

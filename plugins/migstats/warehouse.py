@@ -32,8 +32,9 @@ ROLES = ("migstats_etl", "bi_reader", "migstats_watchdog", "migstats_portal")
 _CODELISTS = (
     *("unit", "sex", "age", "freq", "obs_status", "conf_status", "missing_reason", "nature", "concept_basis"),
     *("counterpart_basis", "residence_criterion", "subdivision", "migration_status", "education", "labour_status"),
-    *("occupation", "activity", "reason", "urbanisation", "disability", "breakdown", "area", "indicator"),
-    *("source_preference", "why_preferred", "area_group", "area_part", "age_scheme"),
+    *("occupation", "activity", "reason", "urbanisation", "disability", "breakdown", "area", "sector", "indicator"),
+    *("indicator_catalogue", "indicator_definition", "derived_indicator", "source_preference", "why_preferred"),
+    *("area_group", "area_part", "age_scheme"),
 )
 
 #: Facts by which figures are compared, `include/comparisons/<name>.csv`: no codes, and no reading of a source is made
@@ -167,6 +168,9 @@ def setup(url: str, sources: Iterable[Source] = (), passwords: Mapping[str, str]
             connection.execute("SELECT ref.load_codelist(%s, %s)", (name, json.dumps(records)))
         for name in _COMPARISONS:
             _load_comparisons(connection, name)
+        # a code stays for the figures that have it; a formula that is gone would go on deriving figures
+        formulas = list(read_codelist(concepts, "derived_indicator").rows)
+        execute(connection, "load/remove_formulas", {"codes": formulas})
         for source in sources:
             add_source(connection, source)
         for file in sorted((settings.include() / "sql" / "publish").glob("*.sql")):
