@@ -68,10 +68,15 @@ def _resource(folder: Path, file: Path, taken: Taken, comments: Mapping[str, str
 
 def _licences(rows: Sequence[Row]) -> list[dict[str, str]]:
     found = {(row["licence"], row["licence_url"]) for row in rows}
-    return [{"name": name, "path": url} for name, url in sorted(found)]
+    return [{"name": name} | _at(url) for name, url in sorted(found)]
 
 
 def _sources(rows: Sequence[Row]) -> list[dict[str, str]]:
     """Title and address, once for each source; the title says who publishes it."""
     found = {(row["source"], f"{row['publisher']}: {row['title']}", row["homepage"]) for row in rows}
-    return [{"title": title, "path": path} for _, title, path in sorted(found)]
+    return [{"title": title} | _at(url) for _, title, url in sorted(found)]
+
+
+def _at(url: str) -> dict[str, str]:
+    """Where it is; of what we compute ourselves there is a page of the project, which is not in the package."""
+    return {"path": url} if "://" in url else {}
