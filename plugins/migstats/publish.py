@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from migstats import warehouse
+from migstats import disclosed, warehouse
 from migstats.faultpoint import reach
 
 #: What is staged first: the indicators that the publication is about, all their figures, where ours come from.
-_STAGED: Final = ("touched", "published", "derivation")
+_STAGED: Final = ("touched", "disclosure", "published", "derivation")
 
 #: Figures that we compute from those that are preferred, each kind by a statement `derive_<kind>`, in this order.
 _DERIVED: Final[tuple[str, ...]] = ()
@@ -59,13 +59,16 @@ def publish(
     with warehouse.connect(url) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('migstats.publish', 0))")
         if anew:
+            disclosed.begin(connection)
             warehouse.execute(connection, "rebuild/unpublish")
         vintages = {row["source"]: row["vintage_id"] for row in warehouse.rows(connection, "publication/to_publish")}
         if only is not None:
             vintages = {source: vintage for source, vintage in vintages.items() if source in only}
         removed = added = 0
         if vintages:
-            _stage(connection, list(vintages))
+            if not anew:
+                disclosed.begin(connection)
+            _stage(connection, list(vintages), run_id)
             reach("publish.staged")
             removed = sum(warehouse.execute(connection, f"publication/remove_{table}") for table in _TABLES)
             reach("publish.removed")
@@ -97,14 +100,18 @@ def publish(
     return Publication(vintages, removed, added, seconds)
 
 
-def _stage(connection: warehouse.Connection, sources: Sequence[str]) -> None:
+def _stage(connection: warehouse.Connection, sources: Sequence[str], run_id: str) -> None:
     """Stage what `bi` is to hold of the indicators that these sources touch: pg_temp.published, with all its marks."""
     for staged in _STAGED:
         warehouse.execute(connection, f"publication/stage_{staged}", {"sources": sources})
     connection.execute("CREATE UNIQUE INDEX ON pg_temp.published (observation_id)")
     connection.execute("ANALYZE pg_temp.published")
+    # before anything is said of the figures: which of them count, and what is computed from them, gives none away
+    disclosed.control(connection, sources, run_id)
+    reach("publish.disclosed")
     warehouse.execute(connection, "publication/mark_additive", {})
     warehouse.execute(connection, "publication/mark_preferred", {})
     # ours are made of what is preferred, and take their own place in their cells
     if sum(warehouse.execute(connection, f"publication/derive_{kind}") for kind in _DERIVED):
+        warehouse.execute(connection, "publication/mark_disclosed")
         warehouse.execute(connection, "publication/mark_preferred", {})
