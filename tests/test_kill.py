@@ -185,6 +185,7 @@ POINTS = (
     "load.written",
     "load.before_commit",
     "load.committed",
+    "publish.disclosed",
     "publish.staged",
     "publish.removed",
     "publish.before_commit",

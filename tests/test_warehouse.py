@@ -578,7 +578,7 @@ LEDGERS = (
     *("ops.published", "ops.run", "ops.attempt"),
     *("ops.alert", "ops.alert_told", "ops.silence"),
     *("ops.upload", "ops.upload_reading", "ops.upload_finding", "ops.upload_answer", "ops.upload_event"),
-    *("ops.upload_candidate", "ops.upload_mail"),
+    *("ops.upload_candidate", "ops.upload_mail", "ops.disclosure"),
 )
 
 

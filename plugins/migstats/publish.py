@@ -12,12 +12,12 @@ from typing import Final
 
 from psycopg import sql as composed
 
-from migstats import ages, warehouse
+from migstats import ages, disclosed, warehouse
 from migstats.faultpoint import reach
 from migstats.source import codelist_folders
 
 #: What is staged first: the indicators that the publication is about, all their figures, where ours come from.
-_STAGED: Final = ("touched", "derived_touched", "published", "derivation")
+_STAGED: Final = ("touched", "derived_touched", "disclosure", "published", "derivation")
 
 #: What is staged for age bands, before the covers, and for sums of groups of areas; each is analysed before the next.
 _OF_AGES: Final = ("age_part", "age_cell")
@@ -72,13 +72,16 @@ def publish(
     with warehouse.connect(url) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('migstats.publish', 0))")
         if anew:
+            disclosed.begin(connection)
             warehouse.execute(connection, "rebuild/unpublish")
         vintages = {row["source"]: row["vintage_id"] for row in warehouse.rows(connection, "publication/to_publish")}
         if only is not None:
             vintages = {source: vintage for source, vintage in vintages.items() if source in only}
         removed = added = 0
         if vintages:
-            _stage(connection, list(vintages))
+            if not anew:
+                disclosed.begin(connection)
+            _stage(connection, list(vintages), run_id)
             reach("publish.staged")
             removed = sum(warehouse.execute(connection, f"publication/remove_{table}") for table in _TABLES)
             reach("publish.removed")
@@ -119,17 +122,21 @@ def refresh(connection: warehouse.Connection) -> None:
             warehouse.execute(connection, f"publication/{change}_{table}")
 
 
-def _stage(connection: warehouse.Connection, sources: Sequence[str]) -> None:
+def _stage(connection: warehouse.Connection, sources: Sequence[str], run_id: str) -> None:
     """Stage what `bi` is to hold of the indicators that these sources touch: pg_temp.published, with all its marks."""
     for staged in _STAGED:
         warehouse.execute(connection, f"publication/stage_{staged}", {"sources": sources})
     connection.execute("CREATE UNIQUE INDEX ON pg_temp.published (observation_id)")
     connection.execute("ANALYZE pg_temp.published")
+    # before anything is said of the figures: which of them count, and what is computed from them, gives none away
+    disclosed.control(connection, sources, run_id)
+    reach("publish.disclosed")
     warehouse.execute(connection, "publication/mark_additive", {})
     warehouse.execute(connection, "publication/mark_preferred", {})
     # ours are made of what is preferred, and take their own place in their cells
     for computed in (add_ages, derive):
         if computed(connection):
+            warehouse.execute(connection, "publication/mark_disclosed")
             warehouse.execute(connection, "publication/mark_preferred", {})
 
 

@@ -53,6 +53,45 @@ class Key(Declared):
         return self
 
 
+class Disclosure(Declared):
+    """What of its figures is not published as it is, so that nothing can be learnt about single persons."""
+
+    policy: Literal["inherit", "threshold", "rounding"] = Field(
+        default="inherit",
+        description="`inherit`: what the publisher published stays as it is. `threshold`: small counts of persons are "
+        "hidden, and others beside them, so that no hidden one can be worked out. `rounding`: counts of persons are "
+        "rounded. Whatever it is, what comes as confidential is hidden",
+    )
+    threshold: int | None = Field(
+        default=None, ge=3, le=1000, description="counts of persons from 1 to one less than this are hidden"
+    )
+    zeros: Literal["published", "hidden"] = Field(
+        default="published", description="whether it may be known that there is nobody"
+    )
+    numbers: int | None = Field(
+        default=None,
+        ge=2,
+        description="whole numbers that a hidden count could be for all that readers can work out; null: as many as "
+        "the threshold itself leaves open (1 to one less than it)",
+    )
+    base: int | None = Field(default=None, ge=2, le=1000, description="counts of persons are multiples of this")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.policy == "threshold") != (self.threshold is not None):
+            raise ValueError("a threshold is what the policy `threshold` hides below, and no other policy has one")
+        if (self.policy == "rounding") != (self.base is not None):
+            raise ValueError("a base is what the policy `rounding` rounds to, and no other policy has one")
+        if self.policy != "threshold" and (self.zeros != "published" or self.numbers is not None):
+            raise ValueError("zeros and numbers are said of the policy `threshold` alone")
+        return self
+
+    @property
+    def possible(self) -> int:
+        """How many whole numbers a hidden figure could be, for all that a reader can work out."""
+        return self.numbers or (self.threshold or 5) - 1
+
+
 class Coverage(Declared):
     """What the publisher has, for people who look for figures: of which areas, and from when to when."""
 
@@ -424,6 +463,7 @@ class Source(Declared):
     coverage: Coverage | None = None
     licence: Licence
     citation: Text
+    disclosure: Disclosure = Disclosure()
     delivery: Literal["asked", "sent"] = Field(
         default="asked", description="`asked`: we fetch it. `sent`: a country sends workbooks; its urls are `upload:`"
     )

@@ -290,6 +290,9 @@ def add_source(connection: Connection, source: Source) -> None:
             "redistribution": source.licence.redistribution,
             "citation": source.citation,
             "owner": source.owner,
+            "disclosure": source.disclosure.policy,
+            "disclosure_limit": source.disclosure.threshold or source.disclosure.base,
+            "disclosure_rule": source.disclosure.model_dump_json(exclude_defaults=True),
         },
     )
     if source.licence.redistribution != "allowed":

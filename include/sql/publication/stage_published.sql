@@ -54,10 +54,11 @@ SELECT
     TRUE AS preferred,
     'only_source' AS why_preferred,
     'published' AS method,
-    NULL::integer AS disclosure
+    r.disclosure_id AS disclosure
 FROM core.observation AS o
 INNER JOIN core.series AS s ON o.source = s.source AND o.series_id = s.series_id
 INNER JOIN pg_temp.touched AS i ON s.indicator = i.indicator
+INNER JOIN pg_temp.disclosure AS r ON o.source = r.source
 INNER JOIN core.attributes AS a ON o.attribute_id = a.attribute_id
 INNER JOIN ref.period AS t ON o.time_id = t.time_id
 INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id

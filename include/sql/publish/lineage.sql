@@ -37,13 +37,14 @@ SELECT
     r.redistribution,
     n.url,
     n.retrieved_at,
-    n.sha256,
-    n.bytes::integer AS bytes,
+    CASE WHEN b.snapshot_id IS NULL THEN n.sha256 END AS sha256,
+    CASE WHEN b.snapshot_id IS NULL THEN n.bytes END::integer AS bytes,
     n.slice,
     v.release,
     v.released_at,
-    replace(p.template, '{}', o.place_row::text) AS place,
-    coalesce(o.raw, o.value::text) AS raw,
+    -- of a figure that readers do not see as it is, neither what stands there nor where
+    CASE WHEN h.observation_id IS NULL THEN replace(p.template, '{}', o.place_row::text) END AS place,
+    CASE WHEN h.observation_id IS NULL THEN coalesce(o.raw, o.value::text) END AS raw,
     v.vintage_id AS vintage,
     v.accepted_at,
     d.decided_by,
@@ -62,6 +63,9 @@ INNER JOIN shown AS o
         AND ('x' || left(right(f.observation_id, -length(f.source) - 1), 16))::bit(64)::bigint = o.series_id
 INNER JOIN core.place AS p ON o.place_id = p.place_id
 INNER JOIN raw.snapshot AS n ON p.snapshot_id = n.snapshot_id
+LEFT JOIN core.suppressed AS h ON f.observation_id = h.observation_id AND f.vintage = h.vintage AND h.standing
+-- who knows all of a file but one figure could try which one gives its hash
+LEFT JOIN core.withheld_snapshot AS b ON n.snapshot_id = b.snapshot_id
 INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
 INNER JOIN ops.load AS l ON v.load_id = l.load_id
 INNER JOIN ref.source AS r ON f.source = r.code

@@ -9,8 +9,8 @@ SELECT
     f.age,
     f.time_period,
     o.override_id,
-    o.published AS value_of_publisher,
-    o.corrected AS published_value,
+    CASE WHEN h.observation_id IS NULL THEN o.published END AS value_of_publisher,
+    CASE WHEN h.observation_id IS NULL THEN o.corrected ELSE f.published_value END AS published_value,
     o.why,
     o.evidence,
     o.author,
@@ -21,7 +21,8 @@ INNER JOIN ref.period AS t ON o.time_id = t.time_id
 INNER JOIN bi.observation_all AS f
     ON
         f.observation_id = o.source || '-' || lpad(to_hex(o.series_id), 16, '0') || '-' || t.time_period
-        AND o.vintage_from = f.vintage;
+        AND o.vintage_from = f.vintage
+LEFT JOIN core.suppressed AS h ON f.observation_id = h.observation_id AND f.vintage = h.vintage AND h.standing;
 
 COMMENT ON VIEW bi.overrides IS
 'Figures of observation_all that stand otherwise than published: corrections.csv of the source, with evidence and expiry';

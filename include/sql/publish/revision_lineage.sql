@@ -11,14 +11,15 @@ SELECT DISTINCT
     r.redistribution,
     n.url,
     n.retrieved_at,
-    n.sha256,
+    CASE WHEN g.snapshot_id IS NULL THEN n.sha256 END AS sha256,
     n.slice,
     coalesce(nullif(v.release, ''), to_char(v.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"'))
         AS producer_version,
     v.released_at,
     v.accepted_at,
-    replace(p.template, '{}', o.place_row::text) AS place,
-    coalesce(o.raw, o.value::text) AS raw,
+    -- of a figure that readers do not see as it is, neither what stands there nor where
+    CASE WHEN m.withheld THEN NULL ELSE replace(p.template, '{}', o.place_row::text) END AS place,
+    CASE WHEN m.withheld THEN NULL ELSE coalesce(o.raw, o.value::text) END AS raw,
     l.run_id,
     l.code_version,
     v.made_with,
@@ -30,7 +31,28 @@ INNER JOIN core.place AS p ON o.place_id = p.place_id
 INNER JOIN raw.snapshot AS n ON p.snapshot_id = n.snapshot_id
 INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
 INNER JOIN ops.load AS l ON v.load_id = l.load_id
-INNER JOIN ref.source AS r ON o.source = r.code AND r.redistribution = 'allowed';
+INNER JOIN ref.source AS r ON o.source = r.code AND r.redistribution = 'allowed'
+INNER JOIN core.attributes AS a ON o.attribute_id = a.attribute_id
+LEFT JOIN core.withheld_snapshot AS g ON n.snapshot_id = g.snapshot_id
+LEFT JOIN core.suppressed AS h
+    ON
+        o.vintage_from = h.vintage AND (h.standing OR o.vintage_to <= b.vintage_id)
+        AND h.observation_id
+        = o.source || '-' || lpad(to_hex(o.series_id), 16, '0') || '-' || t.time_period
+CROSS JOIN LATERAL (
+    SELECT
+        h.observation_id IS NOT NULL
+        OR (o.value IS NOT NULL AND a.conf_status IN ('C', 'N', 'D', 'S'))
+        OR (
+            r.disclosure <> 'inherit'
+            AND NOT EXISTS (
+                SELECT FROM ops.disclosure AS d
+                WHERE
+                    d.source = o.source AND d.policy <> 'inherit' AND d.vintage_id >= o.vintage_from
+                    AND (o.vintage_to IS NULL OR d.vintage_id < o.vintage_to)
+            )
+        ) AS withheld
+) AS m;
 
 COMMENT ON VIEW bi.revision_lineage IS
 'Where each figure of bi.revisions, past ones too, comes from, down to the cell; join by observation_id and vintage';

@@ -1,5 +1,6 @@
 CREATE OR REPLACE VIEW bi.revisions AS
--- The record as it was at the publication that readers see: what a vintage after it changed is taken back.
+-- The record as it was at the publication that readers see: what a vintage after it changed is taken back. A figure that
+-- was hidden stays hidden in the past; of a source with a policy of disclosure control, so does what it never let through.
 WITH recorded AS (
     SELECT
         source,
@@ -57,11 +58,11 @@ SELECT
     s.breakdown,
     t.time_period,
     extract(YEAR FROM t.period_start)::integer AS year,
-    o.value AS published_value,
+    CASE WHEN m.withheld THEN h.shown ELSE o.value END AS published_value,
     a.unit,
-    o.obs_status,
-    a.conf_status,
-    a.missing_reason,
+    CASE WHEN m.withheld AND h.shown IS NULL THEN 'Q' ELSE o.obs_status END AS obs_status,
+    CASE WHEN m.withheld THEN coalesce(h.conf_status, 'C') ELSE a.conf_status END AS conf_status,
+    CASE WHEN m.withheld AND h.shown IS NULL THEN 'suppressed' ELSE a.missing_reason END AS missing_reason,
     a.concept_basis,
     a.note,
     v.release,
@@ -82,6 +83,28 @@ INNER JOIN ref.period AS t ON o.time_id = t.time_id
 INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
 INNER JOIN ops.shown AS f ON o.vintage_from = f.vintage_id
 LEFT JOIN ops.shown AS w ON o.vintage_to = w.vintage_id
+LEFT JOIN core.suppressed AS h
+    ON
+        o.vintage_from = h.vintage AND (h.standing OR o.vintage_to <= p.vintage_id)
+        AND h.observation_id
+        = o.source || '-' || lpad(to_hex(o.series_id), 16, '0') || '-' || t.time_period
+CROSS JOIN
+    LATERAL (
+        SELECT
+            o.value IS NOT NULL AND (
+                h.observation_id IS NOT NULL
+                OR a.conf_status IN ('C', 'N', 'D', 'S')
+                OR (
+                    l.disclosure <> 'inherit'
+                    AND NOT EXISTS (
+                        SELECT FROM ops.disclosure AS d
+                        WHERE
+                            d.source = o.source AND d.policy <> 'inherit' AND d.vintage_id >= o.vintage_from
+                            AND (o.vintage_to IS NULL OR d.vintage_id < o.vintage_to)
+                    )
+                )
+            ) AS withheld
+    ) AS m
 WHERE o.recorded_to IS NULL OR o.recorded_to > p.vintage_id;
 
 COMMENT ON VIEW bi.revisions IS

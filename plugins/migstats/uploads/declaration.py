@@ -56,6 +56,7 @@ licence:
   redistribution: allowed
   note: Who confirms a submission agrees that its figures are published under these terms; the form says so.
 citation: National authorities of {name}, figures submitted by upload form.
+disclosure: {{policy: threshold, threshold: 5}}
 delivery: sent
 quarantine_bound: 0
 datasets:

@@ -1,0 +1,539 @@
+"""Disclosure control: what of a source's figures is published, so that no reader can work out a hidden one.
+
+Tables in, tables out. What the policy of a source says is hidden or rounded, then further figures are hidden until an
+attacker with a linear programme learns nothing of it (`hiding`), from this vintage and the last one together.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy import sparse
+from scipy.optimize import linprog
+
+from migstats import hiding
+from migstats.additive import ADDED_ALONG, KEYS, TOTAL, Bools, Facts, Floats, Share, Sums, build
+from migstats.codelists import Folders, read_codelist
+from migstats.hypercube import WHOLE, Places
+from migstats.source import Disclosure
+from migstats.subdivisions import told_apart
+
+#: SDMX CL_CONF_STATUS of figures that their sender does not want published.
+NOT_FOR_PUBLICATION: Final = ("C", "N", "D", "S")
+
+PERSONS: Final = "PS"
+
+#: Units of figures that add up.
+ADDITIVE: Final = (PERSONS, "NUMBER", "CASES", "USD")
+
+#: What must remain possible of a figure that its sender hid, as a share of it.
+_OF_SENDER: Final = 0.1
+
+#: Hidden figures that say something of each other, up to which it is tried to tell the small ones from the others.
+_TOLD_APART: Final = 40
+
+#: C a small figure, or one that its sender hid; D hidden so that no C can be worked out; R rounded.
+HIDDEN, BESIDE, ROUNDED = "C", "D", "R"
+
+#: Columns of the figures of a source, beside those of `additive.KEYS` without `state`.
+FIGURE: Final = ("observation_id", "vintage", "value", "obs_status", "conf_status")
+#: Columns of the figures that were published last, beside those: what was shown, and why a figure was not.
+LAST: Final = ("kind", "told")
+
+_RESULT: Final = {
+    "observation_id": pl.String,
+    "vintage": pl.Int64,
+    "kind": pl.String,
+    "conf_status": pl.String,
+    "told": pl.Boolean,
+    "shown": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class Disclosed:
+    """What becomes of the figures of a source that are not published as they are."""
+
+    #: observation_id, vintage, kind (C, D, R), conf_status, told (C and D are told apart), shown (null: hidden).
+    changes: pl.DataFrame
+    #: Figures that were looked at.
+    cells: int
+    #: Hidden figures of which an attacker could learn more than the policy allows; 0 but for what was published before.
+    exposed: int = 0
+
+    def count(self, kind: str) -> int:
+        """How many figures are hidden or rounded for this reason."""
+        return self.changes.filter(pl.col("kind") == kind).height
+
+
+def fingerprint(policy: Disclosure) -> str:
+    """Hash of a policy: what was hidden by another one says nothing of what is hidden by this one."""
+    return sha256(policy.model_dump_json().encode()).hexdigest()[:16]
+
+
+def disclose(figures: pl.DataFrame, policy: Disclosure, facts: Facts, last: pl.DataFrame | None = None) -> Disclosed:
+    """Hide and round the figures of one source. `last`: what is published of it now under the same policy."""
+    figures = figures.with_columns(pl.col("vintage").cast(pl.Int64), pl.col("value").cast(pl.Float64))
+    if last is not None and _is_same(figures, last):
+        return Disclosed(_as_it_was(figures, last), figures.height)
+    rounded, unround = _rounded(figures, policy, facts, last) if policy.policy == "rounding" else ({}, frozenset())
+    shares = _shares(figures, facts)
+    implied = _implied(figures, shares)
+    now = pl.concat([figures.with_columns(implied=pl.lit(False)), implied], how="diagonal_relaxed")
+    hidden: dict[str, tuple[str, str, bool]] = {}
+    exposed = 0
+    for unit in ADDITIVE:
+        of_unit = now.filter(pl.col("unit") == unit)
+        before = None if last is None else last.filter(pl.col("unit") == unit)
+        found, open_ = _of_unit(of_unit, before, policy, facts)
+        hidden |= found
+        exposed += open_
+    rows: list[tuple[str, int, str, str, bool, float | None]] = [
+        (row["observation_id"], row["vintage"], *hidden[row["observation_id"]], None)
+        for row in figures.filter(pl.col("value").is_not_null()).iter_rows(named=True)
+        if row["observation_id"] in hidden
+    ]
+    taken = {row[0] for row in rows}
+    flagged = figures.filter(
+        pl.col("conf_status").is_in(NOT_FOR_PUBLICATION)
+        & pl.col("value").is_not_null()
+        & ~pl.col("observation_id").is_in(list(taken))
+    )
+    rows += [
+        (i, v, HIDDEN, conf, False, None)
+        for i, v, conf in flagged.select("observation_id", "vintage", "conf_status").iter_rows()
+    ]
+    taken |= {row[0] for row in rows}
+    rows += list(_of_shares(figures, shares, hidden, rounded, taken))
+    rows += [
+        (i, v, BESIDE, HIDDEN, False, None) if i in unround else (i, v, ROUNDED, conf, False, rounded[i])
+        for i, v, conf in figures.select("observation_id", "vintage", "conf_status").iter_rows()
+        if i in rounded and i not in taken
+    ]
+    return Disclosed(pl.DataFrame(rows, schema=_RESULT, orient="row").sort("observation_id"), figures.height, exposed)
+
+
+def _is_same(figures: pl.DataFrame, last: pl.DataFrame) -> bool:
+    """Whether nothing changed since: then nothing changes in what readers see."""
+    identity = ["observation_id", "value"]
+    both = last.select("observation_id", pl.col("value").cast(pl.Float64))
+    same = figures.select(identity).join(both, on=identity, how="semi", nulls_equal=True).height
+    return figures.height == last.height == same
+
+
+def _as_it_was(figures: pl.DataFrame, last: pl.DataFrame) -> pl.DataFrame:
+    was = last.filter(pl.col("kind").is_not_null()).select("observation_id", "kind", "conf_status", "told", "shown")
+    found = figures.select("observation_id", "vintage").join(was, on="observation_id", how="inner")
+    return found.select(*_RESULT).sort("observation_id")
+
+
+# -- hiding -----------------------------------------------------------------------------------------------------
+
+
+def _of_unit(
+    now: pl.DataFrame, before: pl.DataFrame | None, policy: Disclosure, facts: Facts
+) -> tuple[dict[str, tuple[str, str, bool]], int]:
+    """observation_id -> (kind, conf_status, told apart) of the figures of one unit that are hidden."""
+    if not now.height:
+        return {}, 0
+    frame = _both(now, before)
+    width = int(frame["variable"].max()) + 1  # type: ignore[arg-type]
+    small = _small(policy, facts)
+    sender = pl.col("conf_status").is_in(NOT_FOR_PUBLICATION) | (
+        pl.col("value").is_null() & (pl.col("obs_status") == "Q")
+    )
+    here, there = pl.col("state") == 1, pl.col("state") == 0
+
+    def flags(condition: pl.Expr) -> Bools:
+        found = np.zeros(width, dtype=bool)
+        found[frame.filter(condition)["variable"].to_numpy()] = True
+        return found
+
+    of_sender = flags(sender & (here | pl.col("kind").is_null()))
+    primary = flags(here & small) & ~of_sender
+    was_hidden = flags(there & pl.col("kind").is_in([HIDDEN, BESIDE]))
+    now_there, was_there = flags(here), flags(there)
+    if not (of_sender | primary | was_hidden).any():
+        return {}, 0
+    sums = build(frame.with_columns(kept=sender), facts)
+    hidden = of_sender | primary | was_hidden
+    signed = flags(pl.col("indicator").is_in(list(facts.signed)))
+    shown_before = was_there & ~was_hidden & ~of_sender
+    # what was shown and has become small since the policy is another one: new readers do not see it
+    hidden |= shown_before & now_there & primary
+    values = sums.values[:width]
+    nothing = (values == 0) & (policy.zeros == "published")
+    usual = flags(
+        here
+        & pl.col("observation_id").is_in(frame.filter(there & pl.col("kind").is_not_null())["observation_id"].to_list())
+    )
+    limit = float(policy.threshold or 0)
+    lower = np.where(policy.zeros == "hidden", 0.0, np.minimum(1.0, values))
+    lower = np.where(of_sender, np.minimum(0.0, values), lower)
+    upper = np.full(width, np.inf)
+    told_before = flags(there & pl.col("told").fill_null(value=False)) & was_hidden
+    lower, upper = _told(values, lower, upper, told_before, limit)
+    lower = np.where(signed, -np.inf, lower)
+    wide = np.full(width, float(policy.possible - 1))
+    wide = np.where(of_sender, np.maximum(wide, _OF_SENDER * np.abs(values)), wide)
+    rest = len(sums.values) - width
+    table = hiding.Table(
+        sums=sums,
+        hidden=_long(hidden, rest, fill=True),
+        fixed=_long((shown_before & ~hidden) | (nothing & ~hidden) | ~now_there, rest, fill=True),
+        lower=_long(lower, rest, fill=0.0),
+        upper=_long(upper, rest, fill=np.inf),
+        width=_long(wide, rest, fill=0.0),
+        usual=_long(usual, rest, fill=False),
+        places=_places(frame),
+    )
+    done, lost = hiding.protect(table)
+    if lost.any():
+        done, lost = _all_that_can_be(table, done, lost)
+    apart = _told_apart(table, done, of_sender | signed, limit)
+    labels = {}
+    flat = frame.filter(here).select("observation_id", "variable", "conf_status", "implied")
+    for observation, variable, conf, _ in flat.iter_rows():
+        if not done[variable]:
+            continue
+        kind = HIDDEN if primary[variable] or of_sender[variable] else BESIDE
+        told = bool(apart[variable])
+        own = conf if of_sender[variable] and conf in NOT_FOR_PUBLICATION else None
+        labels[observation] = (kind, own or (kind if told else HIDDEN), told)
+    return labels, int((lost[:width] & now_there).sum())
+
+
+def _both(now: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Figures of now (`state` 1) and before (0); one that did not change has one `variable`, whatever brought it."""
+    columns = [*(k for k in KEYS if k != "state"), *FIGURE]
+    frames = [
+        now.select(*columns, "implied", state=pl.lit(1), kind=pl.lit(None, pl.String), told=pl.lit(None, pl.Boolean))
+    ]
+    if before is not None and before.height:
+        same = before.with_columns(
+            pl.col("vintage").cast(pl.Int64),
+            pl.col("value").cast(pl.Float64),
+            implied=pl.lit(False),
+            state=pl.lit(0),
+        )
+        frames.append(same.select(frames[0].columns))
+    both = pl.concat(frames, how="vertical_relaxed")
+    identity = pl.struct("observation_id", "value")
+    return both.with_columns(variable=identity.rank("dense").cast(pl.Int64) - 1)
+
+
+def _places(frame: pl.DataFrame) -> Places:
+    """Where each figure stands; the total is code 0 of every dimension."""
+    varying = [k for k in KEYS if frame[k].n_unique() > 1]
+    codes = [
+        np.where(
+            (frame[k].cast(pl.String) == TOTAL).to_numpy(), WHOLE, frame[k].rank("dense").to_numpy().astype(np.int64)
+        )
+        for k in varying
+    ]
+    return Places(
+        codes=np.column_stack(codes) if codes else np.zeros((frame.height, 0), dtype=np.int64),
+        figure=frame["variable"].to_numpy().astype(np.int64),
+        additive=tuple(n for n, k in enumerate(varying) if k in ADDED_ALONG),
+    )
+
+
+def _small(policy: Disclosure, facts: Facts) -> pl.Expr:
+    """Counts of persons that point at persons."""
+    if policy.policy != "threshold" or policy.threshold is None:
+        return pl.lit(value=False)
+    over = pl.col("value") >= 0 if policy.zeros == "hidden" else pl.col("value") > 0
+    return (
+        (pl.col("unit") == PERSONS)
+        & ~pl.col("indicator").is_in(list(facts.signed))
+        & over
+        & (pl.col("value") < policy.threshold)
+    ).fill_null(value=False)
+
+
+def _told(values: Floats, lower: Floats, upper: Floats, told: Bools, limit: float) -> tuple[Floats, Floats]:
+    """What a figure can be once C and D are told apart: C is below the threshold, D is not."""
+    small = values < limit
+    upper = np.where(told & small, np.minimum(upper, np.maximum(limit - 1.0, values)), upper)
+    lower = np.where(told & ~small, np.maximum(lower, np.minimum(limit, values)), lower)
+    return lower, upper
+
+
+def _long(flags: npt.NDArray[Any], rest: int, fill: object) -> npt.NDArray[Any]:
+    return np.concatenate([flags, np.full(rest, fill)])
+
+
+def _all_that_can_be(table: hiding.Table, done: Bools, lost: Bools) -> tuple[Bools, Bools]:
+    """Where even that is not enough (what was published before cannot be taken back): all that is tied to it."""
+    everything = np.ones(len(done), dtype=bool)
+    label = hiding.parts(table, everything)
+    done = done | (np.isin(label, np.unique(label[lost])) & ~table.fixed)
+    again = np.zeros(len(done), dtype=bool)
+    again[hiding.exposed(replace(table, hidden=done))] = True
+    return done, again
+
+
+def _told_apart(table: hiding.Table, done: Bools, free: Bools, limit: float) -> Bools:
+    """Figures of which readers may know whether they are small or hidden beside small ones.
+
+    In a small table: in a large one there is always a figure that this would give away.
+    """
+    label = hiding.parts(table, done)
+    _, part, size = np.unique(label, return_inverse=True, return_counts=True)
+    apart = done & (size[part] <= _TOLD_APART)
+    ours = apart & ~table.sums.rest
+    ours[: len(free)] &= ~free
+    lower, upper = _told(table.sums.values, table.lower, table.upper, ours, limit)
+    width = np.minimum(table.width, np.where(ours, max(limit - 2.0, 0.0), np.inf))
+    stricter = replace(table, hidden=apart | (done & table.sums.rest), lower=lower, upper=upper, width=width)
+    return np.asarray(apart & ~np.isin(label, np.unique(label[hiding.exposed(stricter)])))
+
+
+# -- shares -----------------------------------------------------------------------------------------------------
+
+
+def _shares(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """Each share with the figures that it is made of: `share`, `numerator`, `denominator` (ids), `implied` (count)."""
+    keys = [k for k in KEYS if k not in ("state", "unit", "indicator")]
+    anyhow = figures.with_columns(
+        counterpart_basis=pl.when(pl.col("counterpart_area") == "_T")
+        .then(pl.lit(""))
+        .otherwise(pl.col("counterpart_basis"))
+    )
+    found = []
+    for fact in facts.shares:
+        of = {
+            name: anyhow.filter(pl.col("indicator") == getattr(fact, name))
+            .select(*keys, pl.col("observation_id").alias(name), pl.col("value").alias(f"{name}_value"))
+            .unique(keys, keep="first", maintain_order=True)
+            for name in ("share", "numerator", "denominator")
+        }
+        found.append(
+            of["share"]
+            .join(of["numerator"], on=keys, how="left")
+            .join(of["denominator"], on=keys, how="left")
+            .select(
+                "share",
+                "numerator",
+                "denominator",
+                pl.lit(fact.numerator).alias("indicator"),
+                (pl.col("share_value") * pl.col("denominator_value") / fact.per).round().alias("implied"),
+            )
+        )
+    return (
+        pl.concat(found)
+        if found
+        else pl.DataFrame(
+            schema={
+                "share": pl.String,
+                "numerator": pl.String,
+                "denominator": pl.String,
+                "indicator": pl.String,
+                "implied": pl.Float64,
+            }
+        )
+    )
+
+
+def _implied(figures: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
+    """Counts that a share and its denominator give away where the source does not publish the count itself."""
+    alone = shares.filter(pl.col("numerator").is_null() & pl.col("implied").is_not_null())
+    return (
+        figures.join(alone.select("share", "implied", of="indicator"), left_on="observation_id", right_on="share")
+        .with_columns(
+            unit=pl.lit(PERSONS),
+            indicator=pl.col("of"),
+            value=pl.col("implied"),
+            obs_status=pl.lit("A"),
+        )
+        .with_columns(implied=pl.lit(value=True))
+        .select(*figures.columns, "implied")
+    )
+
+
+def _of_shares(
+    figures: pl.DataFrame,
+    shares: pl.DataFrame,
+    hidden: Mapping[str, tuple[str, str, bool]],
+    rounded: Mapping[str, float],
+    taken: set[str],
+) -> Iterator[tuple[str, int, str, str, bool, None]]:
+    """A share goes with its numerator and with its denominator, which the other two would give away."""
+    vintages = dict(figures.filter(pl.col("value").is_not_null()).select("observation_id", "vintage").iter_rows())
+    for share, numerator, denominator, _, _ in shares.iter_rows():
+        if share in taken or share not in vintages:
+            continue
+        for of in (numerator, denominator):
+            if of is not None and of in hidden:
+                yield (share, vintages[share], *hidden[of], None)
+                break
+            if of is not None and of in rounded:
+                yield (share, vintages[share], BESIDE, HIDDEN, False, None)
+                break
+
+
+# -- rounding ---------------------------------------------------------------------------------------------------
+
+
+def _rounded(
+    figures: pl.DataFrame, policy: Disclosure, facts: Facts, last: pl.DataFrame | None
+) -> tuple[dict[str, float], frozenset[str]]:
+    """Counts of persons at a multiple of the base next to them, and those that are hidden after all.
+
+    Where parts add up to their whole after rounding too, a reader can narrow no figure down: the figure and all that it
+    is part of may be off together. So figures go to the other multiple next to them where more adds up by it, and where
+    a sum is still off, a figure of it is hidden. What did not change is rounded as it was.
+    """
+    base = float(policy.base or 1)
+    counts = figures.filter((pl.col("unit") == PERSONS) & pl.col("value").is_not_null())
+    if not counts.height:
+        return {}, frozenset()
+    frame = counts.with_columns(
+        state=pl.lit(1), variable=pl.int_range(pl.len(), dtype=pl.Int64), kept=pl.lit(value=False)
+    )
+    values = frame["value"].to_numpy()
+    near = np.floor(values / base + 0.5) * base
+    kept = np.zeros(len(values), dtype=bool)
+    hidden = np.zeros(len(values), dtype=bool)
+    if last is not None and last.height:
+        was = frame.join(
+            last.select("observation_id", pl.col("value").cast(pl.Float64), "shown", was="kind"),
+            on=["observation_id", "value"],
+            how="left",
+            maintain_order="left",
+        )
+        shown = was["shown"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        hidden = (was["was"] == BESIDE).fill_null(value=False).to_numpy()
+        kept = ~np.isnan(shown)
+        near = np.where(kept, shown, near)
+    sums = build(frame, facts)
+    near, off = _adding_up(sums, values, near, kept | hidden, base)
+    hidden = _unsettled(sums, near, hidden, off)
+    ids = frame["observation_id"].to_list()
+    return dict(zip(ids, near.tolist(), strict=True)), frozenset(
+        i for i, gone in zip(ids, hidden.tolist(), strict=True) if gone
+    )
+
+
+def _unsettled(sums: Sums, near: Floats, hidden: Bools, off: Bools) -> Bools:
+    """Hide figures of sums that are off, until there is a table of which what is shown could be the exact figures."""
+    own = sparse.csr_array(sums.matrix[:, : len(near)])
+    hidden = hidden.copy()
+    wrong = off & ~(np.asarray(abs(own) @ hidden.astype(np.float64)) > 0)
+    while wrong.any():
+        # what stands in most sums that are off; of equals, the first
+        votes = abs(own).T @ wrong.astype(np.float64) * ~hidden
+        if not votes.any():
+            break
+        hidden[int(np.argmax(votes))] = True
+        unknown = np.concatenate([hidden, np.ones(sums.matrix.shape[1] - len(near), dtype=bool)])
+        exact = (
+            sums.matrix @ sums.values
+        )  # what the figures themselves do not add up to, by less than half a person each
+        known = np.asarray(own @ np.where(hidden, 0.0, near)) - np.where(np.abs(exact) < 1.0, 0.0, exact)
+        system = sparse.csr_array(sums.columns[:, np.flatnonzero(unknown)])
+        slack = sparse.eye_array(system.shape[0], format="csr")
+        found = linprog(
+            np.concatenate([np.zeros(system.shape[1]), np.ones(2 * system.shape[0])]),
+            A_eq=sparse.hstack([system, slack, -slack], format="csr"),
+            b_eq=-known,
+            method="highs",
+        )
+        lacks = found.x[system.shape[1] :].reshape(2, -1).sum(axis=0)
+        wrong = lacks > 1e-6
+    return hidden
+
+
+def _adding_up(sums: Sums, values: Floats, near: Floats, kept: Bools, base: float) -> tuple[Floats, Bools]:
+    """Move figures to the other multiple next to them as long as more adds up by it; which sums are still off."""
+    low = np.floor(values / base) * base
+    other = np.where(near == low, np.where(values > low, low + base, low), low)
+    matrix = sparse.csr_array(sums.matrix[:, : len(values)])
+    columns = sparse.csc_array(matrix)
+    leaves_out = np.asarray(sums.matrix[:, len(values) :].sum(axis=1)).ravel() > 0
+
+    def wrong(over: Floats, rows: npt.NDArray[np.intp] | slice) -> Floats:
+        return np.asarray(np.where(leaves_out[rows], np.maximum(over, 0.0), np.abs(over)))
+
+    near = near.copy()
+    over = np.asarray(matrix @ near)
+    everything = slice(None)
+    for _ in range(8):
+        moved = False
+        for figure in np.unique(matrix[np.flatnonzero(wrong(over, everything))].indices).tolist():
+            step = other[figure] - near[figure]
+            if not step or kept[figure]:
+                continue
+            inside = slice(columns.indptr[figure], columns.indptr[figure + 1])
+            rows, signs = columns.indices[inside], columns.data[inside]
+            after = over[rows] + signs * step
+            if wrong(after, rows).sum() < wrong(over[rows], rows).sum():
+                over[rows] = after
+                near[figure], other[figure] = other[figure], near[figure]
+                moved = True
+        if not moved:
+            break
+    return near, np.asarray(wrong(over, everything) > 0)
+
+
+# -- facts ------------------------------------------------------------------------------------------------------
+
+
+def read_facts(codelists: Folders, relations: Path) -> Facts:
+    """What codelists and `include/relations.csv` say of what adds up."""
+    bands = read_codelist(codelists, "age").rows
+    indicators = read_codelist(codelists, "indicator").rows
+    units = read_codelist(codelists, "subdivision").rows
+    inside: dict[str, dict[str, tuple[str, ...]]] = {"subdivision": _Inside(units)}
+    sums: dict[str, tuple[str, ...]] = {}
+    shares = []
+    with relations.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            members = tuple(row["parts"].split("|"))
+            if row["kind"] == "share":
+                shares.append(Share(row["whole"], members[0], members[1], float(row["per"])))
+            elif row["concept"] == "indicator":
+                sums[row["whole"]] = members
+            else:
+                for member in members:
+                    inside.setdefault(row["concept"], {})[member] = (row["whole"],)
+    return Facts(
+        ages={
+            code: (int(row["min_age"]), int(row["max_age"] or 9_999) + 1)
+            for code, row in bands.items()
+            if re.fullmatch(r"\d+", row["min_age"])
+        },
+        inside=inside,
+        groups=frozenset(c for c, row in read_codelist(codelists, "area").rows.items() if row["kind"] == "group"),
+        sums=sums,
+        shares=tuple(shares),
+        signed=frozenset(c for c, row in indicators.items() if row["min_value"].startswith("-")),
+        flows=frozenset(c for c, row in indicators.items() if row["stock_or_flow"] == "flow"),
+    )
+
+
+class _Inside(dict[str, tuple[str, ...]]):
+    """Unit -> the units that it lies in, nearest first; one that is not matched says so itself."""
+
+    def __init__(self, rows: Mapping[str, Mapping[str, str]]) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def get(self, code: str, default: object = ()) -> tuple[str, ...]:
+        found = []
+        at = code
+        while at:
+            unknown = told_apart(at)
+            at = unknown.above if unknown else self.rows.get(at, {}).get("parent", "")
+            if at:
+                found.append(at)
+        return tuple(found)
