@@ -88,7 +88,10 @@ def test_every_migration_is_applied_once_and_the_second_setup_changes_nothing(em
     before = state(empty_url)
     assert [row["name"] for row in before["ledger"]] == MIGRATIONS
     assert len(before["ref.area"]) > 200
-    assert {row["code"] for row in query(empty_url, "SELECT code FROM ref.source")} == {"migstats", *(s.id for s in sources)}
+    assert {row["code"] for row in query(empty_url, "SELECT code FROM ref.source")} == {
+        "migstats",
+        *(s.id for s in sources),
+    }
     assert warehouse.setup(empty_url, sources) == []
     assert state(empty_url) == before
 
