@@ -395,7 +395,7 @@ def ask(url: str, query: str) -> list[tuple[object, ...]]:
         return [tuple(row.values()) for row in connection.execute(query).fetchall()]
 
 
-SHOWN = "SELECT source, count(*) AS figures FROM bi.fact_observation GROUP BY source ORDER BY source"
+SHOWN = "SELECT source, count(*) AS figures FROM bi.observation_all GROUP BY source ORDER BY source"
 RUNS = "SELECT dag, kind, parameters, outcomes, failures, unfinished FROM ops.run_state ORDER BY began_at"
 OUTCOMES = """
     SELECT o.source, o.step, o.slice, o.status, o.error_class FROM ops.outcome AS o
