@@ -415,7 +415,7 @@ def _params(chart: Chart, dataset: Dataset) -> dict[str, Any]:
                 "xscale_interval": 1,
                 "yscale_interval": 1,
                 "left_margin": "auto",
-                "bottom_margin": "auto",
+                "bottom_margin": 50,
                 "y_axis_format": chart.number or _SHORT,
                 "show_legend": True,
                 "legend_type": "continuous",
