@@ -66,6 +66,7 @@ class Profile:
     headline: tuple[Row, ...]
     parts: tuple[Part, ...]
     availability: Mapping[str, Mapping[str, tuple[str, int | None]]]
+    without: tuple[str, ...]
     dimensions: tuple[str, ...]
     comparability: tuple[Row, ...]
     bases: tuple[Row, ...]
@@ -179,8 +180,9 @@ def read(url: str, area: str) -> Profile:
         parts=parts,
         availability={
             code: {row["dimension"]: (row["state"], row["latest_year"]) for row in rows}
-            for code, rows in _by(there, "indicator").items()
+            for code, rows in _by([row for row in there if row["state"] != "no_figures"], "indicator").items()
         },
+        without=tuple(dict.fromkeys(row["indicator"] for row in there if row["state"] == "no_figures")),
         dimensions=tuple(dict.fromkeys(sorted(row["dimension"] for row in there))),
         comparability=tuple(comparability),
         bases=tuple(row for row in headline if row["concept_basis"] and row["indicator"] in STOCK),
@@ -262,7 +264,7 @@ def bars(title: str, rows: Sequence[Row], label: str) -> Chart | None:
     rows = [row for row in rows if row["value"] is not None]
     if not rows:
         return None
-    picture, axes = _picture(0.9 + 0.34 * len(rows))
+    picture, axes = _picture(max(1.6, 0.9 + 0.34 * len(rows)))
     at = list(range(len(rows)))[::-1]
     axes.barh(at, [row["value"] for row in rows], color=_COLOURS[0], height=0.7)
     axes.set_yticks(at, [str(row[label]) for row in rows])
@@ -274,7 +276,8 @@ def bars(title: str, rows: Sequence[Row], label: str) -> Chart | None:
         )
     axes.margins(x=0.18)
     first = rows[0]
-    said = f"{len(rows)} largest of {first['time_period']}, {first['unit']}. {first[label]}: {figure(first['value'])}."
+    which = f"The {MOST} largest" if len(rows) == MOST else "All that is published"
+    said = f"{which} of {first['time_period']}, {first['unit_name']}. {first[label]}: {figure(first['value'])}."
     return Chart(title, said, _drawn(picture, title), tuple(rows))
 
 
@@ -285,11 +288,12 @@ def lines(title: str, rows: Sequence[Row], names: Mapping[str, str]) -> Chart | 
     picture, axes = _picture(3.4)
     said = []
     for number, (code, points) in enumerate(_by(rows, "indicator").items()):
-        by_year = {row["year"]: row["value"] for row in points}
+        # a stock of every fifth year is joined; a year for which a source of the line says that it has none is not
+        drawn = {row["source"] for row in points if row["value"] is not None}
+        by_year = {row["year"]: row["value"] for row in points if row["source"] in drawn}
         known = [year for year, value in by_year.items() if value is not None]
         if not known:
             continue
-        # a stock of every fifth year is joined; a year that stands there without a figure is not
         years = sorted(by_year)
         values = [float("nan") if by_year[year] is None else by_year[year] for year in years]
         style = number % len(_COLOURS)
@@ -324,7 +328,7 @@ def pyramid(title: str, rows: Sequence[Row]) -> Chart | None:
         sums[row["sex"]] += row["value"]
     first = rows[0]
     said = (
-        f"{first['time_period']}, {first['unit']}, {len(names)} age bands: "
+        f"{first['time_period']}, {first['unit_name']}, {len(names)} age bands: "
         f"{figure(sums['M'])} men, {figure(sums['F'])} women."
     )
     return Chart(title, said, _drawn(picture, title), tuple(rows))

@@ -38,6 +38,7 @@ SELECT
     f.time_period,
     f.value,
     f.unit,
+    w.name_en AS unit_name,
     f.obs_status,
     f.concept_basis,
     f.source,
@@ -45,4 +46,5 @@ SELECT
 FROM figures AS f
 INNER JOIN chosen AS c ON f.source = c.source AND f.year = c.year
 INNER JOIN bi.dim_age AS g ON f.age = g.age
+INNER JOIN bi.dim_code AS w ON w.dimension = 'unit' AND f.unit = w.code
 ORDER BY g.min_age, g.max_age, f.sex

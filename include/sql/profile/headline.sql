@@ -6,11 +6,13 @@ SELECT DISTINCT ON (i.topic, f.indicator)
     f.time_period,
     f.published_value AS value,
     f.unit,
+    u.name_en AS unit_name,
     f.obs_status,
     f.concept_basis,
     f.source,
     f.observation_id
 FROM bi.fact_observation AS f
+INNER JOIN bi.dim_code AS u ON u.dimension = 'unit' AND f.unit = u.code
 INNER JOIN bi.dim_indicator AS i ON f.indicator = i.indicator
 WHERE
     f.ref_area = %(area)s

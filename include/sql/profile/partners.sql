@@ -24,9 +24,11 @@ WITH figures AS (
 single AS (
     SELECT DISTINCT ON (f.partner)
         f.*,
-        a.name_en AS partner_name
+        a.name_en AS partner_name,
+        u.name_en AS unit_name
     FROM figures AS f
     INNER JOIN bi.dim_area AS a ON f.partner = a.area
+    INNER JOIN bi.dim_code AS u ON u.dimension = 'unit' AND f.unit = u.code
     WHERE f.year = f.latest AND a.is_country
     ORDER BY f.partner ASC, f.counterpart_basis ASC, f.time_period DESC, f.observation_id ASC
 )
@@ -38,6 +40,7 @@ SELECT
     time_period,
     value,
     unit,
+    unit_name,
     obs_status,
     concept_basis,
     source,

@@ -5,11 +5,13 @@ SELECT
     f.year,
     f.published_value AS value,
     f.unit,
+    u.name_en AS unit_name,
     f.obs_status,
     f.concept_basis,
     f.source,
     f.observation_id
 FROM bi.fact_observation AS f
+INNER JOIN bi.dim_code AS u ON u.dimension = 'unit' AND f.unit = u.code
 WHERE
     f.ref_area = %(area)s
     AND f.indicator = any(%(indicators)s)

@@ -17,6 +17,7 @@ SELECT
     f.time_period,
     f.published_value AS value,
     f.unit,
+    w.name_en AS unit_name,
     f.obs_status,
     f.concept_basis,
     f.source,
@@ -24,5 +25,6 @@ SELECT
 FROM figures AS f
 INNER JOIN bi.dim_indicator AS i ON f.indicator = i.indicator
 INNER JOIN bi.dim_subdivision AS u ON f.subdivision = u.subdivision
+INNER JOIN bi.dim_code AS w ON w.dimension = 'unit' AND f.unit = w.code
 WHERE f.year = f.latest
 ORDER BY f.indicator, f.published_value DESC, f.subdivision
