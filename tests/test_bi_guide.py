@@ -8,8 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from samples import Filled
-
-from migstats.roles import role_url
+from test_roles import as_role
 
 pytestmark = pytest.mark.database
 
@@ -26,7 +25,7 @@ QUESTIONS = {
 
 
 def asked(filled: Filled, query: str) -> tuple[list[str], list[tuple[object, ...]]]:
-    with psycopg.connect(role_url(filled.url, "bi_reader")) as connection:
+    with psycopg.connect(as_role(filled.url, "bi_reader")) as connection:
         answer = connection.execute(query.encode())
         return [column.name for column in answer.description or ()], answer.fetchall()
 
