@@ -21,4 +21,4 @@ WHERE
     AND f.migration_status IN ('_T', 'MIGRANT') AND f.education = '_T' AND f.labour_status IN ('_T', '_Z')
     AND f.occupation = '_T' AND f.activity = '_T' AND f.reason = '_T' AND f.urbanisation = '_T'
     AND f.disability = '_T' AND f.breakdown IN ('_T', '_Z')
-ORDER BY i.topic, f.indicator, f.year DESC, f.time_period DESC
+ORDER BY i.topic ASC, f.indicator ASC, f.year DESC, f.time_period DESC

@@ -27,4 +27,4 @@ INNER JOIN bi.dim_indicator AS i ON f.indicator = i.indicator
 INNER JOIN bi.dim_subdivision AS u ON f.subdivision = u.subdivision
 INNER JOIN bi.dim_code AS w ON w.dimension = 'unit' AND f.unit = w.code
 WHERE f.year = f.latest
-ORDER BY f.indicator, f.published_value DESC, f.subdivision
+ORDER BY f.indicator ASC, f.published_value DESC, f.subdivision ASC
