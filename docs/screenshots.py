@@ -95,7 +95,7 @@ def boards(base: str, folder: Path) -> None:
             wait_until_drawn(page)
             picture = Image.open(io.BytesIO(page.screenshot()))
             target = folder / f"superset-{dashboard.id.replace('_', '-')}.png"
-            picture.convert("RGB").quantize(96).save(target, optimize=True)  # a third of the size, and nobody sees it
+            picture.convert("RGB").quantize(256).save(target, optimize=True)  # a third of the size
             page.close()
         browser.close()
 

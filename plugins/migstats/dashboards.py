@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import uuid
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,6 +72,7 @@ class Chart(Declared):
     )
     metrics: tuple[Text, ...] = Field(default=(), description="of the dataset's")
     where: dict[Id, Value | tuple[Value, ...]] = Field(default={}, description="column → the value, or one of several")
+    present: tuple[Id, ...] = Field(default=(), description="columns that have to hold something for a row to be shown")
     order: tuple[Text, ...] = Field(default=(), description="columns of a table, a - before what descends")
     limit: int = Field(default=1000, ge=1, le=10_000)
     width: Width = 6
@@ -97,7 +99,8 @@ class Chart(Declared):
     @property
     def named(self) -> tuple[str, ...]:
         """Every column of the dataset that it names."""
-        return tuple(dict.fromkeys((*self.grouped, *self.where, *(o.removeprefix("-") for o in self.order))))
+        ordered = (o.removeprefix("-") for o in self.order)
+        return tuple(dict.fromkeys((*self.grouped, *self.where, *self.present, *ordered)))
 
 
 class Filter(Declared):
@@ -155,6 +158,8 @@ class Query:
     #: Name → expression; with none the rows are shown as they are.
     metrics: Mapping[str, str]
     where: Mapping[str, Value | tuple[Value, ...]]
+    #: Columns that are not NULL.
+    present: tuple[str, ...]
     order: tuple[str, ...]
     limit: int
 
@@ -180,9 +185,21 @@ class Dashboards:
             chart.grouped,
             {name: metrics[name] for name in chart.metrics},
             chart.where,
+            present(chart, self.datasets[chart.dataset]),
             chart.order,
             chart.limit,
         )
+
+
+def present(chart: Chart, dataset: Dataset) -> tuple[str, ...]:
+    """The columns that have to hold something.
+
+    PostgreSQL has NULL before the largest: without this a list of the largest would be one of gaps.
+    """
+    if chart.kind not in ("ranking", "flow", "map"):
+        return chart.present
+    measured = re.findall(r"\((\w+)\)", " ".join(dataset.metrics[metric] for metric in chart.metrics))
+    return tuple(dict.fromkeys((*chart.present, *measured)))
 
 
 def folder() -> Path:
@@ -349,7 +366,7 @@ def _chart(chart: Chart, declared: Dashboards) -> dict[str, Any]:
         "slice_name": chart.title,
         "description": chart.about or None,
         "viz_type": _KINDS[chart.kind],
-        "params": _params(chart, declared.datasets[chart.dataset]),
+        "params": _params(chart, declared.datasets[chart.dataset], declared.query(chart)),
         "cache_timeout": None,
         "uuid": identity("chart", chart.id),
         "version": "1.0.0",
@@ -357,35 +374,39 @@ def _chart(chart: Chart, declared: Dashboards) -> dict[str, Any]:
     }
 
 
-def conditions(where: Mapping[str, Value | tuple[Value, ...]]) -> list[dict[str, Any]]:
+_OPERATORS = {"IN": "IN", "==": "EQUALS", "IS NOT NULL": "IS_NOT_NULL"}
+
+
+def conditions(query: Query) -> list[dict[str, Any]]:
     """The filters of a chart as Superset's queries have them."""
-    return [
+    compared = [
         {"col": column, "op": "IN", "val": list(value)}
         if isinstance(value, tuple)
         else {"col": column, "op": "==", "val": value}
-        for column, value in where.items()
+        for column, value in query.where.items()
     ]
+    return compared + [{"col": column, "op": "IS NOT NULL"} for column in query.present]
 
 
-def _adhoc(where: Mapping[str, Value | tuple[Value, ...]]) -> list[dict[str, Any]]:
+def _adhoc(query: Query) -> list[dict[str, Any]]:
     return [
         {
             "clause": "WHERE",
             "expressionType": "SIMPLE",
             "subject": condition["col"],
             "operator": condition["op"],
-            "operatorId": "IN" if condition["op"] == "IN" else "EQUALS",
-            "comparator": condition["val"],
+            "operatorId": _OPERATORS[condition["op"]],
+            "comparator": condition.get("val"),
         }
-        for condition in conditions(where)
+        for condition in conditions(query)
     ]
 
 
-def _params(chart: Chart, dataset: Dataset) -> dict[str, Any]:
+def _params(chart: Chart, dataset: Dataset, query: Query) -> dict[str, Any]:
     """What Superset's explorer would keep of the chart."""
     common = {
         "viz_type": _KINDS[chart.kind],
-        "adhoc_filters": _adhoc(chart.where),
+        "adhoc_filters": _adhoc(query),
         "row_limit": chart.limit,
         "color_scheme": "supersetColors",
         "extra_form_data": {},

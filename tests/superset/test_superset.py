@@ -53,7 +53,7 @@ class Site:
                 {
                     "columns": list(query.columns),
                     "metrics": list(query.metrics),
-                    "filters": dashboards.conditions(query.where),
+                    "filters": dashboards.conditions(query),
                     "row_limit": query.limit,
                     "is_timeseries": False,
                     **more,

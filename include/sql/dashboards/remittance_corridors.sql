@@ -1,4 +1,5 @@
--- Remittances between two countries, estimated: from where the money is sent to where it is received.
+-- Remittances between two countries, estimated: from where the money is sent to where it is received. A picture of flows
+-- has no circles, so that a country that sends and receives has two names (`arrives`).
 WITH figures AS (
     SELECT
         f.ref_area,
@@ -18,6 +19,7 @@ WITH figures AS (
 SELECT
     f.counterpart_name AS sent_from,
     f.ref_area_name AS received_in,
+    'to ' || f.ref_area_name AS arrives,
     f.year,
     y.year_shown,
     f.published_value AS figure,
