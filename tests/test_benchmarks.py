@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,12 @@ def test_the_benchmark_of_records_finds_the_same_figures_in_each_way() -> None:
         "pandas, in pieces",
         "pandas, all at once",
     ]
+
+
+def test_the_benchmark_of_dashboards_asks_every_query_before_and_during_a_publication() -> None:
+    few = ["--figures", "0.1", "--published", "2000", "--readers", "2", "--seconds", "2"]
+    command = [sys.executable, "-m", "benchmarks.dashboards", *few]
+    done = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "error:" not in done.stdout
+    assert len(re.findall(r"^(?:reached|MISSED): ", done.stdout, flags=re.MULTILINE)) == 4
