@@ -1,7 +1,7 @@
 """Dashboards on millions of figures: readers that ask all the time, alone and while a publication goes on.
 
-`bi.observation_all` is filled with invented figures of eight indicators; then a source of another indicator, loaded by
-our own way, is published while twenty readers ask what the charts of a dashboard ask. The median and the 95th percentile
+`bi.observation_all` is filled with invented figures of eight indicators; then a source of another one, loaded as every
+source is, is published while twenty readers ask what the charts of a dashboard ask. The median and the 95th percentile
 of each query are printed, before and during the publication, and their ratio.
 """
 

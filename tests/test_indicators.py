@@ -215,3 +215,14 @@ def test_a_formula_that_leaves_the_file_leaves_the_warehouse(warehouse_url: str,
     with warehouse.connect(warehouse_url) as connection:
         left = {row["code"] for row in connection.execute("SELECT code FROM ref.derived_indicator").fetchall()}
     assert left == set(read_codelist(facts, "derived_indicator").rows)
+
+
+def test_a_narrower_topic_is_a_view_that_readers_were_promised_and_holds_its_indicators() -> None:
+    rows = read_codelist(FOLDER, "indicator_catalogue").rows
+    topics = {row["also_topic"] for row in rows.values() if row["also_topic"]}
+    with (Path(__file__).parent / "contracts" / "bi.csv").open(encoding="utf-8", newline="") as file:
+        promised = {row["relation"] for row in csv.DictReader(file)}
+    assert {"deaths", "labour_migration", "programme_results"} == topics <= promised
+    for topic in topics:
+        view = (settings.include() / "sql" / "publish" / f"{topic}.sql").read_text(encoding="utf-8")
+        assert f"also_topic = '{topic}'" in view

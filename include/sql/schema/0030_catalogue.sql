@@ -23,6 +23,7 @@ CREATE TABLE ref.indicator_catalogue (
     aggregation_counterpart text NOT NULL,
     aggregation_time text NOT NULL,
     aggregation_breakdown text NOT NULL,
+    also_topic text,
     CONSTRAINT indicator_aggregation CHECK (
         aggregation_area ~ '^(sum|none|mean:[A-Z_]+)$'
         AND aggregation_counterpart ~ '^(sum|none|mean:[A-Z_]+)$'
@@ -30,6 +31,7 @@ CREATE TABLE ref.indicator_catalogue (
         AND aggregation_breakdown ~ '^(sum|none|mean:[A-Z_]+)$'
     )
 );
+COMMENT ON COLUMN ref.indicator_catalogue.also_topic IS 'A narrower topic view that shows it too';
 COMMENT ON TABLE ref.indicator_catalogue IS
 'Tags, standards, required breakdowns and allowed aggregation of indicators; several values of a cell are separated by |';
 

@@ -1,0 +1,21 @@
+-- A view that shows columns of another relation under their own names says the same of them.
+CREATE FUNCTION ref.comment_as(shown regclass, told regclass) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    word record;
+BEGIN
+    FOR word IN
+        SELECT
+            s.attname AS name,
+            col_description(t.attrelid, t.attnum) AS said
+        FROM pg_attribute AS s
+        INNER JOIN pg_attribute AS t ON s.attname = t.attname
+        WHERE s.attrelid = shown AND t.attrelid = told AND s.attnum > 0 AND t.attnum > 0 AND NOT t.attisdropped
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', shown, word.name, word.said);
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION ref.comment_as IS 'Copies the comments of columns of the same name, where both relations have them';
+REVOKE ALL ON FUNCTION ref.comment_as(regclass, regclass) FROM public;
