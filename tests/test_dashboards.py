@@ -25,6 +25,8 @@ from migstats.roles import role_url
 DECLARED = read_dashboards()
 CHARTS = {chart.id: chart for chart in DECLARED.charts}
 CONTRACT = Path(__file__).parent / "contracts" / "bi.csv"
+#: No sample holds a move that both sides report.
+EMPTY = {"corridors_mirrors"}
 URI = "postgresql+psycopg2://bi_reader:not-so-secret@127.0.0.1:5433/warehouse"  # pragma: allowlist secret
 
 
@@ -195,7 +197,8 @@ def test_the_largest_are_no_gaps() -> None:
     assert len(rankings) > 8
     for chart in rankings:
         filters = files[f"charts/{chart.id}.yaml"]["params"]["adhoc_filters"]
-        assert ("figure", "IS NOT NULL") in [(f["subject"], f["operator"]) for f in filters], chart.id
+        measured = "migrants" if chart.dataset == "corridors" else "figure"
+        assert (measured, "IS NOT NULL") in [(f["subject"], f["operator"]) for f in filters], chart.id
     for chart in CHARTS.values():
         column = chart.order[0].removeprefix("-") if chart.order else ""
         if chart.order and chart.order[0].startswith("-") and column.endswith("figure"):
@@ -289,7 +292,8 @@ def test_what_a_chart_asks_runs_as_the_bi_role(reader: psycopg.Connection[tuple[
     query = DECLARED.query(chart)
     answer = reader.execute(asked(query))
     assert [c.name for c in answer.description or ()] == [*query.columns, *query.metrics]
-    assert answer.fetchone() is not None, "nobody has seen this chart with a figure in it: are its codes right?"
+    seen = answer.fetchone() is not None
+    assert seen is (chart.id not in EMPTY), "nobody has seen this chart with a figure in it: are its codes right?"
 
 
 @pytest.mark.database
