@@ -151,7 +151,7 @@ def test_every_source_is_cited_with_its_licence(few: str, tmp_path: Path) -> Non
         (Selection(topics=("migration_flows",)), {"-0.1"}),
         (Selection(topics=("migrant_stock",)), {"100", "60.25", "", "7"}),
     ],
-    ids=str,
+    ids=["a country", "the other country", "an indicator of a source", "a topic", "a topic with a gap"],
 )
 def test_a_selection_takes_what_it_names(few: str, tmp_path: Path, selection: Selection, values: set[str]) -> None:
     export(few, tmp_path / "out", Wanted(selection, ("sdmx-csv", "csv")))
