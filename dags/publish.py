@@ -51,7 +51,8 @@ with DAG(
 
         return tasks.publish(checked, get_current_context())
 
-    @task(trigger_rule="all_done")  # what was published is exported, also where one source was held back
+    # what was published is exported, also where one source was held back
+    @task(trigger_rule="all_done", multiple_outputs=False)
     def export(published: dict | None) -> dict:
         from migstats import tasks
 

@@ -29,7 +29,8 @@ SELECT
     c.aggregation_counterpart,
     c.aggregation_time,
     c.aggregation_breakdown,
-    f.indicator IS NOT NULL AS is_derived
+    f.indicator IS NOT NULL AS is_derived,
+    c.also_topic
 FROM ref.indicator AS i
 LEFT JOIN ref.indicator_catalogue AS c ON i.code = c.code
 LEFT JOIN ref.indicator_definition AS d ON i.code = d.code
@@ -70,3 +71,4 @@ COMMENT ON COLUMN bi.dim_indicator.aggregation_counterpart IS 'The same over cou
 COMMENT ON COLUMN bi.dim_indicator.aggregation_time IS 'The same over periods';
 COMMENT ON COLUMN bi.dim_indicator.aggregation_breakdown IS 'The same over sex, age and all other breakdowns that do not overlap';
 COMMENT ON COLUMN bi.dim_indicator.is_derived IS 'Whether migstats derives figures of it from others, see docs/indicators.md';
+COMMENT ON COLUMN bi.dim_indicator.also_topic IS 'A narrower topic view that shows it too; NULL: none';
