@@ -189,6 +189,7 @@ def main() -> int:
     given = parser.parse_args()
     given.rows, given.held, given.rounds, given.without_peers, given.slow_rows = given.published, 1, 1, True, 100
     work = Path(tempfile.mkdtemp(prefix="migstats-bench-"))
+    work.chmod(0o755)  # the server may run as another user
     bench = Bench(work, given)
     try:
         bench.prepare()

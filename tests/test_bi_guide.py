@@ -19,7 +19,7 @@ QUERIES = re.findall(r"```sql\n(.+?)```", TEXT, flags=re.DOTALL)
 QUESTIONS = {
     question: (query, table.strip())
     for question, query, table in re.findall(
-        r"^### (\d+\. .+?)\n.*?```sql\n(.+?)```\n\n((?:\|.*\n)+)", TEXT, flags=re.DOTALL | re.MULTILINE
+        r"^### (\d+\. .+?)\n.*?```sql\n(.+?)```\n\n((?:\|[^\n]*\n)+)", TEXT, flags=re.DOTALL | re.MULTILINE
     )
 }
 

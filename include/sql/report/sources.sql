@@ -3,6 +3,7 @@ WITH known AS (
     SELECT unnest(%(sources)s::text[]) AS source
     UNION
     SELECT code FROM ref.source
+    WHERE code <> 'migstats'
 ),
 
 published AS (

@@ -19,3 +19,6 @@ $$;
 
 COMMENT ON FUNCTION ref.comment_as IS 'Copies the comments of columns of the same name, where both relations have them';
 REVOKE ALL ON FUNCTION ref.comment_as(regclass, regclass) FROM public;
+
+-- Facts that were added to ref since the first grants: those who publish read them.
+GRANT SELECT ON ALL TABLES IN SCHEMA ref TO migstats_etl;
