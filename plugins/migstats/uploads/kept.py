@@ -13,7 +13,6 @@ import re
 import zipfile
 from collections.abc import Iterable, Mapping
 from typing import Final
-from xml.etree.ElementTree import ParseError
 
 from openpyxl.xml.functions import fromstring
 
@@ -98,7 +97,7 @@ def _whole(extension: bytes) -> bytes:
     """The extension, or nothing where it cannot stand by itself."""
     try:
         fromstring(extension)
-    except ParseError:
+    except SyntaxError:  # that of ElementTree or that of lxml: openpyxl takes lxml where it is installed
         return b""
     return extension
 
