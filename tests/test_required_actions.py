@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ def rows(**changes: str) -> list[dict[str, str]]:
     return [{"REF_AREA": area, "OBS_VALUE": value} for area, value in values.items() if value]
 
 
-def accept(url: str, source: Source, slice_id: str, served: list[dict[str, str]]) -> None:
+def accept(url: str, source: Source, slice_id: str, served: list[dict[str, str]], *, at: dt.datetime = toy.DAY) -> None:
     """What another run would land and load."""
-    read = toy.read(url, source, slice_id, served)
+    read = toy.read(url, source, slice_id, served, at=at)
     pipeline.load([read], source, folder_of(source.id), run_id="first", url=url)
 
 
@@ -202,7 +203,9 @@ def test_what_was_approved_against_a_state_that_has_gone_is_judged_and_asked_aga
 ) -> None:
     run, source = asked.first["regated"], read_source(site.sources / "regated" / "source.yaml")
     site.until_asked("regated", run)
-    accept(site.url, source, toy.SLICES[1], [{**row, "TIME_PERIOD": "2021"} for row in rows()])
+    # the state of the slice that was asked about moves; that of another one would change nothing for the question
+    later = [*rows(), *({**row, "TIME_PERIOD": "2021"} for row in rows())]
+    accept(site.url, source, A, later, at=toy.DAY + dt.timedelta(days=1))
     site.answer("regated", run, "Approve", "Morocco left the survey")
     assert site.until_ended("regated", run) == "failed"
     [told] = site.ask(
@@ -216,5 +219,5 @@ def test_what_was_approved_against_a_state_that_has_gone_is_judged_and_asked_aga
     site.answer("regated", run, "Approve", "Morocco left the survey, still")
     assert site.until_ended("regated", run) == "success"
     assert site.task("regated", run, "load")["state"] == "success"
-    [closed] = [fact for fact in site.facts("regated") if fact[-2] is False]
-    assert closed[2] == "MAR"
+    closed = [fact for fact in site.facts("regated") if fact[-2] is False]
+    assert "MAR" in {fact[2] for fact in closed}
