@@ -73,6 +73,19 @@ CASES: dict[str, tuple[str, dict[str, list[dict[str, str]]], list[tuple[str, flo
         {"ark": [{"OBS_VALUE": "1"}], "zoo": [{"OBS_VALUE": "0"}]},
         [("zoo", 0, "declared")],
     ),
+    "what is suppressed is no gap that another source fills": (
+        "zoo|ark",
+        {
+            "ark": [{"SEX": "F", "OBS_VALUE": "1"}, {"OBS_VALUE": "3"}],
+            "zoo": [{"SEX": "F", "OBS_VALUE": "", "OBS_STATUS": "Q"}, {"OBS_VALUE": "4"}],
+        },
+        [("zoo", None, "declared"), ("zoo", 4, "declared")],
+    ),
+    "another source that is named first is shown": (
+        "ark|zoo",
+        {"ark": [{"OBS_VALUE": "1"}], "zoo": [{"OBS_VALUE": "", "OBS_STATUS": "Q"}]},
+        [("ark", 1, "declared")],
+    ),
     "no figure in either is shown once": (
         "zoo|ark",
         {"ark": [{"OBS_VALUE": "", "OBS_STATUS": "O"}], "zoo": [{"OBS_VALUE": "", "OBS_STATUS": "Q"}]},
@@ -93,7 +106,7 @@ def test_one_figure_is_shown_per_cell(
     for source, rows in figures.items():
         toy.load(warehouse_url, sources[source], toy.read(warehouse_url, sources[source], PART, rows))
     publish.publish(warehouse_url, run_id="all")
-    assert shown(warehouse_url) == sorted(expected, key=lambda r: (r[0], r[1] or 0))
+    assert shown(warehouse_url) == sorted(expected, key=lambda r: (r[0], r[1] is None, r[1] or 0))
     with warehouse.connect(warehouse_url) as connection:
         every = connection.execute("SELECT count(*) AS n FROM bi.observation_all").fetchall()
         reasons = connection.execute(

@@ -1,5 +1,6 @@
--- The largest partners of the latest year that has any: where those who live here come from (the country reports), or
--- where those from here live (others report). Of one partner under several bases the first is taken.
+-- The largest partners: where those who live here come from (the country reports), or where those from here live (others
+-- report). The year is the latest one with at least half as many partners as the fullest: a country that reports early
+-- would stand there alone. Of one partner under several bases the first is taken.
 WITH figures AS (
     SELECT
         CASE WHEN %(as_origin)s THEN f.ref_area ELSE f.counterpart_area END AS partner,
@@ -11,8 +12,7 @@ WITH figures AS (
         f.obs_status,
         f.concept_basis,
         f.source,
-        f.observation_id,
-        max(f.year) OVER () AS latest
+        f.observation_id
     FROM bi.fact_observation AS f
     WHERE
         f.indicator = any(%(indicators)s)
@@ -21,15 +21,29 @@ WITH figures AS (
         AND f.subdivision = '_T' AND f.sex = '_T' AND f.age = '_T' AND f.breakdown IN ('_T', '_Z')
 ),
 
+counted AS (
+    SELECT
+        year,
+        count(DISTINCT partner) AS partners
+    FROM figures
+    GROUP BY year
+),
+
+chosen AS (
+    SELECT max(c.year) AS year FROM counted AS c
+    WHERE 2 * c.partners >= (SELECT max(m.partners) FROM counted AS m)
+),
+
 single AS (
     SELECT DISTINCT ON (f.partner)
         f.*,
         a.name_en AS partner_name,
         u.name_en AS unit_name
     FROM figures AS f
+    INNER JOIN chosen AS y ON f.year = y.year
     INNER JOIN bi.dim_area AS a ON f.partner = a.area
     INNER JOIN bi.dim_code AS u ON u.dimension = 'unit' AND f.unit = u.code
-    WHERE f.year = f.latest AND a.is_country
+    WHERE a.is_country
     ORDER BY f.partner ASC, f.counterpart_basis ASC, f.time_period DESC, f.observation_id ASC
 )
 

@@ -1,7 +1,8 @@
 -- Which figure bi.fact_observation shows where several sources have one for a cell (all dimensions and the period; a
--- total over all counterparts is the same under every basis). A figure comes before none, one that SUM(value) counts
--- before others, then the declared order (ref.source_preference), published figures before ours, then the name. A
--- source that may not be passed on comes after those that may. Alone in its cell a figure is preferred as it is staged.
+-- total over all counterparts is the same under every basis). One that SUM(value) counts comes first, a figure before
+-- none, then the declared order (ref.source_preference), published figures before ours, then the name. What is suppressed
+-- is no gap that another source fills: it keeps its place. A source that may not be passed on comes after those that
+-- may. Alone in its cell a figure is preferred as it is staged.
 WITH contested AS (
     SELECT indicator
     FROM pg_temp.published
@@ -15,7 +16,7 @@ claims AS (
     SELECT
         p.*,
         s.redistribution <> 'allowed' AS is_restricted,
-        p.published_value IS NULL AS is_empty,
+        p.published_value IS NULL AND p.obs_status <> 'Q' AS is_empty,
         p.value IS NULL AS is_uncounted,
         coalesce(array_position(string_to_array(f.sources, '|'), p.source), 999) AS rank,
         p.method <> 'published' AS is_ours
@@ -50,7 +51,7 @@ ranked AS (
             migration_status, education, labour_status, occupation, activity, reason, urbanisation, disability,
             breakdown, unit
         ORDER BY
-            is_restricted ASC, is_empty ASC, is_uncounted ASC, rank ASC, is_ours ASC, source ASC,
+            is_restricted ASC, is_uncounted ASC, is_empty ASC, rank ASC, is_ours ASC, source ASC,
             counterpart_basis ASC, observation_id ASC
     )
 )
@@ -62,10 +63,10 @@ SET
         WHEN r.place > 1 THEN NULL
         -- nobody is told of a source that may not be passed on
         WHEN r.next_source IS NULL OR r.next_is_restricted > r.is_restricted THEN 'only_source'
+        WHEN r.next_source <> r.source AND r.rank < r.next_rank THEN 'declared'
         WHEN r.next_is_empty > r.is_empty THEN 'only_figure'
         WHEN r.next_source = r.source THEN 'first_basis'
         WHEN r.next_is_uncounted > r.is_uncounted AND r.rank > r.next_rank THEN 'counted'
-        WHEN r.rank < r.next_rank THEN 'declared'
         WHEN r.next_is_ours > r.is_ours THEN 'published_first'
         WHEN r.next_is_uncounted > r.is_uncounted THEN 'counted'
         ELSE 'first_by_name'

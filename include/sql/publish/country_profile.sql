@@ -23,10 +23,11 @@ WHERE
     a.kind IN ('country', 'territory')
     AND f.published_value IS NOT NULL
     AND f.subdivision = '_T' AND f.counterpart_area = '_T' AND f.sex = '_T' AND f.age = '_T'
-    AND f.migration_status IN ('_T', 'MIGRANT') AND f.education = '_T' AND f.labour_status IN ('_T', '_Z')
+    AND f.migration_status = '_T' AND f.education = '_T' AND f.labour_status IN ('_T', '_Z')
     AND f.occupation = '_T' AND f.activity = '_T' AND f.reason = '_T' AND f.urbanisation = '_T'
     AND f.disability = '_T' AND f.breakdown IN ('_T', '_Z')
-ORDER BY f.ref_area ASC, f.indicator ASC, f.year DESC, f.time_period DESC, f.observation_id ASC;
+-- of a year its own figure before those of its months
+ORDER BY f.ref_area ASC, f.indicator ASC, f.year DESC, f.freq = 'A' DESC, f.time_period DESC, f.observation_id ASC;
 
 SELECT ref.comment_as('bi.country_profile', 'bi.fact_observation');
 COMMENT ON VIEW bi.country_profile IS
