@@ -238,6 +238,27 @@ def columns(url: str) -> list[dict[str, str]]:
         ).fetchall()
 
 
+def test_what_is_held_back_of_a_source_is_not_shown_by_the_publication_of_another(
+    warehouse_url: str, sources: list[Source]
+) -> None:
+    """Both have figures of one indicator; a newer vintage of the first one did not pass, and the second one goes on."""
+    first, second = sources[:2]
+    for source in (first, second):
+        load_and_publish(warehouse_url, source, [{"OBS_VALUE": "100"}, {"REF_AREA": "SRB", "OBS_VALUE": "1"}])
+    for source, value in ((first, "200"), (second, "300")):
+        toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, [{"OBS_VALUE": value}], at=LATER))
+    seen = "SELECT source, published_value AS v FROM bi.observation_all WHERE method = 'published' ORDER BY 1, 2"
+
+    def shown_now() -> list[tuple[str, float]]:
+        with warehouse.connect(warehouse_url) as connection:
+            return [(row["source"], row["v"]) for row in connection.execute(seen).fetchall()]
+
+    publish.publish(warehouse_url, run_id="test", only=[second.id])
+    assert shown_now() == sorted([(first.id, 1), (first.id, 100), (second.id, 300)])
+    publish.publish(warehouse_url, run_id="test")
+    assert shown_now() == sorted([(first.id, 200), (second.id, 300)])
+
+
 def test_names_and_types_of_bi_are_the_contract(warehouse_url: str) -> None:
     with CONTRACT.open(encoding="utf-8", newline="") as file:
         promised = {(r["relation"], r["column"], r["type"]) for r in csv.DictReader(file)}

@@ -35,7 +35,7 @@ def control(connection: warehouse.Connection, sources: Sequence[str], run_id: st
     for row in warehouse.rows(connection, "publication/sources_to_disclose"):
         source = row["source"]
         facts = facts or read_facts(codelist_folders(), settings.include() / "relations.csv")
-        found = _of_source(connection, row, facts)
+        found = _of_source(connection, row, sources, facts)
         cells[source], exposed[source] = found.cells, found.exposed
         changes = found.changes.with_columns(pl.col("vintage").cast(pl.Int32), source=pl.lit(source))
         warehouse.copy(connection, ("pg_temp", "disclosed"), changes)
@@ -48,8 +48,10 @@ def control(connection: warehouse.Connection, sources: Sequence[str], run_id: st
     warehouse.execute(connection, "publication/add_withheld_snapshot")
 
 
-def _of_source(connection: warehouse.Connection, row: dict[str, Any], facts: Facts) -> Disclosed:
-    asked = {name: row[name] for name in ("source", "indicators", "areas")}
+def _of_source(
+    connection: warehouse.Connection, row: dict[str, Any], sources: Sequence[str], facts: Facts
+) -> Disclosed:
+    asked = {**{name: row[name] for name in ("source", "indicators", "areas")}, "sources": list(sources)}
     figures = _frame(warehouse.rows(connection, "publication/figures_to_disclose", asked), _SCHEMA)
     last = _frame(warehouse.rows(connection, "publication/last_seen", asked), _SCHEMA_LAST)
     policy = Disclosure.model_validate_json(row["disclosure_rule"])

@@ -1,5 +1,6 @@
--- The figures that stand now, of every source, for the indicators of the sources to be published: which of them can be
--- added up is a question of all of them together.
+-- The figures of every source for the indicators of the sources to be published: which of them can be added up is a
+-- question of all of them together. Of those to be published what stands now; of the others what readers see, though
+-- something newer was accepted and is held back.
 CREATE TEMPORARY TABLE published ON COMMIT DROP AS
 SELECT
     o.source || '-' || lpad(to_hex(o.series_id), 16, '0') || '-' || t.time_period AS observation_id,
@@ -66,6 +67,9 @@ INNER JOIN ref.subdivision AS u ON s.subdivision = u.code
 INNER JOIN ref.subdivision AS m ON coalesce(u.matched, u.code) = m.code
 LEFT JOIN core.subdivision_name AS n
     ON o.source = n.source AND a.dataset = n.dataset AND s.subdivision = n.subdivision
+LEFT JOIN ops.publication AS q ON o.source = q.source
 WHERE
-    o.vintage_to IS NULL
-    AND (o.source = any(%(sources)s) OR o.source IN (SELECT p.source FROM ops.publication AS p))
+    CASE
+        WHEN o.source = any(%(sources)s) THEN o.vintage_to IS NULL
+        ELSE o.vintage_from <= q.vintage_id AND (o.vintage_to IS NULL OR o.vintage_to > q.vintage_id)
+    END
