@@ -168,7 +168,7 @@ SELECT
             CASE WHEN s.breakdown IS NULL THEN u.breakdown ELSE '_T' END
         )
     ) AS cell,
-    coalesce(array_position(string_to_array(s.sources, '|'), u.source), 999) AS preference
+    ref.place_of(u.source, s.sources) AS preference
 FROM usable AS u
 INNER JOIN sides AS s ON u.indicator = s.indicator AND u.unit = s.unit
 INNER JOIN ref.area AS a ON u.ref_area = a.code AND a.kind IN ('country', 'territory', 'historical')

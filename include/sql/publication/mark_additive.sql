@@ -117,7 +117,7 @@ coherent AS (
 usable AS (
     SELECT
         c.*,
-        coalesce(array_position(string_to_array(f.sources, '|'), c.source), 999) AS preference,
+        ref.place_of(c.source, f.sources) AS preference,
         s.redistribution <> 'allowed' AS restricted
     FROM coherent AS c
     INNER JOIN ref.source AS s ON c.source = s.code

@@ -18,7 +18,7 @@ claims AS (
         s.redistribution <> 'allowed' AS is_restricted,
         p.published_value IS NULL AND p.obs_status <> 'Q' AS is_empty,
         p.value IS NULL AS is_uncounted,
-        coalesce(array_position(string_to_array(f.sources, '|'), p.source), 999) AS rank,
+        ref.place_of(p.source, f.sources) AS rank,
         p.method <> 'published' AS is_ours
     FROM pg_temp.published AS p
     INNER JOIN contested AS c ON p.indicator = c.indicator

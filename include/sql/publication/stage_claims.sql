@@ -33,7 +33,7 @@ claimed AS (
 claims AS (
     SELECT DISTINCT ON (f.cell, f.source)
         f.*,
-        coalesce(array_position(string_to_array(r.sources, '|'), f.source), 999) AS preference
+        ref.place_of(f.source, r.sources) AS preference
     FROM figures AS f
     INNER JOIN claimed AS c ON f.cell = c.cell
     LEFT JOIN ref.source_preference AS r ON f.indicator = r.code

@@ -22,3 +22,13 @@ REVOKE ALL ON FUNCTION ref.comment_as(regclass, regclass) FROM public;
 
 -- Facts that were added to ref since the first grants: those who publish read them.
 GRANT SELECT ON ALL TABLES IN SCHEMA ref TO migstats_etl;
+
+-- The place of a source in the declared order of its indicator: one that is not named comes after all that are.
+CREATE FUNCTION ref.place_of(source text, sources text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT coalesce(array_position(string_to_array(sources, '|'), source), 999)
+$$;
+
+COMMENT ON FUNCTION ref.place_of IS 'Place of a source in an order as ref.source_preference has it (a|b|c); 999 for one that is not named';
+REVOKE ALL ON FUNCTION ref.place_of(text, text) FROM public;
+GRANT EXECUTE ON FUNCTION ref.place_of(text, text) TO migstats_etl;
