@@ -103,6 +103,21 @@ def test_figures_that_another_source_publishes_are_not_put_in_their_place(
     assert query(warehouse_url, "SELECT value FROM bi.observation_all WHERE source = 'toy' AND sex = 'F'") == [(None,)]
 
 
+def test_what_is_held_back_says_nothing_of_what_readers_see(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: Source
+) -> None:
+    """A newer vintage that is not published has no small count; the one that readers see hides what it did."""
+    publish.publish(warehouse_url, run_id="test")
+    seen = SEEN.format("bi.observation_all WHERE source = 'toy'")
+    before = query(warehouse_url, seen)
+    load(warehouse_url, source, [{"OBS_VALUE": "200"}, *({"SEX": s, "OBS_VALUE": "100"} for s in "FM")], LATER)
+    (zoo,) = declare(tmp_path, monkeypatch, "", "zoo")
+    load(warehouse_url, zoo, [{"OBS_VALUE": "7"}])
+    publish.publish(warehouse_url, run_id="test", only=["zoo"])
+    assert query(warehouse_url, seen) == before
+    assert query(warehouse_url, "SELECT count(*) FROM core.suppressed WHERE source = 'toy' AND standing") == [(2,)]
+
+
 def test_the_next_vintage_does_not_tell_the_last_one(warehouse_url: str, source: Source) -> None:
     """D02. Women go from 3 to 8 and would be shown; unknown sex did not change and stays hidden, in the past too."""
     publish.publish(warehouse_url, run_id="test")
