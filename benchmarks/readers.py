@@ -32,7 +32,8 @@ PEERS = {
     "sdmx_ml flat": ("pysdmx", "sdmx1"),
     "sdmx_ml series": ("pysdmx", "sdmx1"),
     "sdmx_ml generic": ("pysdmx", "sdmx1"),
-    "workbook": ("openpyxl",),
+    "workbook inline": ("openpyxl",),
+    "workbook shared": ("openpyxl",),
 }
 Row = tuple[str, str, str, str, str, int]
 
@@ -158,11 +159,11 @@ def jsonstat(rows: list[Row]) -> str:
     return json.dumps({**head, "dimension": dimension, "value": value})
 
 
-def workbook(rows: list[Row], path: Path) -> None:
-    """A sheet with a column for each part of the key, and one of figures under a year."""
+def workbook(rows: list[Row], path: Path, *, shared: bool) -> None:
+    """A sheet with a column for each part of the key, and one of figures under a year; texts shared as Excel has them."""
     import openpyxl
 
-    book = openpyxl.Workbook(write_only=True)
+    book = openpyxl.Workbook(write_only=not shared)
     sheet = book.create_sheet("Table")
     sheet.append([*KEY, "2020"])
     for row in rows:
@@ -185,8 +186,9 @@ def write(folder: Path, count: int) -> dict[str, Path]:
     for name, (file, make) in made.items():
         files[name] = folder / file
         files[name].write_text(make(rows), encoding="utf-8")
-    files["workbook"] = folder / "sheet.xlsx"
-    workbook(rows, files["workbook"])
+    for texts in ("inline", "shared"):
+        files[f"workbook {texts}"] = folder / f"{texts}.xlsx"
+        workbook(rows, files[f"workbook {texts}"], shared=texts == "shared")
     return files
 
 

@@ -31,7 +31,7 @@ def ours():
     from migstats.readers import reader_for
 
     facts = {"format": format_.split()[0]}
-    if format_ == "workbook":
+    if format_.startswith("workbook"):
         columns = {name: [name] for name in KEY}
         facts["tables"] = [
             {"sheet": "Table", "columns": columns, "key": "REF_AREA", "periods": "2020", "blocks": False}

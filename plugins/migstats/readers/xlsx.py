@@ -320,6 +320,7 @@ class _Rows:
         self.at_most = at_most
         self.left = left
         self.shared = shared
+        self.texts: dict[str, Cell] = {}  # texts that stand within cells: few are different
         self.dates = dates
         self.style = ""
         self.row_number = self.column = 0
@@ -350,11 +351,17 @@ class _Rows:
             if not whole or match is None:
                 break
             plain = dated is None or dated(body) is None
-            if not (plain and (self._read_usual(int(match[1]), body) or self._read_plain(int(match[1]), body))):
+            if not (plain and self._take(int(match[1]), body)):
                 _parse_xml(self.path, f"<row {end}".encode(), self.start, self.end, self.text)
         if not whole:
             self.sheet.cells.clear()
             _parse_xml(self.path, f"<sheetData>{rows}</sheetData>".encode(), self.start, self.end, self.text)
+
+    def _take(self, number: int, body: str) -> bool:
+        """Take a row whose cells are all plain; False, and nothing taken, where one is not."""
+        if "<is>" not in body and self._read_usual(number, body):
+            return True
+        return self._read_plain(number, body)
 
     def _read_usual(self, number: int, body: str) -> bool:
         """Take a row of usual cells; False, and nothing taken, where one is another."""
@@ -372,7 +379,7 @@ class _Rows:
                     cell = shared[int(stored)]
                 except (IndexError, ValueError):
                     return False  # the parser will say which cell it is
-                if _holds(cell):
+                if cell.note or cell.text.strip():
                     row[column] = cell
             else:
                 text = stored if stored.isdigit() and stored.isascii() else _number(stored)
@@ -387,6 +394,7 @@ class _Rows:
     def _read_plain(self, number: int, body: str) -> bool:
         """Take a row whose cells are all plain; False, and nothing taken, where one is not."""
         found = _PLAIN_CELL.findall(body)
+        columns, texts, new = _COLUMNS, self.texts, tuple.__new__
         tags = 0
         row: dict[int, Cell] = {}
         for letters, kind, tail, formula, stored, inline in found:
@@ -396,13 +404,18 @@ class _Rows:
             if (kind == "inlineStr") != bool(inline):
                 return False
             tags += 6 if inline or formula else 4
-            column = _COLUMNS.get(letters) or column_number(letters)
-            try:
-                cell = _plain(kind, stored or inline, self.shared)
-            except (IndexError, ValueError):
-                return False  # the parser will say which cell it is
-            if _holds(cell):
-                row[column] = cell
+            if inline:
+                cell = texts.get(inline) or texts.setdefault(inline, _text_cell(inline))
+            elif kind == "n" and stored.isdigit() and stored.isascii():
+                row[columns.get(letters) or column_number(letters)] = new(Cell, (stored, "", False))
+                continue
+            else:
+                try:
+                    cell = _plain(kind, stored, self.shared)
+                except (IndexError, ValueError):
+                    return False  # the parser will say which cell it is
+            if cell.note or cell.text.strip():
+                row[columns.get(letters) or column_number(letters)] = cell
         if tags != body.count("<"):
             return False
         self._spend(len(found))
