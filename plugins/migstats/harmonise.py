@@ -426,7 +426,9 @@ def harmonise(
         series=_records("series_id", series_ids, SERIES_DIMENSIONS, keys, used),
         attributes=_records("attribute_id", attribute_ids, SHARED_ATTRIBUTES, combinations, used_attributes),
         facts=facts,
-        quarantine=_quarantine(table, raw, snapshot, place, line, problems, cells_of, dataset, concepts),
+        quarantine=_quarantine(
+            table, _told(raw, figures), snapshot, place, line, problems, cells_of, dataset, concepts
+        ),
         explained=_explained(pages, snapshot, place, line, problems, cells_of),
         landed={sha: page.landed for sha, page in pages.items()},
         units=units_of(named, mapped["subdivision"], fine),
@@ -648,6 +650,12 @@ def _records(
     for i, name in enumerate(names):
         columns[name] = pa.array([row[i] for row in rows], pa.string())
     return pa.table(columns).filter(pa.array(used))
+
+
+def _told(raw: pl.Series, figures: Figures) -> pl.Series:
+    """What stands in the cells, for people to see: of a confidential figure, only that it is one."""
+    free = take([conf == "F" for conf in figures.conf_status.values], figures.conf_status.codes, 1).astype(bool)
+    return raw.set(pl.Series(~free) & raw.str.contains(r"\d").fill_null(value=False), "(confidential)")
 
 
 def _quarantine(
