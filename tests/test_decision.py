@@ -67,6 +67,7 @@ def story(**differs: Any) -> dict[str, Any]:
     }
     moved = {"series": "ref_area=MAR", "time_period": "2020", "was": 1234.5, "now": None}
     facts = {"release": "2024", "base_vintage": 3, "breaches": 1, "findings": [found], "differences": [moved]}
+    facts["embargo_until"] = None
     return {**facts, **differs}
 
 
@@ -138,6 +139,12 @@ def test_the_form_shows_breaches_and_not_what_passes() -> None:
     assert "waived" not in body
     assert "noted" not in body
     assert "| 1,234.5 | none |" in body, "missing is not zero"
+
+
+def test_the_form_says_until_when_an_embargo_holds() -> None:
+    until = dt.datetime(2026, 12, 24, 12, tzinfo=dt.UTC)
+    assert "not loaded before 2026-12-24 12:00 UTC" in decision.body_of(story(embargo_until=until), "r")
+    assert "embargo" not in decision.body_of(story(), "r")
 
 
 def test_a_long_story_is_cut_and_says_so() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NoReturn
 
@@ -209,6 +209,7 @@ def body_of(story: Mapping[str, Any], report: str) -> str:
         f"Release {escape(story['release'] or '(rolling)')}, compared with "
         + (f"vintage {story['base_vintage']}." if story["base_vintage"] else "nothing: it is the first load."),
         "Nothing that is published changes before a decision; without one it stays as it is.",
+        *_embargo(story["embargo_until"]),
         f"[The whole report, with a chart]({report})",
         "",
         "| breach | scope | found | allowed |",
@@ -227,6 +228,11 @@ def body_of(story: Mapping[str, Any], report: str) -> str:
             for d in story["differences"][:SHOWN]
         ]
     return "\n".join(lines)
+
+
+def _embargo(until: dt.datetime | None) -> Iterator[str]:
+    if until is not None:
+        yield f"Under embargo: whatever is decided, it is not loaded before {until:%Y-%m-%d %H:%M} UTC."
 
 
 def _figure(value: float | None) -> str:

@@ -70,7 +70,8 @@ def test_what_was_approved_is_seen_by_nobody_before_its_day_and_by_readers_after
     assert not goes_on(there, judged)
     with pytest.raises(PermanentError, match=f"upload {there.upload_id} is under embargo until"):
         approved(url, there, one, judged)
-    assert candidate.story(url, judged.candidate_id)["verdict"] == "approved"
+    told = candidate.story(url, judged.candidate_id)
+    assert (told["verdict"], told["embargo_until"]) == ("approved", there.embargo_until)
     assert published_figures(url) == []
     with warehouse.connect(url) as connection:
         assert connection.execute("SELECT count(*) AS n FROM core.observation").fetchall() == [{"n": 0}]
