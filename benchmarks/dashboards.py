@@ -1,8 +1,9 @@
 """Dashboards on millions of figures: readers that ask all the time, alone and while a publication goes on.
 
 `bi.observation_all` is filled with invented figures of eight indicators; then a source of another one, loaded as every
-source is, is published while twenty readers ask what the charts of a dashboard ask. The median and the 95th percentile
-of each query are printed, before and during the publication, and their ratio.
+source is, is published while twenty readers ask what the charts of our dashboards ask, as they open and with other
+countries chosen, and what analysts ask of the topic views. The median and the 95th percentile of each query are
+printed, before and during the publication, and their ratio.
 """
 
 from __future__ import annotations
@@ -17,21 +18,33 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
+from psycopg import sql as composed
 
+from benchmarks import generate
 from benchmarks.__main__ import PASSWORD, Bench
 from migstats import postgres, publish, settings, warehouse
+from migstats.dashboards import Chart, Dashboard, read_dashboards, statement
 
 #: Goals of a query, seconds.
 MEDIAN, P95 = 0.2, 1.0
 
 #: What is invented: indicators with their basis, and how many ages, sexes, partners and years each country has.
-INDICATORS = (
-    *("REFUGEES", "IMMIGRATION", "EMIGRATION", "ASYLUM_APPLICATIONS", "MIG_STOCK", "RES_PERMITS_FIRST"),
-    *("FOREIGN_POP", "CITIZENSHIP_ACQUISITIONS"),
-)
+INDICATORS = {
+    "REFUGEES": "origin",
+    "ASYLUM_APPLICATIONS": "origin",
+    "IMMIGRATION": "previous_residence",
+    "EMIGRATION": "next_residence",
+    "MIG_STOCK": "origin",
+    "RES_PERMITS_FIRST": "citizenship",
+    "REMIT_IN": "origin",
+    "REMIT_BILATERAL": "previous_residence",
+}
 AGES = ("_T", "Y0T14", "Y15T24", "Y25T64", "Y_GE65", "Y_U", "Y0T17")
 SEXES = ("_T", "F", "M")
 PARTNERS = 29
@@ -47,7 +60,7 @@ INSERT INTO bi.observation_all (
 )
 SELECT
     'bench-' || %(indicator)s || '-' || a.code || '-' || c.code || '-' || s.sex || '-' || g.age || '-' || y.year,
-    'bench', 'bench', %(indicator)s, 'A', a.code, '_T', c.code, CASE WHEN c.code = '_T' THEN '_Z' ELSE 'origin' END,
+    %(source)s, %(source)s, %(indicator)s, 'A', a.code, '_T', c.code, %(basis)s,
     s.sex, g.age, '_T', '_T', '_T', '_T', '_T', '_T', '_T', '_T', '_T',
     y.year::text, y.year, CASE WHEN c.code <> '_T' AND s.sex = '_T' AND g.age = '_T' THEN v.figure END, v.figure,
     NOT (c.code <> '_T' AND s.sex = '_T' AND g.age = '_T'), 'PS', 'A', 'F', NULL, 'C', 'birth', NULL, NULL, 'end',
@@ -65,7 +78,7 @@ CROSS JOIN LATERAL (
 ) AS v
 """
 
-#: What charts ask: of one country, of one year of all countries, of a corridor, and what there is.
+#: What analysts ask: of one country, of one year of all countries, of a corridor, and what there is.
 QUERIES = {
     "a country over time, by sex": """
         SELECT year, sex, max(published_value) FROM bi.migrant_stock
@@ -83,9 +96,13 @@ QUERIES = {
         WHERE ref_area = %(area)s AND indicator IN ('IMMIGRATION', 'EMIGRATION') GROUP BY year, indicator""",
     "all countries in a year": """
         SELECT ref_area_name, sum(value) FROM bi.displacement
-        WHERE indicator = 'REFUGEES' AND year = %(year)s GROUP BY ref_area_name ORDER BY 2 DESC NULLS LAST LIMIT 20""",
+        WHERE indicator = 'REFUGEES' AND year = %(year)s AND value IS NOT NULL
+        GROUP BY ref_area_name ORDER BY 2 DESC LIMIT 20""",
     "the world over time": """
-        SELECT year, sum(value) FROM bi.displacement WHERE indicator = 'REFUGEES' GROUP BY year""",
+        SELECT year, sum(value) FROM bi.annual_sum WHERE indicator = 'REFUGEES' GROUP BY year""",
+    "the world over time, figure by figure": """
+        SELECT year, sum(value) FROM bi.displacement
+        WHERE indicator = 'REFUGEES' AND value IS NOT NULL GROUP BY year""",
     "a corridor over time": """
         SELECT year, indicator, published_value FROM bi.fact_observation
         WHERE ref_area = %(area)s AND counterpart_area = %(partner)s AND sex = '_T' AND age = '_T'
@@ -103,14 +120,53 @@ QUERIES = {
 }
 
 
+#: What a filter of a dashboard is set to besides its default: one of the countries that have figures.
+COUNTRY_FILTERS = ("country", "asylum", "destination")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What readers choose from."""
+
+    areas: list[str]
+    partners: list[str]
+    names: list[str]
+
+
+#: What is asked: name → how it is asked by one reader.
+Ask = Callable[[random.Random], tuple[bytes | composed.Composed, dict[str, object] | None]]
+
+
+def asked(choices: Choices) -> dict[str, Ask]:
+    """Every chart of every dashboard, and every query of analysts."""
+
+    def of_analyst(text: str, chance: random.Random) -> tuple[bytes, dict[str, object]]:
+        chosen = {"area": chance.choice(choices.areas), "partner": chance.choice(choices.partners)}
+        return text.encode(), {**chosen, "year": chance.randrange(2025 - YEARS, 2025)}
+
+    def of_chart(page: Dashboard, chart: Chart, chance: random.Random) -> tuple[composed.Composed, None]:
+        chosen = {f.column: f.default for f in page.filters if f.default is not None}
+        countries = [f.column for f in page.filters if f.column in COUNTRY_FILTERS]
+        if countries and chance.random() < 0.5:
+            chosen.pop("country_group", None)
+            chosen[countries[0]] = chance.choice(choices.names)
+        return statement(declared.query(chart, chosen)), None
+
+    declared = read_dashboards()
+    asks: dict[str, Ask] = {name: partial(of_analyst, text) for name, text in QUERIES.items()}
+    for page in declared.dashboards:
+        asks |= {f"{page.id}: {chart.id}": partial(of_chart, page, chart) for chart in page.charts}
+    return asks
+
+
 class Readers:
     """Readers that ask one query after the other until they are stopped, and how long each took."""
 
-    def __init__(self, url: str, number: int, areas: list[str], partners: list[str]) -> None:
+    def __init__(self, url: str, number: int, asks: dict[str, Ask]) -> None:
         self.seconds: dict[str, list[float]] = defaultdict(list)
         self.errors: list[str] = []
         self._stop = threading.Event()
-        self._choices = areas, partners
+        self._asks = asks
         self._threads = [threading.Thread(target=self._ask, args=(url, seed)) for seed in range(number)]
 
     def __enter__(self) -> Readers:
@@ -125,28 +181,28 @@ class Readers:
 
     def _ask(self, url: str, seed: int) -> None:
         chance = random.Random(seed)
-        areas, partners = self._choices
         with psycopg.connect(url, autocommit=True) as connection:
             while not self._stop.is_set():
-                name = chance.choice(list(QUERIES))
-                chosen = {
-                    "area": chance.choice(areas),
-                    "partner": chance.choice(partners),
-                    "year": chance.randrange(2025 - YEARS, 2025),
-                }
+                name = chance.choice(list(self._asks))
+                text, parameters = self._asks[name](chance)
                 since = time.perf_counter()
                 try:
-                    connection.execute(QUERIES[name].encode(), chosen).fetchall()
+                    connection.execute(text, parameters).fetchall()
                 except psycopg.Error as error:
                     self.errors.append(f"{name}: {error}")
                     continue
                 self.seconds[name].append(time.perf_counter() - since)
 
 
-def fill(url: str, figures: int) -> tuple[int, list[str], list[str]]:
-    """Fill bi with about as many figures; how many there are, the countries, and their partners."""
+def fill(url: str, figures: int) -> tuple[int, Choices]:
+    """Fill bi with about as many figures; how many there are, and what readers choose from."""
     of_country = len(AGES) * len(SEXES) * (PARTNERS + 1) * YEARS * len(INDICATORS)
-    many = {"areas": max(1, min(195, round(figures / of_country))), "partners": PARTNERS, "years": YEARS}
+    many = {
+        "source": generate.SOURCE,
+        "areas": max(1, min(195, round(figures / of_country))),
+        "partners": PARTNERS,
+        "years": YEARS,
+    }
     with psycopg.connect(url) as connection:
         connection.execute("SET session_replication_role = replica")  # invented figures pass no disclosure control
         indexes = connection.execute(
@@ -155,22 +211,33 @@ def fill(url: str, figures: int) -> tuple[int, list[str], list[str]]:
         ).fetchall()
         for name, _ in indexes:
             connection.execute(f"DROP INDEX bi.{name}".encode())
-        for indicator in INDICATORS:
-            asked = {**many, "indicator": indicator, "sexes": list(SEXES), "ages": list(AGES)}
+        for indicator, basis in INDICATORS.items():
+            asked = {**many, "indicator": indicator, "basis": basis, "sexes": list(SEXES), "ages": list(AGES)}
             connection.execute(FILL.encode(), asked)
         for _, definition in indexes:
             connection.execute(definition.encode())
         connection.execute("CREATE TEMPORARY TABLE touched AS SELECT DISTINCT indicator FROM bi.observation_all")
-        connection.execute(warehouse.statement("publication/add_availability"))
+        connection.execute("ANALYZE bi.observation_all")
+        for table in (
+            "availability",
+            "availability_total",
+            "annual_sum",
+            "corridor_figures",
+            "corridor",
+            "corridor_mirror",
+        ):
+            connection.execute(warehouse.statement(f"publication/add_{table}"))
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE bi.observation_all")
-        connection.execute("ANALYZE bi.availability")
+        connection.execute("VACUUM ANALYZE")
         [(count,)] = connection.execute("SELECT count(*) FROM bi.observation_all").fetchall()
-        areas = connection.execute("SELECT DISTINCT ref_area FROM bi.availability ORDER BY 1").fetchall()
+        areas = connection.execute(
+            "SELECT DISTINCT a.area, a.name_en FROM bi.availability AS f "
+            "INNER JOIN bi.dim_area AS a ON f.ref_area = a.area ORDER BY 1"
+        ).fetchall()
         partners = connection.execute(
             "SELECT DISTINCT counterpart_area FROM bi.observation_all WHERE ref_area = %s ORDER BY 1", [areas[0][0]]
         ).fetchall()
-    return count, [row[0] for row in areas], [row[0] for row in partners]
+    return count, Choices([area for area, _ in areas], [row[0] for row in partners], [name for _, name in areas])
 
 
 def percentile(seconds: list[float], share: float) -> float:
@@ -200,16 +267,17 @@ def main() -> int:
             connection.execute(warehouse.statement("grants/database"))
         bench.ours("read+load", "first", "dashboards", "load of what is published meanwhile")
         print("filling bi ...", flush=True)
-        count, areas, partners = fill(url, round(given.figures * 1_000_000))
+        count, choices = fill(url, round(given.figures * 1_000_000))
+        asks = asked(choices)
         reader = url.replace("postgres:", "bi_reader:", 1)
-        with Readers(reader, given.readers, areas, partners) as before:
+        with Readers(reader, given.readers, asks) as before:
             time.sleep(given.seconds)
-        with Readers(reader, given.readers, areas, partners) as during:
+        with Readers(reader, given.readers, asks) as during:
             publication = publish.publish(url, run_id="benchmark")
         print(f"\n{count:,} figures, {given.readers} readers")
         print(f"{publication.added:,} figures were published in {publication.seconds:.1f} s")
-        missed = report(before, during)
-        figures = {name: {"before": before.seconds[name], "during": during.seconds[name]} for name in QUERIES}
+        missed = report(list(asks), before, during)
+        figures = {name: {"before": before.seconds[name], "during": during.seconds[name]} for name in asks}
         kept = settings.home() / "build"
         kept.mkdir(exist_ok=True)
         (kept / "dashboards.json").write_text(json.dumps(figures))
@@ -219,17 +287,17 @@ def main() -> int:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def report(before: Readers, during: Readers) -> int:
+def report(asks: Sequence[str], before: Readers, during: Readers) -> int:
     """Print what each query took, and which goals were reached; how many were not."""
-    print(f"\n{'query':34} {'before':>8} {'p95':>8} {'during':>8} {'p95':>8} {'ratio':>6}")
-    for name in QUERIES:
+    print(f"\n{'query':46} {'before':>8} {'p95':>8} {'during':>8} {'p95':>8} {'ratio':>6}")
+    for name in asks:
         alone, beside = before.seconds[name], during.seconds[name]
         if not alone or not beside:
-            print(f"{name:34} not asked")
+            print(f"{name:46} not asked")
             continue
         middle, middle_beside = statistics.median(alone), statistics.median(beside)
         row = [middle, percentile(alone, 0.95), middle_beside, percentile(beside, 0.95)]
-        print(f"{name:34} {' '.join(f'{1000 * s:6.0f}ms' for s in row)} {middle_beside / middle:6.1f}")
+        print(f"{name:46} {' '.join(f'{1000 * s:6.0f}ms' for s in row)} {middle_beside / middle:6.1f}")
     missed = len(before.errors) + len(during.errors)
     for error in [*before.errors, *during.errors][:5]:
         print("error:", error)

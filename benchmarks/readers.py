@@ -160,7 +160,7 @@ def jsonstat(rows: list[Row]) -> str:
 
 
 def workbook(rows: list[Row], path: Path, *, shared: bool) -> None:
-    """A sheet with a column for each part of the key, and one of figures under a year; texts shared as Excel has them."""
+    """A sheet with a column for each part of the key, and one of figures under a year; texts are shared, or not."""
     import openpyxl
 
     book = openpyxl.Workbook(write_only=not shared)

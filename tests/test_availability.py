@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from pathlib import Path
 
@@ -54,6 +55,71 @@ def test_availability_of_all_samples_is_what_a_slow_count_finds(warehouse_of_sam
     assert found == counted(warehouse_of_samples.url)
     assert len({key[0] for key in found}) > 25
     assert max(len(key[4].split()) for key in found) >= 3
+
+
+def test_what_there_is_in_all_years_is_counted_from_availability(warehouse_of_samples: Filled) -> None:
+    slow: dict[tuple[object, ...], list[dict[str, int]]] = {}
+    with warehouse.connect(warehouse_of_samples.url) as connection:
+        for row in connection.execute("SELECT * FROM bi.availability").fetchall():
+            slow.setdefault((row["source"], row["indicator"], row["ref_area"]), []).append(row)
+        ready = connection.execute("SELECT * FROM bi.availability_total").fetchall()
+    counts = ("figures", "missing", "suppressed", "preferred")
+    expected = {}
+    for key, rows in slow.items():
+        years = [row["year"] for row in rows if row["figures"]]
+        ends = (min(years), max(years)) if years else (None, None)
+        expected[key] = (*(sum(row[count] for row in rows) for count in counts), *ends)
+    found = {(r["source"], r["indicator"], r["ref_area"]): tuple(r.values())[3:] for r in ready}
+    assert found == expected
+    assert any(last is None for *_, last in found.values()), "an area of which there are gaps alone"
+
+
+def test_sums_of_all_samples_are_what_a_slow_sum_of_fact_observation_finds(warehouse_of_samples: Filled) -> None:
+    slow: dict[tuple[object, ...], list[float]] = {}
+    with warehouse.connect(warehouse_of_samples.url) as connection:
+        for row in connection.execute("SELECT * FROM bi.fact_observation").fetchall():
+            if row["value"] is not None:
+                key = (row["indicator"], row["source"], row["ref_area"], row["unit"], row["year"])
+                slow.setdefault(key, []).append(row["value"])
+        ready = connection.execute("SELECT * FROM bi.annual_sum").fetchall()
+    found = {
+        (r["indicator"], r["source"], r["ref_area"], r["unit"], r["year"]): (r["value"], r["figures"]) for r in ready
+    }
+    assert {key: figures for key, (_, figures) in found.items()} == {key: len(values) for key, values in slow.items()}
+    assert [key for key, (value, _) in found.items() if value != pytest.approx(sum(slow[key]), rel=1e-12)] == []
+    assert len({key[0] for key in found}) > 30
+
+
+REVISIONS = """
+SELECT source, release, count(*)::integer AS figures, count(*) FILTER (WHERE known_to IS NULL)::integer AS still_stand,
+    count(*) FILTER (WHERE known_to IS NOT NULL AND end_reason = 'revised')::integer AS revised_later,
+    count(*) FILTER (WHERE known_to IS NOT NULL AND end_reason = 'deleted_at_source')::integer AS taken_back_later
+FROM bi.revisions GROUP BY source, release ORDER BY source, release
+"""
+
+
+def released(url: str) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """What became of the figures of each release: as it is kept ready, and counted anew."""
+    with warehouse.connect(url) as connection:
+        ready = connection.execute("SELECT * FROM bi.release_figures ORDER BY source, release").fetchall()
+        return ready, connection.execute(REVISIONS).fetchall()
+
+
+def test_what_became_of_releases_is_counted_from_revisions(warehouse_of_samples: Filled) -> None:
+    ready, counted_anew = released(warehouse_of_samples.url)
+    assert ready == counted_anew
+    assert len(ready) > 25
+
+
+def test_a_release_that_a_later_one_changes_is_counted_again(warehouse_url: str, sources: list[Source]) -> None:
+    [toy_source, *_] = sources
+    for day, rows in enumerate(([{"OBS_VALUE": "10"}, {"SEX": "F", "OBS_VALUE": "4"}], [{"OBS_VALUE": "11"}])):
+        at = toy.DAY + dt.timedelta(days=day)
+        toy.load(warehouse_url, toy_source, toy.read(warehouse_url, toy_source, PART, rows, at=at))
+        publish.publish(warehouse_url, run_id="test")
+    ready, counted_anew = released(warehouse_url)
+    assert ready == counted_anew
+    assert [tuple(r.values())[2:] for r in ready if r["source"] == "toy"] == [(3, 1, 1, 1)], "of one rolling release"
 
 
 ROWS = [

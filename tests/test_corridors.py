@@ -99,6 +99,7 @@ EXPECTED = {
     "origin_is_programme": True,
     "destination_name": "Italy",
     "destination_is_programme": False,
+    "is_latest": True,
 }
 
 
@@ -130,6 +131,7 @@ def test_a_corridor_has_every_figure_in_its_direction(warehouse_url: str) -> Non
         "remittances_back": 1000,
         "remittances_modelled": 6,
         "remittances_back_modelled": 900,
+        "is_latest": True,
     }
 
 
@@ -141,6 +143,19 @@ def test_a_stock_that_was_imputed_says_so_and_comes_after_an_observed_one(wareho
     show(warehouse_url, [imputed, CORRIDOR[2]])
     there = corridors(warehouse_url)["MAR", "ITA", 2020]
     assert (there["stock"], there["stock_is_modelled"], there["stock_basis"]) == (420, False, "citizenship")
+
+
+def test_the_latest_year_of_a_pair_is_the_latest_with_a_stock_else_with_anything(warehouse_url: str) -> None:
+    stocks = [between("MIG_STOCK", "ITA", "MAR", "origin", 450 + n, time_period=str(2010 + n)) for n in (0, 5)]
+    refugees = [between("REFUGEES", where, "MAR", "origin", 4, time_period="2020") for where in ("ITA", "ESP")]
+    show(warehouse_url, [*stocks, *refugees])
+    latest = {key: row["is_latest"] for key, row in corridors(warehouse_url).items()}
+    assert latest == {
+        ("MAR", "ITA", 2010): False,
+        ("MAR", "ITA", 2015): True,
+        ("MAR", "ITA", 2020): False,
+        ("MAR", "ESP", 2020): True,
+    }
 
 
 def test_women_are_told_of_the_same_stock_or_not_at_all(warehouse_url: str) -> None:

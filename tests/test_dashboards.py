@@ -13,7 +13,6 @@ from pathlib import Path
 import psycopg
 import pytest
 import yaml
-from psycopg import sql
 from samples import Filled
 from typer.testing import CliRunner
 
@@ -251,31 +250,6 @@ def test_superset_is_locked_with_hashes_and_stays_out_of_our_environment() -> No
 # --- what charts ask, as the BI role ---------------------------------------------------------------------------------
 
 
-def asked(query: Query) -> sql.Composed:
-    """The SQL that Superset would send, but for its spelling."""
-    inner = sql.SQL(dashboards.sql_of(query.dataset).read_text("utf-8").rstrip().rstrip(";"))  # type: ignore[arg-type]
-    columns = [sql.Identifier(c) for c in query.columns]
-    metrics = [sql.SQL("{} AS {}").format(sql.SQL(e), sql.Identifier(n)) for n, e in query.metrics.items()]  # type: ignore[arg-type]
-    conditions = [
-        sql.SQL("{} = ANY({})").format(sql.Identifier(c), sql.Literal(list(v) if isinstance(v, tuple) else [v]))
-        for c, v in query.where.items()
-    ]
-    conditions += [sql.SQL("{} IS NOT NULL").format(sql.Identifier(c)) for c in query.present]
-    where = sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
-    text = sql.SQL("SELECT {} FROM ({}) AS d WHERE {}").format(sql.SQL(", ").join(columns + metrics), inner, where)
-    if metrics:
-        text += sql.SQL(" GROUP BY {}").format(sql.SQL(", ").join(columns))
-    elif query.order:
-        order = [
-            sql.SQL("{} {}").format(
-                sql.Identifier(o.removeprefix("-")), sql.SQL("DESC" if o.startswith("-") else "ASC")
-            )
-            for o in query.order
-        ]
-        text += sql.SQL(" ORDER BY {}").format(sql.SQL(", ").join(order))
-    return text + sql.SQL(" LIMIT {}").format(sql.Literal(query.limit))
-
-
 @pytest.fixture(scope="module")
 def reader(warehouse_of_samples: Filled) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """bi_reader in a warehouse in which all samples are published."""
@@ -290,7 +264,7 @@ def reader(warehouse_of_samples: Filled) -> Iterator[psycopg.Connection[tuple[ob
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
 def test_what_a_chart_asks_runs_as_the_bi_role(reader: psycopg.Connection[tuple[object, ...]], chart: Chart) -> None:
     query = DECLARED.query(chart)
-    answer = reader.execute(asked(query))
+    answer = reader.execute(dashboards.statement(query))
     assert [c.name for c in answer.description or ()] == [*query.columns, *query.metrics]
     seen = answer.fetchone() is not None
     assert seen is (chart.id not in EMPTY), "nobody has seen this chart with a figure in it: are its codes right?"
@@ -325,7 +299,7 @@ def test_a_point_of_a_chart_is_one_published_figure(
     one = {c: v for c, v in chart.where.items() if not isinstance(v, tuple)}
     columns = tuple(dict.fromkeys((*query.columns, *sorted(narrowed))))
     counted = Query(query.dataset, columns, {"n": "count(figure)"}, chart.where | one, (), (), 10_000)
-    several = [row for row in reader.execute(asked(counted)).fetchall() if row[-1] > 1]  # type: ignore[operator]
+    several = [row for row in reader.execute(dashboards.statement(counted)).fetchall() if row[-1] > 1]  # type: ignore[operator]
     assert several[:5] == []
 
 
@@ -333,7 +307,7 @@ def test_a_point_of_a_chart_is_one_published_figure(
 @pytest.mark.parametrize("chart", [c for c in CHARTS.values() if c.kind == "flow"], ids=lambda c: c.id)
 def test_a_flow_has_no_circles(reader: psycopg.Connection[tuple[object, ...]], chart: Chart) -> None:
     """Superset draws none: where countries send to each other it shows an error instead."""
-    rows = reader.execute(asked(DECLARED.query(chart.model_copy(update={"limit": 10_000})))).fetchall()
+    rows = reader.execute(dashboards.statement(DECLARED.query(chart.model_copy(update={"limit": 10_000})))).fetchall()
     assert {row[0] for row in rows} & {row[1] for row in rows} == set()
 
 
@@ -341,4 +315,4 @@ def test_a_flow_has_no_circles(reader: psycopg.Connection[tuple[object, ...]], c
 def test_a_query_that_names_a_missing_column_is_found(reader: psycopg.Connection[tuple[object, ...]]) -> None:
     chart = next(iter(CHARTS.values())).model_copy(update={"x": "yeer"})
     with pytest.raises(psycopg.errors.UndefinedColumn, match="yeer"):
-        reader.execute(asked(DECLARED.query(chart)))
+        reader.execute(dashboards.statement(DECLARED.query(chart)))

@@ -35,7 +35,8 @@ TABLES = {
         "bi.dim_source",
     ),
     *("bi.dim_sex", "bi.dim_age", "bi.dim_status", "bi.dim_time"),
-    *("core.reconciliation", "bi.corridor_figures", "bi.stock_flow"),
+    *("core.group_total", "bi.annual_sum"),
+    *("core.reconciliation", "bi.corridor_figures", "core.corridor", "core.corridor_mirror", "bi.stock_flow"),
 }
 CONTENT = {
     toy.SLICES[0]: [
@@ -110,7 +111,8 @@ def test_every_table_has_its_rows_and_a_hash(warehouse_url: str, source: Source)
     assert (empty["core.observation"][0], found["core.observation"][0], found["bi.observation_all"][0]) == (0, 8, 10)
     of_codelists = {f"bi.dim_{name}" for name in ("area", "indicator", "sex", "age", "status", "time")}
     of_history = {"core.superseded", "core.override", "core.restricted"}
-    of_pairs = {"core.reconciliation", "bi.corridor_figures", "bi.stock_flow"}  # one source, one country: no pair
+    # one source, one country: no pair
+    of_pairs = {"core.reconciliation", "bi.corridor_figures", "core.corridor", "core.corridor_mirror", "bi.stock_flow"}
     assert {table for table in TABLES if found[table] == empty[table]} == of_codelists | of_history | of_pairs
     assert all(len(digest) == 32 for _, digest in found.values())
     assert found == toy.fingerprint(warehouse_url)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
+from psycopg import sql as composed
 from pydantic import Field, ValidationError, model_validator
 
 from migstats import settings
@@ -177,14 +178,14 @@ class Dashboards:
         for dashboard in self.dashboards:
             yield from dashboard.charts
 
-    def query(self, chart: Chart) -> Query:
-        """What a chart asks when no filter is set."""
-        metrics = self.datasets[chart.dataset].metrics
+    def query(self, chart: Chart, chosen: Mapping[str, Value] | None = None) -> Query:
+        """What a chart asks; with `chosen` what filters are set to, which hold where its dataset has the column."""
+        metrics, there = self.datasets[chart.dataset].metrics, self.datasets[chart.dataset].columns
         return Query(
             chart.dataset,
             chart.grouped,
             {name: metrics[name] for name in chart.metrics},
-            chart.where,
+            chart.where | {column: value for column, value in (chosen or {}).items() if column in there},
             present(chart, self.datasets[chart.dataset]),
             chart.order,
             chart.limit,
@@ -210,6 +211,31 @@ def folder() -> Path:
 def sql_of(dataset: str) -> Path:
     """The query of a dataset."""
     return settings.include() / "sql" / "dashboards" / f"{dataset}.sql"
+
+
+def statement(query: Query) -> composed.Composed:
+    """The SQL that a tool sends for a chart, but for its spelling: the largest first where there are metrics."""
+    inner = composed.SQL(sql_of(query.dataset).read_text("utf-8").rstrip().rstrip(";"))
+    columns = [composed.Identifier(c) for c in query.columns]
+    metrics = [composed.SQL(e) + composed.SQL(" AS ") + composed.Identifier(n) for n, e in query.metrics.items()]
+    conditions = [
+        composed.SQL("{} = ANY({})" if isinstance(v, tuple) else "{} = {}").format(
+            composed.Identifier(c), composed.Literal(list(v) if isinstance(v, tuple) else v)
+        )
+        for c, v in query.where.items()
+    ]
+    conditions += [composed.SQL("{} IS NOT NULL").format(composed.Identifier(c)) for c in query.present]
+    order = [(o.removeprefix("-"), o.startswith("-")) for o in query.order] or [(n, True) for n in query.metrics]
+    comma = composed.SQL(", ")
+    text = composed.SQL("SELECT {} FROM ({}) AS d").format(comma.join(columns + metrics), inner)
+    if conditions:
+        text += composed.SQL(" WHERE ") + composed.SQL(" AND ").join(conditions)
+    if metrics:
+        text += composed.SQL(" GROUP BY ") + comma.join(columns)
+    if order:
+        sorted_ = [composed.Identifier(n) + composed.SQL(" DESC" if falls else " ASC") for n, falls in order]
+        text += composed.SQL(" ORDER BY ") + comma.join(sorted_)
+    return text + composed.SQL(" LIMIT {}").format(composed.Literal(query.limit))
 
 
 def read_dashboards() -> Dashboards:

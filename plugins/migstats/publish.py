@@ -34,8 +34,8 @@ _CLAIMS: Final = ("claims", "comparable")
 
 #: What is made of the figures of `bi`, anew for the touched indicators: `remove_<table>` and `add_<table>`.
 _BESIDE: Final = (
-    *("derivation", "comparability", "availability", "group_total", "reconciliation", "corridor_figures"),
-    "stock_flow",
+    *("derivation", "comparability", "availability", "availability_total", "annual_sum", "group_total"),
+    *("reconciliation", "corridor_figures", "corridor", "corridor_mirror", "stock_flow"),
 )
 
 
@@ -91,6 +91,8 @@ def publish(
                 moved = {"source": source, "vintage_id": vintage}
                 warehouse.execute(connection, "publication/set_publication", moved)
                 warehouse.execute(connection, "publication/add_published_vintage", moved)
+            for change in ("remove", "add"):
+                warehouse.execute(connection, f"publication/{change}_release_figures", {"sources": list(vintages)})
         seconds = time.monotonic() - began
         for source in [*vintages, "*"]:
             warehouse.add_outcome(
@@ -126,12 +128,16 @@ def _stage(connection: warehouse.Connection, sources: Sequence[str], run_id: str
     """Stage what `bi` is to hold of the indicators that these sources touch: pg_temp.published, with all its marks."""
     for staged in _STAGED:
         warehouse.execute(connection, f"publication/stage_{staged}", {"sources": sources})
+    connection.execute("ANALYZE pg_temp.touched")
     connection.execute("CREATE UNIQUE INDEX ON pg_temp.published (observation_id)")
     connection.execute("ANALYZE pg_temp.published")
     # before anything is said of the figures: which of them count, and what is computed from them, gives none away
     disclosed.control(connection, sources, run_id)
     reach("publish.disclosed")
+    # of its steps the planner knows no sizes: joined row by row they take minutes
+    connection.execute("SET LOCAL enable_nestloop = off")
     warehouse.execute(connection, "publication/mark_additive", {})
+    connection.execute("SET LOCAL enable_nestloop = on")
     warehouse.execute(connection, "publication/mark_preferred", {})
     # ours are made of what is preferred, and take their own place in their cells
     for computed in (add_ages, derive):

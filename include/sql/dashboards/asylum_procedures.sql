@@ -11,7 +11,7 @@ WITH figures AS (
         f.published_value,
         f.source,
         max(f.year) FILTER (WHERE f.published_value IS NOT NULL) OVER (
-            PARTITION BY f.ref_area, f.indicator, f.counterpart_basis
+            PARTITION BY f.ref_area_name, f.indicator, f.counterpart_basis
         ) AS latest_year
     FROM bi.displacement AS f
     INNER JOIN bi.dim_time AS t ON f.time_period = t.time_period

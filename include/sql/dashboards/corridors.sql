@@ -1,13 +1,16 @@
 -- Persons and money between two countries, side by side, for the year that is chosen; 'latest' is the latest year with a
 -- stock of migrants, or, without one, with anything.
-WITH figures AS (
+WITH shown AS (
     SELECT
-        c.*,
-        coalesce(
-            max(c.year) FILTER (WHERE c.stock IS NOT NULL) OVER (PARTITION BY c.origin, c.destination),
-            max(c.year) OVER (PARTITION BY c.origin, c.destination)
-        ) AS latest_year
+        c.year::text AS year_shown,
+        c.*
     FROM bi.corridors AS c
+    UNION ALL
+    SELECT
+        'latest' AS year_shown,
+        c.*
+    FROM bi.corridors AS c
+    WHERE c.is_latest
 )
 
 SELECT
@@ -16,7 +19,7 @@ SELECT
     'in ' || c.destination_name AS living,
     c.origin_name || ' → ' || c.destination_name AS corridor,
     c.year,
-    y.year_shown,
+    c.year_shown,
     c.stock IS NOT NULL AS has_migrants,
     c.stock AS migrants,
     c.stock_women AS women,
@@ -29,7 +32,4 @@ SELECT
     c.remittance_cost AS cost_per_cent,
     c.asylum_applications,
     c.refugees
-FROM figures AS c
-INNER JOIN LATERAL (
-    VALUES (c.year::text), (CASE WHEN c.year = c.latest_year THEN 'latest' END)
-) AS y (year_shown) ON y.year_shown IS NOT NULL;
+FROM shown AS c;

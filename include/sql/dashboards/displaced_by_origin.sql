@@ -7,7 +7,6 @@ WITH figures AS (
         f.indicator,
         f.indicator_name,
         f.counterpart_basis,
-        f.sex,
         f.breakdown_name,
         f.year,
         f.published_value,
@@ -15,7 +14,7 @@ WITH figures AS (
         f.obs_status,
         f.note,
         max(f.year) FILTER (WHERE f.published_value IS NOT NULL) OVER (
-            PARTITION BY f.ref_area, f.indicator, f.counterpart_basis
+            PARTITION BY f.ref_area_name, f.indicator, f.counterpart_basis
         ) AS latest_year
     FROM bi.displacement AS f
     INNER JOIN bi.dim_time AS t ON f.time_period = t.time_period
@@ -23,6 +22,7 @@ WITH figures AS (
         t.freq = 'A'
         AND f.subdivision = '_T'
         AND f.counterpart_area <> '_T'
+        AND f.sex = '_T'
         AND f.age = '_T'
 )
 
@@ -32,7 +32,6 @@ SELECT
     a.is_country AS origin_is_country,
     f.indicator,
     f.indicator_name || CASE f.counterpart_basis WHEN 'citizenship' THEN ', by citizenship' ELSE '' END AS figure_of,
-    x.name_en AS sex,
     f.breakdown_name AS procedure,
     f.year,
     y.year_shown,
@@ -40,7 +39,6 @@ SELECT
     f.source
 FROM figures AS f
 INNER JOIN bi.dim_area AS a ON f.counterpart_area = a.area
-INNER JOIN bi.dim_sex AS x ON f.sex = x.sex
 INNER JOIN LATERAL (
     VALUES (f.year::text), (CASE WHEN f.year = f.latest_year THEN 'latest' END)
 ) AS y (year_shown) ON y.year_shown IS NOT NULL;

@@ -1,12 +1,13 @@
--- Displaced persons by area of asylum, and the world as the sum of its countries: `value` counts nobody twice.
+-- Displaced persons by area of asylum, and the world as the sum of its countries: nobody is counted twice.
 SELECT
     w.asylum,
     f.indicator,
-    f.indicator_name AS figure_of,
+    i.name_en AS figure_of,
     f.year,
     make_date(f.year, 1, 1) AS year_begins,
     f.value AS figure
-FROM bi.displacement AS f
+FROM bi.annual_sum AS f
+INNER JOIN bi.dim_indicator AS i ON f.indicator = i.indicator
 INNER JOIN bi.dim_area AS a ON f.ref_area = a.area
-INNER JOIN LATERAL (VALUES (f.ref_area_name), ('World')) AS w (asylum) ON TRUE
-WHERE a.is_country;
+INNER JOIN LATERAL (VALUES (a.name_en), ('World')) AS w (asylum) ON TRUE
+WHERE a.is_country AND i.topic = 'displacement';

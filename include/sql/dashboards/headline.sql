@@ -1,4 +1,5 @@
--- Totals of each country: one row per indicator, basis and year.
+-- Totals of each country: one row per indicator, basis and year. Windows name what filters choose, so that PostgreSQL looks
+-- at the chosen alone.
 SELECT
     CASE WHEN a.is_programme_country THEN 'Programme countries' ELSE 'Other countries' END AS country_group,
     a.name_en AS country,
@@ -22,7 +23,13 @@ SELECT
     f.missing_reason AS why_missing,
     f.note,
     row_number() OVER (
-        PARTITION BY f.ref_area, f.indicator, f.counterpart_basis, f.reason
+        PARTITION BY
+            CASE WHEN a.is_programme_country THEN 'Programme countries' ELSE 'Other countries' END,
+            a.name_en,
+            f.ref_area,
+            f.indicator,
+            f.counterpart_basis,
+            f.reason
         ORDER BY (f.published_value IS NULL) ASC, f.year DESC
     ) = 1 AS is_latest
 FROM bi.fact_observation AS f

@@ -8,7 +8,7 @@ WITH figures AS (
         f.year,
         f.published_value,
         f.source,
-        max(f.year) FILTER (WHERE f.published_value IS NOT NULL) OVER (PARTITION BY f.ref_area) AS latest_year
+        max(f.year) FILTER (WHERE f.published_value IS NOT NULL) OVER (PARTITION BY f.ref_area_name) AS latest_year
     FROM bi.migrant_stock AS f
     WHERE
         f.indicator = 'MIG_STOCK'

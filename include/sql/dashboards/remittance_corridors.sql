@@ -1,19 +1,21 @@
 -- Remittances between two countries, estimated: from where the money is sent to where it is received. A picture of flows
 -- has no circles, so that a country that sends and receives has two names (`arrives`).
-WITH figures AS (
+WITH there AS (
+    SELECT DISTINCT v.year
+    FROM bi.availability AS v
+    WHERE v.indicator = 'REMIT_BILATERAL' AND v.breakdowns <> 'none' AND v.preferred > 0
+),
+
+years AS (
     SELECT
-        f.ref_area,
-        f.ref_area_name,
-        f.counterpart_area,
-        f.counterpart_name,
-        f.year,
-        f.published_value,
-        f.unit,
-        f.source,
-        f.note,
-        max(f.year) FILTER (WHERE f.published_value IS NOT NULL) OVER () AS latest_year
-    FROM bi.remittances AS f
-    WHERE f.indicator = 'REMIT_BILATERAL'
+        t.year,
+        t.year::text AS year_shown
+    FROM there AS t
+    UNION ALL
+    SELECT
+        max(t.year) AS year,
+        'latest' AS year_shown
+    FROM there AS t
 )
 
 SELECT
@@ -26,11 +28,15 @@ SELECT
     f.unit,
     s.publisher,
     f.note
-FROM figures AS f
+FROM years AS y
+INNER JOIN bi.remittances AS f ON y.year = f.year
 INNER JOIN bi.dim_source AS s ON f.source = s.source
 INNER JOIN bi.dim_area AS a ON f.ref_area = a.area
 INNER JOIN bi.dim_area AS o ON f.counterpart_area = o.area
-INNER JOIN LATERAL (
-    VALUES (f.year::text), (CASE WHEN f.year = f.latest_year THEN 'latest' END)
-) AS y (year_shown) ON y.year_shown IS NOT NULL
-WHERE a.is_country AND o.is_country;
+WHERE
+    f.indicator = 'REMIT_BILATERAL'
+    AND f.counterpart_area <> '_T'
+    AND f.sex = '_T'
+    AND f.age = '_T'
+    AND a.is_country
+    AND o.is_country;

@@ -3,10 +3,9 @@ SELECT
     r.source,
     s.publisher,
     r.release,
-    count(*)::integer AS figures,
-    count(*) FILTER (WHERE r.known_to IS NULL)::integer AS still_stand,
-    count(*) FILTER (WHERE r.known_to IS NOT NULL AND r.end_reason = 'revised')::integer AS revised_later,
-    count(*) FILTER (WHERE r.known_to IS NOT NULL AND r.end_reason = 'deleted_at_source')::integer AS taken_back_later
-FROM bi.revisions AS r
-INNER JOIN bi.dim_source AS s ON r.source = s.source
-GROUP BY r.source, s.publisher, r.release;
+    r.figures,
+    r.still_stand,
+    r.revised_later,
+    r.taken_back_later
+FROM bi.release_figures AS r
+INNER JOIN bi.dim_source AS s ON r.source = s.source;

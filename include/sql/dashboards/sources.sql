@@ -2,14 +2,14 @@
 WITH figures AS (
     SELECT
         f.source,
-        count(*) AS figures,
-        count(*) FILTER (WHERE f.preferred) AS preferred,
-        count(*) FILTER (WHERE f.published_value IS NULL) AS gaps,
+        sum(f.figures + f.missing + f.suppressed) AS figures,
+        sum(f.preferred) AS preferred,
+        sum(f.missing + f.suppressed) AS gaps,
         count(DISTINCT f.indicator) AS indicators,
         count(DISTINCT f.ref_area) AS areas,
-        min(f.year) AS first_year,
-        max(f.year) AS last_year
-    FROM bi.observation_all AS f
+        min(f.first_year) AS first_year,
+        max(f.last_year) AS last_year
+    FROM bi.availability_total AS f
     GROUP BY f.source
 )
 

@@ -2,4 +2,4 @@
 SELECT 'latest' AS year_shown
 UNION
 SELECT f.year::text AS year_shown
-FROM bi.fact_observation AS f;
+FROM bi.availability AS f;

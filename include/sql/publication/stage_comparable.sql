@@ -12,6 +12,19 @@ WITH pairs AS (
         )
 ),
 
+wanted AS (
+    SELECT
+        w.indicator,
+        bool_and(w.totals) AS totals
+    FROM pairs AS k
+    CROSS JOIN
+        LATERAL (
+            VALUES (k.indicator, FALSE), (k.other_indicator, FALSE), (k.denominator, TRUE)
+        ) AS w (indicator, totals)
+    WHERE w.indicator IS NOT NULL
+    GROUP BY w.indicator
+),
+
 figures AS (
     SELECT
         p.*,
@@ -22,16 +35,13 @@ figures AS (
             p.activity, p.reason, p.urbanisation, p.disability, p.breakdown
         ) COLLATE "C" AS parts -- noqa: RF02
     FROM core.published AS p
+    INNER JOIN wanted AS w ON p.indicator = w.indicator
     INNER JOIN ref.area AS a ON p.ref_area = a.code
     INNER JOIN ref.area AS c ON p.counterpart_area = c.code
     WHERE
         p.preferred
         AND p.published_value IS NOT NULL
-        AND (
-            p.indicator IN (SELECT k.indicator FROM pairs AS k)
-            OR p.indicator IN (SELECT k.other_indicator FROM pairs AS k)
-            OR (p.counterpart_area = '_T' AND p.indicator IN (SELECT k.denominator FROM pairs AS k))
-        )
+        AND (p.counterpart_area = '_T' OR NOT w.totals)
 )
 
 SELECT

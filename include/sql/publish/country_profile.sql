@@ -18,7 +18,7 @@ SELECT DISTINCT ON (f.ref_area, f.indicator)
     f.observation_id
 FROM bi.fact_observation AS f
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
-INNER JOIN ref.area AS a ON f.ref_area = a.code
+LEFT JOIN ref.area AS a ON f.ref_area = a.code
 WHERE
     a.kind IN ('country', 'territory')
     AND f.published_value IS NOT NULL

@@ -34,12 +34,12 @@ SELECT
     f.breakdown,
     b.name_en AS breakdown_name
 FROM bi.fact_observation AS f
-INNER JOIN ref.subdivision AS u ON f.subdivision = u.code
+LEFT JOIN ref.subdivision AS u ON f.subdivision = u.code
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
-INNER JOIN ref.area AS a ON f.ref_area = a.code
-INNER JOIN ref.area AS c ON f.counterpart_area = c.code
+LEFT JOIN ref.area AS a ON f.ref_area = a.code
+LEFT JOIN ref.area AS c ON f.counterpart_area = c.code
 LEFT JOIN core.comparability AS k ON f.indicator = k.indicator AND f.year = k.year
-INNER JOIN ref.breakdown AS b ON f.breakdown = b.code
+LEFT JOIN ref.breakdown AS b ON f.breakdown = b.code
 WHERE i.topic = 'displacement';
 
 COMMENT ON VIEW bi.displacement IS

@@ -30,9 +30,9 @@ SELECT
     f.note,
     f.release
 FROM bi.fact_observation AS f
-INNER JOIN ref.subdivision AS u ON f.subdivision = u.code
+LEFT JOIN ref.subdivision AS u ON f.subdivision = u.code
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
-INNER JOIN ref.area AS a ON f.ref_area = a.code
+LEFT JOIN ref.area AS a ON f.ref_area = a.code
 WHERE i.topic = 'integration';
 
 COMMENT ON VIEW bi.integration IS

@@ -30,8 +30,8 @@ SELECT
     f.release
 FROM bi.fact_observation AS f
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
-INNER JOIN ref.area AS a ON f.ref_area = a.code
-INNER JOIN ref.area AS c ON f.counterpart_area = c.code
+LEFT JOIN ref.area AS a ON f.ref_area = a.code
+LEFT JOIN ref.area AS c ON f.counterpart_area = c.code
 WHERE i.topic = 'labour_market';
 
 COMMENT ON VIEW bi.labour_market IS

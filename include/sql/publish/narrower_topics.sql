@@ -58,9 +58,9 @@ SELECT
 FROM bi.fact_observation AS f
 INNER JOIN ref.indicator_catalogue AS t ON f.indicator = t.code
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
-INNER JOIN ref.subdivision AS u ON f.subdivision = u.code
-INNER JOIN ref.area AS a ON f.ref_area = a.code
-INNER JOIN ref.area AS c ON f.counterpart_area = c.code
+LEFT JOIN ref.subdivision AS u ON f.subdivision = u.code
+LEFT JOIN ref.area AS a ON f.ref_area = a.code
+LEFT JOIN ref.area AS c ON f.counterpart_area = c.code
 WHERE t.also_topic = %1$L;
 
 SELECT ref.comment_as('bi.%1$I', 'bi.fact_observation');

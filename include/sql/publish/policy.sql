@@ -24,8 +24,8 @@ SELECT
     f.release
 FROM bi.fact_observation AS f
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
-INNER JOIN ref.area AS a ON f.ref_area = a.code
-INNER JOIN ref.breakdown AS b ON f.breakdown = b.code
+LEFT JOIN ref.area AS a ON f.ref_area = a.code
+LEFT JOIN ref.breakdown AS b ON f.breakdown = b.code
 WHERE i.topic = 'policy';
 
 COMMENT ON VIEW bi.policy IS

@@ -30,8 +30,8 @@ SELECT
     core.is_modelled(f.nature, f.obs_status) AS is_modelled
 FROM bi.fact_observation AS f
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
-INNER JOIN ref.area AS a ON f.ref_area = a.code
-INNER JOIN ref.area AS c ON f.counterpart_area = c.code
+LEFT JOIN ref.area AS a ON f.ref_area = a.code
+LEFT JOIN ref.area AS c ON f.counterpart_area = c.code
 LEFT JOIN core.comparability AS k ON f.indicator = k.indicator AND f.year = k.year
 WHERE i.topic = 'remittances';
 

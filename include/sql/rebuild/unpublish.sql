@@ -15,6 +15,18 @@ there AS (
     DELETE FROM bi.availability
 ),
 
+there_in_all AS (
+    DELETE FROM bi.availability_total
+),
+
+added_up AS (
+    DELETE FROM bi.annual_sum
+),
+
+counted AS (
+    DELETE FROM bi.release_figures
+),
+
 computed AS (
     DELETE FROM bi.derivation
 ),
@@ -25,6 +37,14 @@ compared AS (
 
 corridors AS (
     DELETE FROM bi.corridor_figures
+),
+
+pairs AS (
+    DELETE FROM core.corridor
+),
+
+mirrors AS (
+    DELETE FROM core.corridor_mirror
 ),
 
 accounts AS (

@@ -62,6 +62,26 @@ WITH contents (name, content) AS (
     FROM core.reconciliation AS r
     UNION ALL
     SELECT
+        'core.group_total',
+        g::text
+    FROM core.group_total AS g
+    UNION ALL
+    SELECT
+        'bi.annual_sum',
+        s::text
+    FROM bi.annual_sum AS s
+    UNION ALL
+    SELECT
+        'core.corridor',
+        f::text
+    FROM core.corridor AS f
+    UNION ALL
+    SELECT
+        'core.corridor_mirror',
+        f::text
+    FROM core.corridor_mirror AS f
+    UNION ALL
+    SELECT
         'bi.corridor_figures',
         f::text
     FROM bi.corridor_figures AS f
@@ -117,7 +137,8 @@ SELECT
 FROM (
     VALUES
     ('core.series'), ('core.attributes'), ('core.observation'), ('core.superseded'), ('core.override'), ('core.place'),
-    ('core.restricted'), ('bi.observation_all'), ('core.reconciliation'), ('bi.corridor_figures'), ('bi.stock_flow'),
+    ('core.restricted'), ('core.group_total'), ('core.corridor'), ('core.corridor_mirror'), ('core.reconciliation'),
+    ('bi.observation_all'), ('bi.annual_sum'), ('bi.corridor_figures'), ('bi.stock_flow'),
     ('bi.dim_area'), ('bi.dim_indicator'), ('bi.dim_sex'), ('bi.dim_age'), ('bi.dim_status'), ('bi.dim_time'),
     ('bi.dim_source')
 ) AS t (name)
