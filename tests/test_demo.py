@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import http.server
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ import toy
 import yaml
 
 from migstats import demo, process, services, settings
-from migstats.errors import ConfigurationError, DeclarationError
+from migstats.errors import ConfigurationError, DeclarationError, MigstatsError
 from migstats.services import Ports, Record
 from migstats.source import read_sources
 
@@ -257,3 +258,46 @@ def test_status_of_what_never_ran_is_not_success(
         assert demo.main(["down"]) == 0
     finally:
         signal.signal(signal.SIGTERM, began)
+
+
+@pytest.mark.parametrize(
+    ("method", "answers", "asked", "ends_well"),
+    [
+        ("PATCH", [500, 500, 200], 3, True),  # the scheduler changed the same run, and Airflow's database gave us up
+        ("PATCH", [500] * 9, 6, False),
+        ("PATCH", [409], 1, False),
+        ("POST", [500, 200], 1, False),  # asked again, it would make two runs
+    ],
+)
+def test_a_change_that_airflow_fails_to_make_is_asked_for_again_a_new_run_is_not(
+    method: str, answers: list[int], asked: int, ends_well: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo._AGAIN, "backoff_factor", 0)
+    left = list(answers)
+
+    class Failing(http.server.BaseHTTPRequestHandler):
+        def do_PATCH(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(left.pop(0))
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        do_POST = do_PATCH
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Failing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        airflow = demo.Airflow(server.server_port, "unused")
+        if ends_well:
+            assert airflow.call(method, "/api/v2/dags/d/dagRuns/r", {"state": "failed"}) == {}
+        else:
+            with pytest.raises(MigstatsError):
+                airflow.call(method, "/api/v2/dags/d/dagRuns/r", {"state": "failed"})
+        assert len(answers) - len(left) == asked
+    finally:
+        server.shutdown()
+        server.server_close()

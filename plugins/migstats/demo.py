@@ -23,13 +23,15 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 import requests
 import yaml
+from requests.adapters import HTTPAdapter
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.table import Table
+from urllib3.util import Retry
 
 from migstats import postgres, process, replay, services, settings, warehouse
 from migstats.errors import ConfigurationError, DeclarationError, MigstatsError, PermanentError, TryAgainError
@@ -71,6 +73,20 @@ def _step(console: Console, what: str) -> Iterator[list[str]]:
 # --- Airflow by REST -------------------------------------------------------------------------------------------
 
 
+#: What may be asked twice is, where Airflow fails: its scheduler may change the same run at the same moment.
+_AGAIN: Final = Retry(
+    None,
+    connect=0,
+    read=0,
+    other=0,
+    status=5,
+    status_forcelist=(500, 503),
+    allowed_methods=("PATCH",),
+    backoff_factor=0.5,
+    raise_on_status=False,
+)
+
+
 class Airflow:
     """The public API of the Airflow that this demo runs."""
 
@@ -79,6 +95,7 @@ class Airflow:
         self._password = password
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy stands between us and this machine
+        self._session.mount(self.url, HTTPAdapter(max_retries=_AGAIN))
 
     def is_healthy(self) -> bool:
         """Whether all components say that they are well."""
