@@ -119,8 +119,8 @@ END_TO_END = $$(grep -rl --include='test_*.py' end_to_end tests | sort)
 test: $(VENV)/.installed-dev ## Everything: the lock first, then checks, then all tests with the end-to-end run (under 25 minutes)
 	@$(BIN)/python -m pytest -q -m lock tests/test_lock.py
 	@$(MAKE) static
-	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "not lock and not celery and not superset and not end_to_end"
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m end_to_end $(END_TO_END)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not lock and not celery and not superset and not end_to_end"
+	@$(BIN)/python -m pytest -m end_to_end $(END_TO_END)
 
 test-celery: $(VENV)/.installed-dev ## CeleryExecutor with Redis and two workers (needs redis-server)
 	@$(BIN)/python -m pytest -m celery

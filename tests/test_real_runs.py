@@ -8,13 +8,7 @@ from dataclasses import dataclass
 import pytest
 from real_airflow import Site
 
-#: One Airflow for all of them, in one process beside the demo.
-pytestmark = [
-    pytest.mark.end_to_end,
-    pytest.mark.airflow,
-    pytest.mark.database,
-    pytest.mark.xdist_group("airflow"),
-]
+pytestmark = [pytest.mark.end_to_end, pytest.mark.airflow, pytest.mark.database]
 
 YEARS = (2019, 2020)
 MONTHS = [dt.datetime(2025, month, 1, tzinfo=dt.UTC) for month in range(1, 4)]

@@ -15,13 +15,7 @@ from test_pages import browser, watched  # noqa: F401 (a fixture)
 from migstats import pipeline, publish
 from migstats.source import Source, folder_of, read_source
 
-#: One Airflow for all of them, in one process beside the demo.
-pytestmark = [
-    pytest.mark.end_to_end,
-    pytest.mark.airflow,
-    pytest.mark.database,
-    pytest.mark.xdist_group("airflow"),
-]
+pytestmark = [pytest.mark.end_to_end, pytest.mark.airflow, pytest.mark.database]
 
 AREAS = ("MAR", "NPL", "SRB", "TUN", "PHL")
 

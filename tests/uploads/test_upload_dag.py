@@ -14,13 +14,7 @@ from migstats.uploads.contract import forms
 from migstats.uploads.example import example
 from migstats.uploads.submission import Sent, Submission
 
-#: One Airflow for all of them, in one process beside the demo.
-pytestmark = [
-    pytest.mark.end_to_end,
-    pytest.mark.airflow,
-    pytest.mark.database,
-    pytest.mark.xdist_group("airflow"),
-]
+pytestmark = [pytest.mark.end_to_end, pytest.mark.airflow, pytest.mark.database]
 
 RUNS = "/api/v2/dags/upload/dagRuns"
 
