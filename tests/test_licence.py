@@ -141,6 +141,31 @@ def test_a_source_that_may_be_passed_on_no_more_leaves_bi_at_once_and_comes_back
         assert connection.execute("SELECT count(*) AS n FROM core.restricted").fetchall() == [{"n": 0}]
 
 
+def test_nothing_that_was_made_ready_of_a_source_stays_where_it_may_be_passed_on_no_more(
+    warehouse_url: str, sources: list[Source]
+) -> None:
+    """Sums, corridors and both sides of a flow stand beside the figures that they were made of."""
+    ark, zoo = sources
+    flow = {"INDICATOR": "EMIGRATION", "BASIS": "next_residence", "COUNTERPART": "ITA", "OBS_VALUE": SECOND}
+    stock = {"REF_AREA": "SRB", "COUNTERPART": "MAR", "BASIS": "origin", "OBS_VALUE": FIRST}
+    load(warehouse_url, ark, [{"OBS_VALUE": FIRST}, stock, flow])
+    load(warehouse_url, zoo, [{"REF_AREA": "TUN", "COUNTERPART": "ITA", "BASIS": "origin", "OBS_VALUE": "95"}])
+    publish.publish(warehouse_url, run_id="test")
+    with warehouse.connect(warehouse_url) as connection:
+        for relation in ("annual_sum", "corridors", "corridor_mirrors"):
+            told = connection.execute(f"SELECT string_agg(t::text, '') AS told FROM bi.{relation} AS t").fetchall()
+            assert FIRST in told[0]["told"] or SECOND in told[0]["told"], relation
+        warehouse.add_source(connection, under(ark, "forbidden"))
+    for _ in range(2):  # at once, and after the next publish
+        said = told_to_readers(warehouse_url)
+        assert FIRST not in said
+        assert SECOND not in said
+        publish.publish(warehouse_url, run_id="test")
+    with warehouse.connect(warehouse_url) as connection:
+        pairs = connection.execute("SELECT origin, destination, stock FROM bi.corridors").fetchall()
+    assert pairs == [{"origin": "ITA", "destination": "TUN", "stock": 95}], "what others say stands"
+
+
 def test_a_source_without_a_licence_is_refused(tmp_path: Path, sources: list[Source]) -> None:
     file = tmp_path / "sources" / "ark" / "source.yaml"
     text = "".join(line for line in file.read_text().splitlines(keepends=True) if not line.startswith("licence"))

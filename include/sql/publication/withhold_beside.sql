@@ -17,6 +17,42 @@ corridors AS (
                 WHERE o.observation_id = f.observation_id
             )
         )
+    RETURNING
+        f.origin,
+        f.destination
+),
+
+-- all years of a pair: which one is the latest may have been said by the figure that goes
+pairs AS (
+    DELETE FROM core.corridor AS k
+    USING corridors AS f
+    WHERE k.origin = f.origin AND k.destination = f.destination
+),
+
+mirrors AS (
+    DELETE FROM core.corridor_mirror AS m
+    USING corridors AS f
+    WHERE m.origin = f.origin AND m.destination = f.destination
+),
+
+added_up AS (
+    DELETE FROM bi.annual_sum AS s
+    USING withheld AS w
+    WHERE
+        s.source = w.code
+        OR (
+            s.source = 'migstats'
+            AND EXISTS (
+                SELECT 1 FROM core.restricted AS r
+                WHERE r.source = w.code AND r.indicator = s.indicator
+            )
+        )
+),
+
+counted AS (
+    DELETE FROM bi.release_figures AS r
+    USING withheld AS w
+    WHERE r.source = w.code
 ),
 
 accounts AS (
