@@ -16,6 +16,7 @@ import pytest
 import requests
 from playwright.sync_api import sync_playwright
 from samples import Filled
+from test_dashboards import EMPTY
 
 from migstats import dashboards, process, settings, superset
 from migstats.dashboards import Chart, identity, read_dashboards
@@ -90,7 +91,7 @@ def site(warehouse_of_samples: Filled, tmp_path_factory: pytest.TempPathFactory)
 def test_a_chart_gets_figures_from_the_warehouse(site: Site, chart: Chart) -> None:
     result = site.ask(chart)
     assert result["error"] is None
-    assert result["rowcount"] > 0
+    assert (result["rowcount"] > 0) is (chart.id not in EMPTY)
     assert set(result["colnames"]) == {*chart.grouped, *chart.metrics}
 
 
