@@ -75,11 +75,11 @@ def audit(
     Nothing but errors of ours is caught.
     """
     concepts = pipeline.concepts(further)
-    declared = [
-        (source, dataset, read_codes(folder, concepts))
-        for source, folder in ((source, folder_of(source.id, further)) for source in sources)
-        for dataset in (*source.datasets, *read_forms(folder, source))
-    ]
+    declared = []
+    for source in sources:
+        folder = folder_of(source.id, further)
+        codes = read_codes(folder, concepts)
+        declared += [(source, dataset, codes) for dataset in (*source.datasets, *read_forms(folder, source))]
     for path in files:
         yield _of_file(path, declared, concepts, today)
 

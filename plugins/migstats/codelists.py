@@ -197,10 +197,13 @@ def _rows(file: Path) -> dict[str, Mapping[str, str]]:
 def codelist_of(folders: Folders, concept: str) -> Codelist | None:
     """The codelist of a concept, or None where the concept is free text (unit has one, note has none)."""
     name = CODELIST_OF.get(concept, concept)
-    return read_codelist(folders, name) if name in names_of(folders) else None
+    return read_codelist(folders, name) if (_ours(folders) / f"{name}.csv").is_file() else None
 
 
 def names_of(folders: Folders) -> list[str]:
     """The names of our codelists; a further folder brings codes, no lists."""
-    ours = folders[0] if isinstance(folders, tuple) else folders
-    return sorted(file.stem for file in ours.glob("*.csv"))
+    return sorted(file.stem for file in _ours(folders).glob("*.csv"))
+
+
+def _ours(folders: Folders) -> Path:
+    return folders[0] if isinstance(folders, tuple) else folders

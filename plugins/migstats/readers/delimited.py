@@ -397,7 +397,11 @@ def _beginnings(start: bytes, dialect: csv_text.Dialect) -> Iterator[_Beginning]
 def _header(start: bytes, layout: DelimitedLayout) -> tuple[_Header, list[tuple[int, list[str]]]]:
     """The first record that has all declared header texts, and the records above it."""
     above: list[tuple[int, list[str]]] = []
+    possible = _may_have_header(start, layout)
     for record in _beginnings(start, _dialect(layout)):
+        if not possible:
+            above.append((record.line, record.fields))
+            continue
         texts = [" ".join(field.split()) for field in record.fields]
         names = _names(texts, layout)
         if not _lacking(names, texts, layout):
@@ -405,6 +409,15 @@ def _header(start: bytes, layout: DelimitedLayout) -> tuple[_Header, list[tuple[
             return _Header(record.line, texts, names, record.end, record.lines + 1), above
         above.append((record.line, record.fields))
     raise _no_header(start, above, layout)
+
+
+def _may_have_header(start: bytes, layout: DelimitedLayout) -> bool:
+    """Whether the words of each declared header text stand anywhere: quicker than to read every record in vain."""
+
+    def stands(text: str) -> bool:
+        return '"' in text or all(word.encode() in start for word in text.split())
+
+    return all(any(map(stands, layout.columns.get(name, (name,)))) for name in layout.there)
 
 
 def _names(texts: Sequence[str], layout: DelimitedLayout) -> list[str]:
@@ -426,7 +439,7 @@ def _lacking(names: Sequence[str], texts: Sequence[str], layout: DelimitedLayout
 
 def _no_header(start: bytes, above: list[tuple[int, list[str]]], layout: DelimitedLayout) -> Exception:
     """The error of a text in which no record has all that is declared: what is missing, and what is new."""
-    for other in _DELIMITERS:
+    for other in _DELIMITERS if _may_have_header(start, layout) else ():
         if other != layout.delimiter:
             for record in _beginnings(start, csv_text.Dialect(_EXPECTED, other, layout.quoted)):
                 texts = [" ".join(field.split()) for field in record.fields]
