@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import http.server
-import json
 import multiprocessing
 import os
 import re
@@ -23,7 +22,7 @@ import psycopg
 import pytest
 import toy
 
-from migstats import house, landing, ledger, pipeline, publish, settings, validate, warehouse
+from migstats import house, landing, ledger, pipeline, publish, settings, warehouse
 from migstats import postgres as server
 from migstats.errors import MigstatsError
 from migstats.source import folder_of, plan, read_source
@@ -67,19 +66,10 @@ def publisher() -> Iterator[str]:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, publisher: str) -> Path:
     toy.declare(tmp_path, monkeypatch, "toy")
-    few_expectations(tmp_path / "expectations")
+    toy.few_expectations(tmp_path / "expectations")
     monkeypatch.setenv("MIGSTATS_REPLAY", publisher)
     monkeypatch.setenv("MIGSTATS_DATA_DOCS", str(tmp_path / "docs"))
     return tmp_path
-
-
-def few_expectations(folder: Path) -> None:
-    """The first expectations of each shared suite: a run is killed between its steps, whatever else it judges."""
-    folder.mkdir()
-    for name in validate.SHARED_SUITES:
-        facts = json.loads((settings.expectations() / f"{name}.json").read_text("utf-8"))
-        facts["expectations"] = facts["expectations"][:3]
-        (folder / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
 def work(url: str, environment: dict[str, str]) -> None:
