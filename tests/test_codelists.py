@@ -22,6 +22,7 @@ from migstats.errors import DeclarationError
 from migstats.harmonise import read_codes
 from migstats.observation import DEFAULTS, EITHER_WAY, SERIES_DIMENSIONS, SHARED_ATTRIBUTES, WITHOUT_VALUE
 from migstats.source import folder_of, read_sources
+from migstats.uploads import contract
 
 FOLDER = settings.include() / "codelists"
 NAMES = ("name_en", "name_fr", "name_es", "name_ar", "name_ru")
@@ -437,6 +438,13 @@ def test_each_indicator_of_a_source_has_a_preference_of_sources_and_each_source_
         assert len(set(sources)) == len(sources), code
         assert all(re.fullmatch(r"[a-z][a-z0-9_]{1,47}", s) for s in sources), code
         assert row["reason"], code
+
+
+def test_forms_of_countries_have_their_place_in_the_order_of_each_indicator_that_they_ask_for() -> None:
+    preferences = read_codelist(FOLDER, "source_preference").rows
+    asked = {measure.indicator for form in contract.forms().values() for measure in form.measures}
+    assert len(asked) > 20
+    assert {code for code in asked if "uploads" not in preferences[code]["sources"].split("|")} == set()
 
 
 # -- real payloads -----------------------------------------------------------------------------------------------

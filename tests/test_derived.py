@@ -19,7 +19,9 @@ FOLDER = settings.include() / "codelists"
 INDICATORS = read_codelist(FOLDER, "indicator").rows
 #: Source that figures of an indicator are of where a case does not say otherwise.
 SOURCES: Final = {
-    code: row["sources"].split("|")[0] for code, row in read_codelist(FOLDER, "source_preference").rows.items()
+    code: row["sources"].split("|")[0]
+    for code, row in read_codelist(FOLDER, "source_preference").rows.items()
+    if not row["sources"].startswith("uploads")
 }
 Figure = dict[str, Any]
 

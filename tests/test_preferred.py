@@ -17,7 +17,7 @@ PART = "figures/part=a"
 
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Source]:
-    return {source.id: source for source in toy.declare(tmp_path, monkeypatch, "toy", "zoo", "ark")}
+    return {source.id: source for source in toy.declare(tmp_path, monkeypatch, "toy", "zoo", "ark", "upload_mar")}
 
 
 def order(url: str, sources: str) -> None:
@@ -49,6 +49,20 @@ CASES: dict[str, tuple[str, dict[str, list[dict[str, str]]], list[tuple[str, flo
         "zoo",
         {"ark": [{"OBS_VALUE": "1"}], "zoo": [{"OBS_VALUE": "2"}]},
         [("zoo", 2, "declared")],
+    ),
+    "forms of whatever country have one place in the order": (
+        "zoo|uploads|ark",
+        {
+            "ark": [{"OBS_VALUE": "1"}, {"SEX": "F", "OBS_VALUE": "1"}],
+            "upload_mar": [{"OBS_VALUE": "2"}, {"SEX": "F", "OBS_VALUE": "2"}],
+            "zoo": [{"OBS_VALUE": "3"}],
+        },
+        [("upload_mar", 2, "declared"), ("zoo", 3, "declared")],
+    ),
+    "a country that is named alone goes by its own place": (
+        "upload_mar|zoo|uploads",
+        {"upload_mar": [{"OBS_VALUE": "2"}], "zoo": [{"OBS_VALUE": "3"}]},
+        [("upload_mar", 2, "declared")],
     ),
     "without an order the figures that are added up are shown": (
         "",

@@ -11,5 +11,5 @@ COMMENT ON VIEW bi.source_preference IS
 'The declared order of sources by indicator: of two that have a figure for one cell the first is shown. Sources that are not named come after them, by name';
 COMMENT ON COLUMN bi.source_preference.indicator IS 'What is measured, see dim_indicator';
 COMMENT ON COLUMN bi.source_preference.rank IS '1 comes first';
-COMMENT ON COLUMN bi.source_preference.source IS 'Source, see dim_source';
+COMMENT ON COLUMN bi.source_preference.source IS 'Source, see dim_source; uploads: the forms of every country';
 COMMENT ON COLUMN bi.source_preference.reason IS 'Why they stand in this order';
