@@ -397,7 +397,7 @@ def test_runs_that_waited_for_each_other_load_what_the_others_left(warehouse_url
 
 
 def test_a_reader_never_sees_half_of_a_publish(warehouse_url: str, source: Source) -> None:
-    """Fifty publishes; each moves every figure, so that a mixture would show."""
+    """Twenty publishes; each moves every figure, so that a mixture would show."""
     load(warehouse_url, source, read(warehouse_url, source, rows()))
     publish.publish(warehouse_url, run_id="test")
     (source_folder := folder_of("toy")).joinpath("gate.yaml").write_text(
@@ -418,7 +418,7 @@ def test_a_reader_never_sees_half_of_a_publish(warehouse_url: str, source: Sourc
     reader.start()
     try:
         whole = {(5, 150_000.0)}
-        for day in range(1, 51):
+        for day in range(1, 21):
             served = [{**row, "OBS_VALUE": str(int(row["OBS_VALUE"]) + day)} for row in rows()]
             load(warehouse_url, source, read(warehouse_url, source, served, day=day))
             publish.publish(warehouse_url, run_id="test")

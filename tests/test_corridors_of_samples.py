@@ -93,7 +93,7 @@ def test_refugees_of_the_world_bank_meet_those_of_unhcr_by_asylum_and_by_origin(
     assert met == [(False, *pair), (True, *pair)]
 
 
-SOME = ("worldbank_wdi", "undesa_stock", "unhcr_population", "unsd_sdg", "knomad_remittances", "eurostat_flows")
+SOME = ("worldbank_wdi", "undesa_stock", "knomad_remittances", "eurostat_flows")
 
 
 def test_sources_that_are_published_one_after_the_other_give_what_all_at_once_give(
