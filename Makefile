@@ -98,7 +98,8 @@ psql: $(VENV)/.installed ## Open the warehouse of the demo as the BI role (ROLE=
 
 # --- checking it; ports and folders of their own, so that a demo may run beside ---
 
-UNIT := not database and not airflow and not browser and not end_to_end and not celery and not superset and not lock
+UNIT := not database and not airflow and not browser and not end_to_end and not celery and not superset and not lock \
+	and not payloads and not slow
 
 check: $(VENV)/.installed-dev ## Format, lint, types, SQL, declarations, unit tests (under 3 minutes)
 	@$(MAKE) static

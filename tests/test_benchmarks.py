@@ -34,6 +34,7 @@ def test_the_benchmark_runs_through_and_names_each_goal(tmp_path: Path) -> None:
     assert all(goal["found"] > 0 for goal in found["goals"])
 
 
+@pytest.mark.slow
 def test_the_readers_are_compared_on_the_same_observations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Our reader reads the same of each file; whether libraries do is what `python -m benchmarks.readers` finds out."""
     monkeypatch.syspath_prepend(PROJECT)
@@ -49,6 +50,7 @@ def test_the_readers_are_compared_on_the_same_observations(tmp_path: Path, monke
     assert digests.pop()[0] == 120
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_records_finds_the_same_figures_in_each_way() -> None:
     command = [sys.executable, "-m", "benchmarks.microdata", "--rows", "2000"]
     done = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True)
@@ -60,6 +62,7 @@ def test_the_benchmark_of_records_finds_the_same_figures_in_each_way() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_dashboards_asks_every_query_before_and_during_a_publication() -> None:
     few = ["--figures", "0.1", "--published", "2000", "--readers", "2", "--seconds", "2"]
     command = [sys.executable, "-m", "benchmarks.dashboards", *few]

@@ -447,6 +447,7 @@ def test_a_new_unit_stands_under_the_one_above_by_its_name_and_takes_nothing_wit
     assert done.quarantine.num_rows == before.quarantine.num_rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sample", "change"), _cases("harmless"))
 def test_what_means_nothing_is_the_same_content(sample: Sample, change: Change) -> None:
     changed = change(sample)

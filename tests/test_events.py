@@ -143,6 +143,7 @@ def sample(source: Source, dataset: Dataset) -> tuple[TextTable, Harmonised]:
 
 
 @EACH
+@pytest.mark.slow
 def test_what_is_named_is_what_is_there(source: Source, dataset: Dataset) -> None:
     """Columns of an event are those of the text table and of the Parquet files; what has no origin never varies."""
     table, made = sample(source, dataset)

@@ -322,6 +322,7 @@ def secrets_in(paths: list[Path]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_no_secret_is_in_any_file() -> None:
     """S16. A line that only looks like one ends in a comment `pragma: allowlist secret`."""
     searched = [path for path in FILES if not NO_SECRETS.search(path.relative_to(ROOT).as_posix())]
@@ -568,6 +569,7 @@ def contents(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
+@pytest.mark.slow
 def test_the_commands_run_where_the_code_cannot_be_written(tmp_path: Path) -> None:
     """O13. The whole of Airflow runs so in tests/celery."""
     if UNPRIVILEGED and shutil.which("setpriv") is None:

@@ -154,6 +154,7 @@ def in_thousands(done, factor: float) -> Figures:
     return toy.figures(facts.set_column(facts.schema.get_field_index("value"), "value", values), done.series)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1000.0, 0.001])
 def test_a_dataset_whose_figures_come_a_thousand_times_as_large_or_small_is_held(slices, factor: float) -> None:
     source, parts = slices

@@ -39,6 +39,7 @@ def understood(content: bytes, form: str, country: str, language: str) -> Unders
     return understand(forms()[form], grid, country, 2025, formats_of(country), language=language)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", sorted(forms()))
 def test_a_filled_example_says_the_same_in_five_languages_without_an_error(form: str, tmp_path: Path) -> None:
     country = "KGZ"

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+import pytest
+
 from migstats.names import LANGUAGES
 from migstats.uploads import reading, safety
 from migstats.uploads.answer import answer_of, as_text
@@ -128,6 +130,7 @@ def told(content: bytes, form: str, country: str, language: str) -> list[str]:
     return [finding.code for finding in findings]
 
 
+@pytest.mark.slow
 def test_five_hundred_spoilt_workbooks_have_their_answer_and_lose_no_cell(tmp_path: Path) -> None:
     chance = random.Random(20261126)
     whole: dict[tuple[str, str, str], bytes] = {}
