@@ -43,7 +43,14 @@ facts = {
                "size": len(json.dumps(DagSerialization.to_dict(d)))}
     for d in bag.dags.values()
 }
-print("FACTS" + json.dumps({"errors": bag.import_errors, "heavy": sorted(heavy), "dags": facts}))
+from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
+from migstats import source
+read, read_yaml = [], source.read_yaml
+source.read_yaml = lambda path: read.append(path.parent.name) or read_yaml(path)
+with _airflow_parsing_context_manager(dag_id="ingest_undesa_stock", task_id="plan"):
+    own = DagBag(dag_folder=sys.argv[1] + "/ingest.py", bundle_path=Path(sys.argv[1]), bundle_name="dags-folder")
+of_task = {"dags": sorted(own.dags), "read": read}
+print("FACTS" + json.dumps({"errors": bag.import_errors, "heavy": sorted(heavy), "dags": facts, "of_task": of_task}))
 """
 
 
@@ -72,6 +79,11 @@ def test_there_is_one_dag_per_source_and_those_of_the_house(look) -> None:
 @pytest.mark.airflow
 def test_parsing_imports_nothing_heavy(look) -> None:
     assert look["heavy"] == []
+
+
+@pytest.mark.airflow
+def test_the_process_of_a_task_reads_the_declaration_of_its_source_alone(look) -> None:
+    assert look["of_task"] == {"dags": ["ingest_undesa_stock"], "read": ["undesa_stock"]}
 
 
 @pytest.mark.airflow
