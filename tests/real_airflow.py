@@ -86,7 +86,7 @@ class Site:
         deadline = time.monotonic() + seconds
         while not done():
             assert time.monotonic() < deadline, f"not {what} after {seconds} s: {self.told()}"
-            time.sleep(0.5)
+            time.sleep(1)  # to ask costs Airflow more of a processor than to wait
 
     def told(self) -> str:
         with warehouse.connect(self.url) as connection:

@@ -38,12 +38,20 @@ facts = {
                "retries": [t.retries for t in d.tasks], "policy": all(t.retry_policy is not None for t in d.tasks),
                "longest": sorted({t.max_retry_delay.total_seconds() if t.max_retry_delay else 0 for t in d.tasks}),
                "timeouts": all(t.execution_timeout for t in d.tasks),
+               "forms": [t.task_id for t in d.tasks if set(t.params) & set(d.params)],
                "split": [t.task_id for t in d.tasks if getattr(t, "multiple_outputs", False)],
                "deadline": [[a.interval.total_seconds(), a.callback.path] for a in d.deadline or ()],
                "size": len(json.dumps(DagSerialization.to_dict(d)))}
     for d in bag.dags.values()
 }
-print("FACTS" + json.dumps({"errors": bag.import_errors, "heavy": sorted(heavy), "dags": facts}))
+from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
+from migstats import source
+read, read_yaml = [], source.read_yaml
+source.read_yaml = lambda path: read.append(path.parent.name) or read_yaml(path)
+with _airflow_parsing_context_manager(dag_id="ingest_undesa_stock", task_id="plan"):
+    own = DagBag(dag_folder=sys.argv[1] + "/ingest.py", bundle_path=Path(sys.argv[1]), bundle_name="dags-folder")
+of_task = {"dags": sorted(own.dags), "read": read}
+print("FACTS" + json.dumps({"errors": bag.import_errors, "heavy": sorted(heavy), "dags": facts, "of_task": of_task}))
 """
 
 
@@ -75,6 +83,11 @@ def test_parsing_imports_nothing_heavy(look) -> None:
 
 
 @pytest.mark.airflow
+def test_the_process_of_a_task_reads_the_declaration_of_its_source_alone(look) -> None:
+    assert look["of_task"] == {"dags": ["ingest_undesa_stock"], "read": ["undesa_stock"]}
+
+
+@pytest.mark.airflow
 def test_every_dag_says_what_an_engineer_needs(look) -> None:
     for name, facts in look["dags"].items():
         assert facts["owner"] == "migstats", name
@@ -85,6 +98,13 @@ def test_every_dag_says_what_an_engineer_needs(look) -> None:
         assert facts["timeouts"], name
         if name.startswith("ingest_"):
             assert {"datasets", "years", "slices", "dry_run"} <= set(facts["params"]), name
+
+
+@pytest.mark.airflow
+def test_the_form_of_a_run_is_kept_once_and_not_with_each_of_its_tasks(look) -> None:
+    """Airflow checks each field of a form whenever it writes a DAG down: with the tasks', that was most of a parse."""
+    forms = {name: facts["forms"] for name, facts in look["dags"].items() if name.startswith("ingest_")}
+    assert {name: tasks for name, tasks in forms.items() if tasks} == {}
 
 
 @pytest.mark.airflow

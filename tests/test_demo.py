@@ -214,6 +214,18 @@ def test_services_find_the_folders_that_were_meant_where_the_command_was_given(
     assert found["MIGSTATS_DATA_DOCS"] == f"{tmp_path}/var/data_docs"
 
 
+def test_the_short_list_is_run_for_its_newest_years_and_all_of_them_where_everything_is_asked_for() -> None:
+    sources = read_sources()
+    named = yaml.safe_load((settings.include() / "samples" / "demo.yaml").read_text())
+    years = {name: asked["years"] for name, asked in named.items() if "years" in asked}
+    assert min(len(there) for there in years.values()) > 2
+    short = demo.selection(sources)
+    every, live = demo.selection(sources, every=True), demo.selection(sources, live=True)
+    for name, there in years.items():
+        assert short[name] == {**named[name], "years": sorted(there)[-2:]}
+        assert every[name] == live[name] == named[name]
+
+
 @pytest.mark.parametrize(("text", "wanted"), [("- a", "each line is"), ("no_such_source:", "are no sources")])
 def test_a_selection_that_cannot_be_run_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, wanted: str

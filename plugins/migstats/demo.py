@@ -42,9 +42,14 @@ from migstats.source import Source, folder_of, read_sources
 #: Seconds that the runs of the samples, and those of the real publishers, may take before we stop watching.
 PATIENCE = {"demo": 900.0, "live": 6 * 3600.0}
 
+#: Of the years that `demo.yaml` lists, how many `make demo` asks for: a figure, and the one before. Each is a slice of
+#: each dataset, and each slice two tasks of Airflow.
+NEWEST = 2
+
 _HEALTHY_WITHIN = 240.0
 _POLL = 1.0
-#: Seconds between two looks at runs where nobody watches: each look at their tasks costs Airflow 0.1 s of a processor.
+#: Seconds between two looks at runs where nobody watches. Their tasks are counted when it is time to say something (and
+#: when a run has ended): to list them costs Airflow 0.1 s of a processor for each run.
 _POLL_UNSEEN = 3.0
 _ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
@@ -175,8 +180,9 @@ def _until(
 def selection(sources: Mapping[str, Source], *, live: bool = False, every: bool = False) -> dict[str, dict[str, Any]]:
     """Source → parameters of its run: those of `include/samples/demo.yaml`, the short list, and every private source.
 
-    `every` adds the others of the project. A source that is not on the list runs for the slices that there are samples
-    of, newest release. `live` runs all of all of them.
+    Of the years that are listed the last NEWEST. `every` takes all of them, and adds the others of the project. A
+    source that is not on the list runs for the slices that there are samples of, newest release. `live` runs all of
+    all of them.
     """
     file = settings.include() / "samples" / "demo.yaml"
     try:
@@ -193,9 +199,15 @@ def selection(sources: Mapping[str, Source], *, live: bool = False, every: bool 
         for name in sorted(set(sources) - set(facts))
         if live or every or not is_ours(name)
     }
-    return {name: facts[name] or {} for name in sorted(facts)} | {
-        name: chosen for name, chosen in others.items() if live or chosen
-    }
+    listed = {name: facts[name] or {} for name in sorted(facts)}
+    if not live and not every:
+        listed = {name: _newest(asked) for name, asked in listed.items()}
+    return listed | {name: chosen for name, chosen in others.items() if live or chosen}
+
+
+def _newest(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of a run for the last years of those that are asked for."""
+    return {**asked, "years": sorted(asked["years"])[-NEWEST:]} if "years" in asked else dict(asked)
 
 
 def is_ours(source_id: str) -> bool:
@@ -279,14 +291,17 @@ def _trigger(airflow: Airflow, dag: str, conf: Mapping[str, Any], adopt: bool) -
     return Run(dag, run, time.monotonic())
 
 
-def _look(airflow: Airflow, run: Run) -> Run:
-    """The run as it is now."""
+def _look(airflow: Airflow, run: Run, *, closely: bool = True) -> Run:
+    """The run as it is now; its tasks too where we look closely, or it has ended."""
     path = f"/api/v2/dags/{run.dag}/dagRuns/{run.run}"
     answer = airflow.call("GET", path)
     if answer is None:
         raise PermanentError(f"the run {run.run} of {run.dag} was deleted while we watched it")
+    now = replace(run, state=answer["state"], seconds=time.monotonic() - run.began)
+    if not closely and not now.ended:
+        return now
     states = Counter(t["state"] or "waiting" for t in airflow.listed(f"{path}/taskInstances", "task_instances"))
-    return replace(run, state=answer["state"], tasks=states, seconds=time.monotonic() - run.began)
+    return replace(now, tasks=states)
 
 
 def _progress(runs: Sequence[Run]) -> RenderableType:
@@ -311,12 +326,17 @@ def _watch(console: Console, airflow: Airflow, runs: Sequence[Run], guard: Calla
     """
     now = {run.dag: run for run in runs}
     said: dict[str, str] = {}
+    counted = 0.0
     live = Live(_progress(runs), console=console, refresh_per_second=4) if console.is_terminal else None
 
     def done() -> bool:
+        nonlocal counted
+        closely = live is not None or time.monotonic() - counted > SAY_EVERY
+        if closely:
+            counted = time.monotonic()
         for dag, run in now.items():
             if not run.ended:
-                now[dag] = _look(airflow, run)
+                now[dag] = _look(airflow, run, closely=closely)
         if live:
             live.update(_progress(list(now.values())))
         else:

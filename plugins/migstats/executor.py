@@ -8,7 +8,7 @@ from airflow.executors.local_executor import LocalExecutor
 
 
 def import_ahead() -> None:
-    """Import what the tasks of our DAGs import: Airflow's plugins, the pipeline, and what judges figures.
+    """Import what the tasks of our DAGs import: Airflow's plugins, the DAGs' own, the pipeline, what judges figures.
 
     They are only imported, never called: a pool of threads that one of them began here would be missing in a fork.
     """
@@ -17,10 +17,12 @@ def import_ahead() -> None:
     get_listener_manager()  # loads the plugins for tasks; each task would do it for itself
     # one line for each of its hundreds of methods otherwise; its import sets a level of its own
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    import airflow.providers.standard.decorators.python  # noqa: F401  # what `@task` is in each DAG file
     import great_expectations  # noqa: F401
+    import pyarrow.acero  # noqa: F401  # pyarrow asks for it where tables are filtered
 
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    from migstats import decision, events, extractor, starting, tasks, upload_tasks  # noqa: F401
+    from migstats import deadline, decision, events, extractor, links, retry, starting, tasks, upload_tasks  # noqa: F401
 
 
 class ForkingExecutor(LocalExecutor):  # type: ignore[misc]  # Airflow is untyped here

@@ -744,9 +744,11 @@ def source_folders(further: Iterable[Path] = ()) -> Iterator[Path]:
     return (folder for folder in folders if _declares(folder))
 
 
-def declared(further: Iterable[Path] = ()) -> tuple[Mapping[str, Source], Mapping[Path, str]]:
+def declared(
+    further: Iterable[Path] = (), *, only: str | None = None
+) -> tuple[Mapping[str, Source], Mapping[Path, str]]:
     """The sources that we ask, by id, and what is wrong with those that cannot be used, by folder: one never hides
-    another.
+    another. With `only`, an id, no other declaration is read.
     """
     sources: dict[str, Source] = {}
     roots = _roots(further)
@@ -756,6 +758,8 @@ def declared(further: Iterable[Path] = ()) -> tuple[Mapping[str, Source], Mappin
         if not folders
     }
     for folder in itertools.chain.from_iterable(roots.values()):
+        if only not in (None, folder.name):
+            continue
         if not _declares(folder):
             there = ", ".join(sorted(p.name for p in folder.glob("*"))[:5]) or "nothing"
             wrong[folder] = f"{folder}: has no source.yaml, but {there}; give it one, or take the folder out of here"
