@@ -19,6 +19,8 @@ for name in [n for n in os.environ if n.startswith(("MIGSTATS_", "AIRFLOW"))]:
         del os.environ[name]
 _SCRATCH = Path(tempfile.mkdtemp(prefix="migstats-tests-"))
 _SCRATCH.chmod(0o755)  # PostgreSQL may run as another user
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["TESTS_SHARED"] = str(_SCRATCH)  # the processes that run tests get it from the one that began them
 os.environ.update(
     {
         "MIGSTATS_STATE": str(_SCRATCH / "state"),

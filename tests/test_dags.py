@@ -192,9 +192,10 @@ def test_without_a_plan_nothing_is_said_to_be_missing() -> None:
 
 @pytest.mark.airflow
 def test_every_ingest_run_has_a_deadline_whose_callback_can_be_imported_and_awaited(look) -> None:
+    sources = read_sources()
     for name, facts in look["dags"].items():
         if name.startswith("ingest_"):
-            source = read_sources()[name.removeprefix("ingest_")]
+            source = sources[name.removeprefix("ingest_")]
             assert facts["deadline"] == [[source.run_hours * 3600, "migstats.deadline.overran"]], name
     assert inspect.iscoroutinefunction(deadline.overran)
 
