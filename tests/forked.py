@@ -7,6 +7,7 @@ initialised before the fork, so that each fork has its own settings, database an
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import functools
 import json
@@ -17,7 +18,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,17 +29,22 @@ SHARED = "TESTS_SHARED"
 
 
 def run(
-    code: str, *arguments: str, environment: Mapping[str, str], seconds: float = 300
+    code: str, *arguments: str, environment: Mapping[str, str], given: str = "", seconds: float = 300
 ) -> subprocess.CompletedProcess[str]:
-    """As `subprocess.run([sys.executable, "-c", code, *arguments])`, without the time that imports take."""
+    """As `subprocess.run([sys.executable, "-c", code, *arguments])`, without the time that imports take.
+
+    `given` is what it reads from standard input.
+    """
     if sys.platform != "linux":  # elsewhere a fork may crash that asks the system for a proxy
         command = [sys.executable, "-c", code, *arguments]
         return subprocess.run(  # noqa: PLW1510
-            command, capture_output=True, text=True, env=dict(environment), timeout=seconds
+            command, capture_output=True, text=True, env=dict(environment), timeout=seconds, input=given
         )
     with tempfile.TemporaryDirectory(prefix="forked-", dir=os.environ[SHARED]) as folder:
-        said = [Path(folder) / name for name in ("out", "err")]
-        request = {"code": code, "arguments": arguments, "environment": dict(environment), "said": list(map(str, said))}
+        asked, *said = (Path(folder) / name for name in ("in", "out", "err"))
+        asked.write_text(given, "utf-8")
+        streams = [str(path) for path in (asked, *said)]
+        request = {"code": code, "arguments": arguments, "environment": dict(environment), "streams": streams}
         parent = _parent()
         parent.wire.sendall(json.dumps(request).encode() + b"\n")
         ready, _, _ = select.select([parent.wire], [], [], seconds)
@@ -99,10 +107,12 @@ def import_ahead() -> None:
     import airflow.providers.standard.operators.python
     import airflow.serialization.serialized_objects
     import great_expectations  # noqa: F401
-    from airflow.sdk.execution_time import supervisor
+    import httpcore  # noqa: F401
+    from airflow.sdk.execution_time import supervisor, task_runner  # noqa: F401
     from sqlalchemy.orm import configure_mappers
 
-    from migstats import cli, decision, events, extractor, house, starting, tasks, upload_tasks  # noqa: F401
+    from migstats import cli, decision, doctor, extractor, house, pools, starting, tasks, upload_tasks  # noqa: F401
+    from migstats.uploads import accounts  # noqa: F401
 
     airflow.models.import_all_models()
     configure_mappers()
@@ -152,7 +162,7 @@ def _serve_one(wire: socket.socket) -> dict[str, object]:
 
 def become(request: Mapping[str, object]) -> None:
     """Standard streams, arguments and surroundings as a process of its own would have them."""
-    for number, file in enumerate((os.devnull, *request["said"])):  # type: ignore[misc]
+    for number, file in enumerate(request["streams"]):  # type: ignore[arg-type]
         opened = os.open(file, os.O_RDWR | os.O_CREAT)
         os.dup2(opened, number)
         os.close(opened)
@@ -165,6 +175,25 @@ def become(request: Mapping[str, object]) -> None:
     settings.initialize()
 
 
+def end(code: str) -> int:
+    """Run the code, and what is to be done at the end; only the memory is not taken down, which takes a while."""
+    ended = 0
+    try:
+        exec(compile(code, "<test>", "exec"), {"__name__": "__main__"})
+    except SystemExit as asked:
+        ended = asked.code if isinstance(asked.code, int) else int(asked.code is not None)
+        if isinstance(asked.code, str):
+            print(asked.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+        ended = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return ended
+
+
 if __name__ == "__main__":
     import gc
 
@@ -174,4 +203,4 @@ if __name__ == "__main__":
     gc.freeze()
     asked = serve()
     become(asked)
-    exec(compile(str(asked["code"]), "<test>", "exec"), {"__name__": "__main__"})
+    os._exit(end(str(asked["code"])))
