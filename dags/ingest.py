@@ -197,6 +197,10 @@ def ingest(source: Source) -> DAG:
         )
         decide >> load(checked, judged)
         complete(planned, reads)
+    # Airflow gives each task a copy of the form, and checks the schema of every field of every copy each time that it
+    # writes or reads a DAG: nine tenths of what that takes. A run has the form of its DAG without them.
+    for one in dag.tasks:
+        one.params = type(dag.params)()
     return dag
 
 
