@@ -17,7 +17,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import forked
 import psycopg
 import pytest
 import yaml
@@ -365,7 +364,10 @@ def test_the_commands_are_known_to_airflow(tmp_path: Path) -> None:
     }
     calls = airflow_commands()
     assert len(calls) >= 8
-    result = forked.run(script, json.dumps(calls), environment=environment)
+    result = subprocess.run(
+        [sys.executable, "-c", script, json.dumps(calls)],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert result.returncode == 0, result.stderr[-2000:]
 
 
