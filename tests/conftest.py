@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,8 @@ for name in [n for n in os.environ if n.startswith(("MIGSTATS_", "AIRFLOW"))]:
         del os.environ[name]
 _SCRATCH = Path(tempfile.mkdtemp(prefix="migstats-tests-"))
 _SCRATCH.chmod(0o755)  # PostgreSQL may run as another user
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["TESTS_SHARED"] = str(_SCRATCH)  # the processes that run tests get it from the one that began them
 os.environ.update(
     {
         "MIGSTATS_STATE": str(_SCRATCH / "state"),
@@ -97,17 +99,26 @@ def _template(postgres) -> str:  # type: ignore[no-untyped-def]
     return "template_warehouse"
 
 
-@pytest.fixture
-def warehouse_url(postgres, _template: str) -> str:  # type: ignore[no-untyped-def]
-    """A fresh, migrated warehouse, as its owner (a superuser)."""
+@pytest.fixture(scope="session")
+def fresh_warehouse(postgres, _template: str) -> Callable[[], str]:  # type: ignore[no-untyped-def]
+    """Makes migrated warehouses, and gives the URL of each, as its owner (a superuser)."""
     from migstats import postgres as server
     from migstats import warehouse
 
-    name = f"w{uuid.uuid4().hex[:12]}"
-    server.create_database(postgres, name, template=_template)
-    with warehouse.connect(postgres.url(name)) as connection:
-        connection.execute(warehouse.statement("grants/database"))  # a copy does not carry it along
-    return postgres.url(name)
+    def make() -> str:
+        name = f"w{uuid.uuid4().hex[:12]}"
+        server.create_database(postgres, name, template=_template)
+        with warehouse.connect(postgres.url(name)) as connection:
+            connection.execute(warehouse.statement("grants/database"))  # a copy does not carry it along
+        return postgres.url(name)
+
+    return make
+
+
+@pytest.fixture
+def warehouse_url(fresh_warehouse: Callable[[], str]) -> str:
+    """A fresh, migrated warehouse, as its owner (a superuser)."""
+    return fresh_warehouse()
 
 
 @pytest.fixture(scope="session")

@@ -7,19 +7,20 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import forked
+
 from migstats import settings
 
 #: Runs in one process, one after the other. `dag.test()` of Airflow 3.3 cannot write the deadline of a run, so that it
 #: has none here; and before each run it parses and writes every DAG of the folder, so that here there are only those
 #: that run.
-_RUN = """
+_RUN = r"""
 import json, sys
 from pathlib import Path
 from airflow.dag_processing import dagbag
@@ -32,7 +33,8 @@ for dag in bag.dags.values():
 for name, conf in given:
     run = bag.dags[name].test(run_conf=conf)
     tasks = [[t.task_id, t.map_index, str(t.state or ""), t.try_number] for t in run.get_task_instances()]
-    print("RUN" + json.dumps({"id": run.run_id, "state": str(run.state), "tasks": tasks}))
+    told = {"id": run.run_id, "state": str(run.state), "tasks": tasks}
+    sys.stdout.write("\nRUN" + json.dumps(told) + "\n")  # at once: threads of Airflow log there too
 """
 
 
@@ -69,14 +71,11 @@ class Sandbox:
             **variables,
         }
 
-    def python(self, *arguments: str, seconds: float = 300, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: PLW1510
-            [sys.executable, *arguments],
-            capture_output=True,
-            text=True,
-            env=self.environment(**variables),
-            timeout=seconds,
-        )
+    def python(
+        self, code: str, *arguments: str, seconds: float = 300, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Python in a process that has imported Airflow already, as the processes of tasks have (`forked`)."""
+        return forked.run(code, *arguments, environment=self.environment(**variables), seconds=seconds)
 
     def migrate(self) -> None:
         shutil.copy(migrated(), self.database)
@@ -89,7 +88,7 @@ class Sandbox:
             )
 
     def cli(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return self.python("-c", "from migstats.cli import main; main()", *arguments, **variables)
+        return self.python("from migstats.cli import main; main()", *arguments, **variables)
 
     def run(self, dag: str, conf: Mapping[str, object], **variables: str) -> Ran:
         [ran] = self.runs((dag, conf), **variables)
@@ -98,7 +97,7 @@ class Sandbox:
     def runs(self, *given: tuple[str, Mapping[str, object]], **variables: str) -> list[Ran]:
         """Runs of DAGs with their forms, one after the other in one process; what was printed is that of all."""
         arguments = (str(settings.home() / "dags"), json.dumps(given))
-        done = self.python("-c", _RUN, *arguments, seconds=300 * len(given), **variables)
+        done = self.python(_RUN, *arguments, seconds=300 * len(given), **variables)
         lines = [line.removeprefix("RUN") for line in done.stdout.splitlines() if line.startswith("RUN")]
         assert len(lines) == len(given), done.stdout[-3000:] + done.stderr[-3000:]
         return [_ran(json.loads(line), done.stdout + done.stderr) for line in lines]
@@ -124,6 +123,6 @@ def migrated() -> Path:
     """Airflow's database after `airflow db migrate`; made once by each process that runs tests."""
     made = Sandbox(Path(os.environ["AIRFLOW_HOME"]) / "migrated")
     made.root.mkdir(parents=True)
-    done = made.python("-m", "airflow", "db", "migrate")
+    done = made.python("from airflow.__main__ import main; main()", "db", "migrate")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return made.database

@@ -251,8 +251,8 @@ def test_a_pool_that_is_missing_in_airflow_is_told(tmp_path: Path, monkeypatch: 
     airflow = Sandbox(tmp_path)
     airflow.migrate()
     code = "from migstats.doctor import of_airflow; print(*of_airflow(), sep='\\n')"
-    said = [line for line in airflow.python("-c", code).stdout.splitlines() if line.startswith("a pool")]
+    said = [line for line in airflow.python(code).stdout.splitlines() if line.startswith("a pool")]
     assert len(said) == len({host for source in read_sources().values() for host in source.hosts})
     assert "is missing: its tasks stay scheduled" in said[0]
     assert airflow.cli("pools").returncode == 0
-    assert "a pool" not in airflow.python("-c", code).stdout
+    assert "a pool" not in airflow.python(code).stdout

@@ -57,27 +57,18 @@ executor.ForkingExecutor(parallelism=1).start()
 """
 
 
-@pytest.fixture(scope="module")
-def told() -> dict[str, object]:
+def test_a_task_finds_imported_what_it_needs_and_computes_with_it() -> None:
+    """And who only asks which executor there is imports nothing of the pipeline."""
     done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=180, check=False)
     line = next((line for line in done.stdout.splitlines() if line.startswith("TOLD")), None)
     assert line, done.stderr[-3000:]
-    return dict(json.loads(line.removeprefix("TOLD")))
-
-
-def test_a_task_finds_imported_what_it_needs(told: dict[str, object]) -> None:
+    told = json.loads(line.removeprefix("TOLD"))
+    assert told["light"] == ["migstats", "migstats.executor"]
     ours = {"airflow", "migstats", "migstats_airflow"}
     others = {"fastapi", "great_expectations", "openlineage", "pandas", "polars"}
-    assert (ours | others) & set(told["anew"]) == set()  # type: ignore[call-overload]
-
-
-def test_a_fork_computes_with_what_was_imported_before_it(told: dict[str, object]) -> None:
+    assert (ours | others) & set(told["anew"]) == set()
     assert told["sums"] == [sum(range(0, 100_000, 2)), sum(range(1, 100_000, 2))]
     assert (told["rows"], told["judged"]) == (100_000, False)
-
-
-def test_who_only_asks_which_executor_there_is_imports_nothing_of_the_pipeline(told: dict[str, object]) -> None:
-    assert told["light"] == ["migstats", "migstats.executor"]
 
 
 def test_workers_that_are_no_forks_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import forked
 import pytest
 import toy
 from faults.server import Action, FaultServer, answer, by_path, chunked, in_turn, raw
@@ -78,13 +79,8 @@ FIRST, LAST = dt.datetime(2024, 2, 1, tzinfo=dt.UTC), dt.datetime(2026, 1, 31, t
 
 
 def ticks(zone: str) -> dict[str, list[str]]:
-    done = subprocess.run(  # noqa: PLW1510
-        [sys.executable, "-c", TICKS, str(DAGS), FIRST.isoformat(), LAST.isoformat()],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "TZ": zone},
-        timeout=120,
-    )
+    between = (FIRST.isoformat(), LAST.isoformat())
+    done = forked.run(TICKS, str(DAGS), *between, environment={**os.environ, "TZ": zone})
     line = next((x for x in done.stdout.splitlines() if x.startswith("TICKS")), None)
     assert line, done.stderr[-3000:]
     facts = json.loads(line.removeprefix("TICKS"))
@@ -198,9 +194,7 @@ Bag = tuple[set[str], dict[str, str]]
 
 def bags(*sources: Path | str, folder: Path = DAGS) -> list[Bag]:
     """What Airflow makes of the folder of DAGs beside each of these folders of sources."""
-    done = subprocess.run(  # noqa: PLW1510
-        [sys.executable, "-c", BAG, str(folder), *map(str, sources)], capture_output=True, text=True, timeout=120
-    )
+    done = forked.run(BAG, str(folder), *map(str, sources), environment=os.environ)
     found = [json.loads(x.removeprefix("BAG")) for x in done.stdout.splitlines() if x.startswith("BAG")]
     assert len(found) == len(sources), done.stderr[-3000:]
     return [(set(facts["dags"]), {Path(name).name: text for name, text in facts["errors"].items()}) for facts in found]

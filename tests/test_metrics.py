@@ -81,7 +81,7 @@ def test_our_counters_and_the_time_of_each_step_reach_a_collector(warehouse_url:
     )
     airflow.migrate()
     airflow.make_pools("host_api.worldbank.org")
-    done = airflow.python("-c", RUN, str(settings.home() / "dags"), "ingest_worldbank_wdi")
+    done = airflow.python(RUN, str(settings.home() / "dags"), "ingest_worldbank_wdi")
     publisher.shutdown()
     collector.server.shutdown()
     assert "success" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import forked
 import httpx
 import pytest
 import uvicorn
@@ -36,10 +37,14 @@ PATIENCE = 1.0
 
 @pytest.fixture
 def url(warehouse_url: str, lake: Path) -> str:
-    """The warehouse, as its owner, with an official of Morocco and one of Tunisia."""
-    accounts.add(warehouse_url, AMAL, country="MAR", language="fr", email="amal@example.org", password=PASSWORD)
-    accounts.add(warehouse_url, OMAR, country="TUN", language="ar", email="omar@example.org", password=PASSWORD)
-    return warehouse_url
+    """A warehouse of the test's own, as its owner, with an official of Morocco and one of Tunisia."""
+    return with_officials(warehouse_url)
+
+
+def with_officials(warehouse: str) -> str:
+    accounts.add(warehouse, AMAL, country="MAR", language="fr", email="amal@example.org", password=PASSWORD)
+    accounts.add(warehouse, OMAR, country="TUN", language="ar", email="omar@example.org", password=PASSWORD)
+    return warehouse
 
 
 class Hasty(PatientProtocol):
@@ -170,15 +175,8 @@ def test_one_official_sends_two_files_at_once_and_no_more(port: int, url: str) -
 
 
 def migstats(*arguments: str, url: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from migstats.cli import main; main()", "portal", *arguments],
-        env=surroundings(url, **environment),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        input="a password of my own\n",
-    )
+    code, given = "from migstats.cli import main; main()", "a password of my own\n"
+    return forked.run(code, "portal", *arguments, environment=surroundings(url, **environment), given=given)
 
 
 def surroundings(url: str, **environment: str) -> dict[str, str]:
@@ -223,11 +221,20 @@ def test_accounts_are_kept_on_the_command_line(warehouse_url: str) -> None:
 # -- in a browser -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def site(url: str, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def shared(fresh_warehouse: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The warehouse of `site`, which its tests share, each with a year of its own; and the folder beside it."""
+    folder = tmp_path_factory.mktemp("portal")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIGSTATS_STATE", str(folder / "state"))
+        yield with_officials(fresh_warehouse()), folder
+
+
+@pytest.fixture(scope="module")
+def site(shared: tuple[str, Path]) -> Iterator[str]:
     """The portal as the command line serves it, with two workers; its address."""
-    port = free_port()
-    log = (tmp_path / "portal.log").open("wb")
+    port, (url, folder) = free_port(), shared
+    log = (folder / "portal.log").open("wb")
     command = [sys.executable, "-c", "from migstats.cli import main; main()", "portal", "serve", "--plain-http"]
     process = subprocess.Popen(
         [*command, "--port", str(port), "--workers", "2"], env=surroundings(url), stdout=log, stderr=log
@@ -235,7 +242,7 @@ def site(url: str, tmp_path: Path) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
 
     def answers() -> bool:
-        assert process.poll() is None, (tmp_path / "portal.log").read_text()
+        assert process.poll() is None, (folder / "portal.log").read_text()
         try:
             return httpx.get(f"{address}/health").status_code == 200
         except httpx.TransportError:
@@ -277,13 +284,14 @@ def picture(page: Any, name: str) -> None:
 )
 def test_an_official_sends_reads_answers_and_confirms(
     site: str,
-    url: str,
+    shared: tuple[str, Path],
     browser: Any,  # noqa: F811
     tmp_path: Path,
     name: str,
     language: str,
     answer: str,
 ) -> None:
+    url, _ = shared
     file = tmp_path / "permis 2025.xlsx"
     file.write_bytes(b"PK a workbook")
     with visit(browser, locale={"fr": "fr-FR", "ar": "ar-TN"}[language]) as page:
@@ -344,9 +352,10 @@ def test_an_official_sends_reads_answers_and_confirms(
 @pytest.mark.browser
 def test_a_page_is_used_with_the_keyboard_and_on_a_telephone(
     site: str,
-    url: str,
+    shared: tuple[str, Path],
     browser: Any,  # noqa: F811
 ) -> None:
+    url, _ = shared
     context = browser.new_context(viewport={"width": 360, "height": 740}, locale="fr-FR")
     page = context.new_page()
     page.goto(f"{site}/sign-in")
@@ -361,7 +370,7 @@ def test_a_page_is_used_with_the_keyboard_and_on_a_telephone(
     page.keyboard.press("Enter")
     page.wait_for_url(f"{site}/submissions")
     there, _ = submission.receive(
-        url, submission.Sent("MAR", "labour_permits", 2025, "fr", "portal", AMAL, f"{EVIL} {'x' * 90}.xlsx"), b"PK"
+        url, submission.Sent("MAR", "labour_permits", 2024, "fr", "portal", AMAL, f"{EVIL} {'x' * 90}.xlsx"), b"PK"
     )
     submission.read(url, there.upload_id, replace(READ), who="service")
     for path in (
@@ -381,14 +390,15 @@ def test_a_page_is_used_with_the_keyboard_and_on_a_telephone(
 
 
 @pytest.mark.browser
-def test_nothing_is_too_faint_in_the_dark(site: str, url: str, browser: Any) -> None:  # noqa: F811
+def test_nothing_is_too_faint_in_the_dark(site: str, shared: tuple[str, Path], browser: Any) -> None:  # noqa: F811
+    url, _ = shared
     context = browser.new_context(color_scheme="dark", locale="ru-RU")
     page = context.new_page()
     page.goto(f"{site}/sign-in")
     page.fill("#name", AMAL)
     page.fill("#password", PASSWORD)
     page.press("#password", "Enter")
-    there, _ = submission.receive(url, submission.Sent("MAR", "labour_permits", 2025, "fr", "portal", AMAL, "x"), b"PK")
+    there, _ = submission.receive(url, submission.Sent("MAR", "labour_permits", 2023, "fr", "portal", AMAL, "x"), b"PK")
     submission.read(url, there.upload_id, replace(READ, findings=()), who="service")
     page.goto(f"{site}/submissions/{there.upload_id}")
     assert page.evaluate(CONTRAST) == []
