@@ -103,7 +103,7 @@ UNIT := not database and not airflow and not browser and not end_to_end and not 
 
 check: $(VENV)/.installed-dev ## Format, lint, types, SQL, declarations, unit tests (under 3 minutes)
 	@$(MAKE) static
-	@$(BIN)/python -m pytest -q -n 2 -m "$(UNIT)"
+	@$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "$(UNIT)"
 
 .PHONY: static
 static: $(VENV)/.installed-dev
