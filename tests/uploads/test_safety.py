@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import socket
 import struct
 import subprocess
@@ -698,6 +699,49 @@ def test_an_answer_that_is_not_clear_lets_nothing_through(answer: bytes) -> None
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "/nowhere/clamd.sock", "nonsense", "127.0.0.1:port"])
 def test_a_scanner_that_is_away_lets_nothing_through(address: str) -> None:
     assert refused(b"a;b\n1;2\n", "a.csv", scanner=address).code == "scanner_away"
+
+
+@pytest.fixture
+def real_clamd(tmp_path: Path) -> Iterator[str]:
+    """The socket of a real clamd with one signature of its own: it needs no download."""
+    program = shutil.which("clamd")
+    if program is None:
+        pytest.skip("clamd is not installed: only its protocol is tested")
+    tmp_path.chmod(0o755)
+    (tmp_path / "signatures").mkdir()
+    (tmp_path / "signatures" / "own.ndb").write_text(f"Planted.Test:0:*:{EICAR.encode().hex()}\n", encoding="utf-8")
+    address = tmp_path / "clamd.sock"
+    lines = [
+        f"DatabaseDirectory {tmp_path}/signatures",
+        f"LocalSocket {address}",
+        "Foreground yes",
+        "StreamMaxLength 1M",
+    ]
+    (tmp_path / "clamd.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    daemon = subprocess.Popen([program, "-c", str(tmp_path / "clamd.conf")], stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not address.exists():
+        assert daemon.poll() is None, daemon.stdout and daemon.stdout.read()
+        assert time.monotonic() < deadline, "clamd does not listen"
+        time.sleep(0.1)
+    yield str(address)
+    daemon.terminate()
+    daemon.communicate(timeout=30)
+
+
+def test_a_real_clamd_finds_a_virus_in_a_packed_workbook_and_lets_others_through(
+    real_clamd: str, tmp_path: Path
+) -> None:
+    book = openpyxl.Workbook()
+    book.active["A1"] = "Maroc"
+    book.save(tmp_path / "a.xlsx")
+    assert inspect(tmp_path / "a.xlsx", "a.xlsx", scanner=real_clamd).scanned
+    book.active["A1"] = EICAR
+    book.save(tmp_path / "b.xlsx")
+    finding = refused((tmp_path / "b.xlsx").read_bytes(), "b.xlsx", scanner=real_clamd)
+    assert (finding.code, finding.words["name"]) == ("virus", "Planted.Test.UNOFFICIAL")
+    too_big = b"a;b\n" + b"1;2\n" * 500_000
+    assert refused(too_big, "a.csv", scanner=real_clamd).code == "scanner_away"
 
 
 # --- all together ---
