@@ -103,11 +103,12 @@ def ml_generic(rows: list[Row]) -> str:
 
 
 def sdmx_csv(rows: list[Row]) -> str:
-    """SDMX-CSV 1.0."""
+    """SDMX-CSV 1.0, of fourteen columns as statistical offices have them: further dimensions and attributes."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("DATAFLOW", *KEY, "OBS_VALUE", "OBS_STATUS"))
-    writer.writerows(("A:B(1.0)", *row, "A") for row in rows)
+    rest = {"AGE": "Y15-64", "UNIT": "NR", "UNIT_MULT": "0", "DECIMALS": "0", "CONF_STATUS": "F", "SOURCE": "Survey"}
+    writer.writerow(("DATAFLOW", *KEY, "OBS_VALUE", "OBS_STATUS", *rest))
+    writer.writerows(("A:B(1.0)", *row, "A", *rest.values()) for row in rows)
     return text.getvalue()
 
 
