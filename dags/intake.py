@@ -3,7 +3,6 @@
 from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
 
 from migstats.retry import defaults
-from migstats.starting import StartOperator
 
 DOC = """
 ### Intake
@@ -42,7 +41,10 @@ with DAG(
 
         return upload_tasks.mail(get_current_context())
 
-    start = StartOperator.partial(
-        task_id="start", trigger_dag_id="upload", skip_when_already_exists=True
-    ).expand_kwargs(collect())
-    start >> mail()
+    @task(map_index_template="{{ task.op_kwargs['run']['note'] }}")
+    def start(run: dict) -> None:
+        from migstats import upload_tasks
+
+        upload_tasks.start(run)
+
+    start.expand(run=collect()) >> mail()

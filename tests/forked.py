@@ -111,7 +111,7 @@ def import_ahead() -> None:
     from airflow.sdk.execution_time import supervisor, task_runner  # noqa: F401
     from sqlalchemy.orm import configure_mappers
 
-    from migstats import cli, decision, doctor, extractor, house, pools, starting, tasks, upload_tasks  # noqa: F401
+    from migstats import cli, decision, doctor, extractor, house, pools, tasks, upload_tasks  # noqa: F401
     from migstats.uploads import accounts  # noqa: F401
 
     airflow.models.import_all_models()

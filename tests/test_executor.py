@@ -31,7 +31,7 @@ class Workers(LocalExecutor):
             import pandas as pd
             import polars as pl
             from airflow.sdk.execution_time.task_runner import get_listener_manager
-            from migstats import decision, extractor, starting, tasks, upload_tasks, validate
+            from migstats import decision, extractor, tasks, upload_tasks, validate
             get_listener_manager()
             roots = {name.split(".")[0] for name in set(sys.modules) - known}
             tables = pl.DataFrame({"a": ["x", "y"] * 50_000, "b": range(100_000)})

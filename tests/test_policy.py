@@ -520,8 +520,7 @@ def allowed_at_the_top(module: str) -> bool:
     first = module.partition(".")[0]
     return (
         first in sys.stdlib_module_names
-        or module
-        in {f"migstats.{name}" for name in ("source", "links", "errors", "deadline", "decision", "retry", "starting")}
+        or module in {f"migstats.{name}" for name in ("source", "links", "errors", "deadline", "decision", "retry")}
         or module == "airflow.sdk"
         or module.startswith("airflow.sdk.")
     )

@@ -22,7 +22,7 @@ def import_ahead() -> None:
     import pyarrow.acero  # noqa: F401  # pyarrow asks for it where tables are filtered
 
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    from migstats import deadline, decision, events, extractor, links, retry, starting, tasks, upload_tasks  # noqa: F401
+    from migstats import deadline, decision, events, extractor, links, retry, tasks, upload_tasks  # noqa: F401
 
 
 class ForkingExecutor(LocalExecutor):  # type: ignore[misc]  # Airflow is untyped here

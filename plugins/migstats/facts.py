@@ -51,17 +51,33 @@ def _no(context: yaml.Node, problem: str, node: yaml.Node) -> yaml.YAMLError:
 
 def read_yaml(path: Path) -> Any:
     """What a YAML file says, as plain objects. DeclarationError is one line: the file, the line, and what to do."""
+    return parse_yaml(path, read_text(path))
+
+
+def read_text(path: Path) -> str:
+    """A file's text. DeclarationError where it is not there or no UTF-8."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def parse_yaml(path: Path, text: str) -> Any:
+    """What the text of a YAML file says; `path` is for the errors, which are those of `read_yaml`."""
+    try:
         depth = 0
         for event in yaml.parse(text, Loader=_Loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST:
                 raise ValueError(f"more than {_DEEPEST} collections stand in one another{event.start_mark}")
         return yaml.load(text, Loader=_Loader)  # noqa: S506 (a CSafeLoader)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OSError) as error:
-        said = " ".join(str(error).replace("<unicode string>", "the file").split())
-        raise DeclarationError(f"{path}: cannot be read as YAML: {said}; mend the line named") from error
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> DeclarationError:
+    said = " ".join(str(error).replace("<unicode string>", "the file").split())
+    return DeclarationError(f"{path}: cannot be read as YAML: {said}; mend the line named")
 
 
 #: Errors that a whole value is of another kind than expected; pydantic reports them for what stands in it, too.

@@ -11,6 +11,7 @@ import os
 import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlencode, urlsplit
@@ -19,7 +20,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from migstats import settings
 from migstats.errors import DeclarationError
-from migstats.facts import read_yaml, wrong_fields
+from migstats.facts import parse_yaml, read_text, wrong_fields
 from migstats.layout import Aggregate, Declared, Layout, Number, Text
 from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES, period_bounds
 
@@ -696,7 +697,13 @@ def plan(
 
 def read_source(path: Path) -> Source:
     """Read one source.yaml. DeclarationError has a line per wrong field: file, field, what was found, remedy."""
-    facts = read_yaml(path)
+    return _source_of(path, read_text(path))
+
+
+@lru_cache(maxsize=256)
+def _source_of(path: Path, text: str) -> Source:
+    """DAG files and commands read each declaration again and again: what a file says does not change with its text."""
+    facts = parse_yaml(path, text)
     try:
         source = Source.model_validate(facts)
     except ValidationError as error:

@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from migstats import candidate, settings, tasks
 from migstats.landing import Landed
@@ -33,10 +33,10 @@ def _of(context: Context) -> Submission:
     return there
 
 
-def run_kwargs(there: Submission, *, withdraw: bool = False, again: int = 0) -> Json:
+def _run(there: Submission, *, withdraw: bool = False, again: int = 0) -> Json:
     """What a run of `upload` is started with: its id says whose figures it is about, its conf which receipt."""
     return {
-        "trigger_run_id": runs.run_id(there, withdraw=withdraw, again=again),
+        "run_id": runs.run_id(there, withdraw=withdraw, again=again),
         "conf": {"upload": there.upload_id, "withdraw": withdraw},
         "note": runs.label(there),
     }
@@ -49,7 +49,7 @@ def _run_after(there: Submission, task: Any) -> list[Json]:
         if task.get_dagrun_state(runs.DAG, runs.run_id(there, again=again)) not in ("success", "failed"):
             return []
         again += 1
-    return [run_kwargs(there, again=again)]
+    return [_run(there, again=again)]
 
 
 def collect(context: Context) -> list[Json]:
@@ -70,10 +70,29 @@ def missing_runs(url: str, task: Any) -> list[Json]:
     """The runs that nobody started, or that are needed once more; `task` knows which runs Airflow has."""
     confirmed = [run for there in submission.confirmed_without_run(url) for run in _run_after(there, task)]
     taken_back = [
-        run_kwargs(there, withdraw=True, again=submission.taken_back(url, there.upload_id)[1])
+        _run(there, withdraw=True, again=submission.taken_back(url, there.upload_id)[1])
         for there in submission.to_withdraw(url)
     ]
-    return [*map(run_kwargs, submission.without_run(url)), *confirmed, *taken_back]
+    return [*map(_run, submission.without_run(url)), *confirmed, *taken_back]
+
+
+def start(run: Json) -> NoReturn:
+    """Start a run of `upload`; skips where Airflow has it. TriggerDagRunOperator does so too, and is slow to import."""
+    from airflow.sdk.exceptions import DagRunTriggerException
+
+    raise DagRunTriggerException(
+        trigger_dag_id=runs.DAG,
+        dag_run_id=run["run_id"],
+        conf=run["conf"],
+        note=run["note"],
+        reset_dag_run=False,
+        skip_when_already_exists=True,
+        wait_for_completion=False,
+        allowed_states=[],
+        failed_states=[],
+        poke_interval=60,
+        deferrable=False,
+    )
 
 
 def _intake() -> Any:

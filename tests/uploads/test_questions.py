@@ -98,7 +98,7 @@ def test_what_is_taken_back_is_asked_for_again_when_the_newer_one_was_refused(ur
     submission.step(url, second.upload_id, "rejected", who="statistician", reason="no")
     [again] = submission.to_withdraw(url)
     [run] = run_of_intake(url, {})
-    assert run["trigger_run_id"] == runs.run_id(again, withdraw=True, again=1)
+    assert run["run_id"] == runs.run_id(again, withdraw=True, again=1)
     assert run["conf"] == {"upload": first.upload_id, "withdraw": True}
     one = read(url, again)
     judged, state = asked(url, again, one, run="again")
@@ -126,12 +126,12 @@ def test_what_was_confirmed_after_its_run_was_over_has_another_run_once(url: str
     assert run_of_intake(url, {waited: "failed", next_one: "queued"}) == []
     [run] = run_of_intake(url, {waited: "failed"})
     assert run == {
-        "trigger_run_id": f"{waited}.2",
+        "run_id": f"{waited}.2",
         "conf": {"upload": there.upload_id, "withdraw": False},
         "note": "MAR · Labour migration permits and departures 2025",
     }
     [run] = run_of_intake(url, {waited: "failed", next_one: "success"})
-    assert run["trigger_run_id"] == f"{waited}.3"
+    assert run["run_id"] == f"{waited}.3"
     with ledger.attempt(url, ledger.Run("upload/r", "upload", "manual", "test"), SOURCE, "land", there.upload_id):
         pass
     assert run_of_intake(url, {waited: "failed"}) == [], "its failure is seen in Airflow; a loop would hide it"
