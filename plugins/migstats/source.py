@@ -702,7 +702,7 @@ def read_source(path: Path) -> Source:
 
 @lru_cache(maxsize=256)
 def _source_of(path: Path, text: str) -> Source:
-    """DAG files and commands read each declaration again and again: what a file says does not change with its text."""
+    """The source of a file with this text; kept, since DAG files and commands read each declaration several times."""
     facts = parse_yaml(path, text)
     try:
         source = Source.model_validate(facts)
