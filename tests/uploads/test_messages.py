@@ -270,6 +270,22 @@ def test_optional_parts_are_left_out_where_a_word_is_not_known() -> None:
     assert said(Finding("unknown_code", seen="X", words={"nearest": ""}), "what", "en").endswith("list.")
 
 
+@pytest.mark.parametrize(
+    ("language", "one", "several"),
+    [
+        ("en", "cells: row 15.", "cells: rows 15-16."),
+        ("fr", "masquées : ligne 15.", "masquées : lignes 15-16."),
+        ("es", "ocultas: fila 15.", "ocultas: filas 15-16."),
+        ("ar", "مخفية: الصف 15.", "مخفية: الصفوف 15-16."),
+        ("ru", "цифры: строка 15.", "цифры: строки 15-16."),
+    ],
+)
+def test_one_hidden_row_is_no_rows(language: str, one: str, several: str) -> None:
+    for words, end in (({"row": "15"}, one), ({"rows": "15-16"}, several)):
+        shown = said(Finding("hidden_cells", "S", 15, 0, words=words), "what", language)
+        assert re.sub("[\u2068\u2069]", "", shown).replace("\u00a0", " ").endswith(end)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_finding_without_further_words_is_a_sentence(language: str) -> None:
     for code, part in itertools.product(CODES, PARTS):
