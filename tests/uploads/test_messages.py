@@ -270,6 +270,12 @@ def test_optional_parts_are_left_out_where_a_word_is_not_known() -> None:
     assert said(Finding("unknown_code", seen="X", words={"nearest": ""}), "what", "en").endswith("list.")
 
 
+def test_a_flag_in_brackets_is_no_raised_digit() -> None:
+    shown = [said(Finding("mark_beside", "S", 2, 5, "200 (p)"), part, "en") for part in PARTS]
+    assert "“\u2068200 (p)\u2069”" in shown[0]
+    assert not any("raised" in text or "123" in text for text in shown)
+
+
 @pytest.mark.parametrize(
     ("language", "one", "several"),
     [
