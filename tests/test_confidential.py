@@ -23,9 +23,10 @@ pytestmark = pytest.mark.database
 
 SLICE = toy.SLICES[0]
 TODAY = toy.DAY.date() + dt.timedelta(days=7)
-#: Printed beside its mark; in an area that nobody knows; not even a number; twice, and once without the mark.
-PRINTED, UNPLACED, WORDS, TWICE = "86420753", "97531864", "75319864", "64208531"
-CANARIES = (PRINTED, UNPLACED, WORDS, TWICE)
+#: Printed beside its mark; in an area that nobody knows; not even a number; twice, and once without the mark; beside a
+#: mark of which nobody knows what it means.
+PRINTED, UNPLACED, WORDS, TWICE, UNCLEAR = "86420753", "97531864", "75319864", "64208531", "53197642"
+CANARIES = (PRINTED, UNPLACED, WORDS, TWICE, UNCLEAR)
 ROWS = [
     {"OBS_VALUE": "100"},
     {"SEX": "F", "OBS_VALUE": "60"},
@@ -34,6 +35,7 @@ ROWS = [
     {"SEX": "F", "AGE": "Y15T24", "OBS_VALUE": f"about {WORDS}", "NOTE": "C"},
     {"SEX": "F", "AGE": "Y_GE65", "OBS_VALUE": TWICE, "NOTE": "C"},
     {"SEX": "F", "AGE": "Y_GE65", "OBS_VALUE": "7", "NOTE": ""},
+    {"SEX": "M", "OBS_VALUE": UNCLEAR, "NOTE": "X"},
 ]
 
 
@@ -48,7 +50,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     facts = folder / "source.yaml"
     facts.write_text(facts.read_text("utf-8").replace("note: {column: NOTE}", "conf_status: {column: NOTE}"), "utf-8")
     with (folder / "codes.csv").open("a", encoding="utf-8") as file:
-        file.write("*,NOTE,C,conf_status,C,map\n")
+        file.write("*,NOTE,C,conf_status,C,map\n*,NOTE,X,conf_status,,unknown\n")
     return read_source(facts)
 
 
@@ -110,8 +112,8 @@ def test_a_confidential_figure_that_was_printed_is_told_nowhere(
 
     with warehouse.connect(warehouse_url) as connection:
         kept = connection.execute("SELECT reason, place, raw FROM ops.standing_quarantine ORDER BY place").fetchall()
-    assert [row["raw"] for row in kept].count("(confidential)") >= 4
-    assert {row["reason"] for row in kept} >= {"contradiction", "unknown_code", "not_a_number"}
+    assert [row["raw"] for row in kept].count("(confidential)") >= 5
+    assert {row["reason"] for row in kept} >= {"contradiction", "unknown_code", "not_a_number", "declared_unknown"}
     assert all(row["place"] for row in kept), "who may see the snapshot finds it"
 
     found, looked = leaks(tables(warehouse_url))

@@ -24,20 +24,15 @@ pytestmark = pytest.mark.database
 
 MIGSTATS = str(Path(sys.executable).parent / "migstats")
 TABLES = {
-    *("core.series", "core.attributes", "core.observation", "bi.observation_all"),
-    *(
-        "core.superseded",
-        "core.override",
-        "core.place",
-        "core.restricted",
-        "bi.dim_area",
-        "bi.dim_indicator",
-        "bi.dim_source",
-    ),
-    *("bi.dim_sex", "bi.dim_age", "bi.dim_status", "bi.dim_time"),
-    *("core.group_total", "bi.annual_sum"),
-    *("core.reconciliation", "bi.corridor_figures", "core.corridor", "core.corridor_mirror", "bi.stock_flow"),
+    *("core.series", "core.attributes", "core.observation", "core.superseded", "core.override", "core.place"),
+    *("core.restricted", "core.suppressed", "core.withheld_snapshot", "core.comparability", "core.group_total"),
+    *("core.corridor", "core.corridor_mirror", "core.reconciliation"),
+    *("bi.observation_all", "bi.derivation", "bi.availability", "bi.availability_total", "bi.release_figures"),
+    *("bi.annual_sum", "bi.corridor_figures", "bi.stock_flow"),
+    *("bi.dim_area", "bi.dim_indicator", "bi.dim_source", "bi.dim_sex", "bi.dim_age", "bi.dim_status", "bi.dim_time"),
 }
+#: What a unit is called is no part of the content.
+LEFT_OUT = {"core.subdivision_name"}
 CONTENT = {
     toy.SLICES[0]: [
         *({"OBS_VALUE": "0.1"}, {"SEX": "M", "OBS_VALUE": "0.30000000000000004"}, {"SEX": "F", "OBS_VALUE": "1e-7"}),
@@ -110,12 +105,24 @@ def test_every_table_has_its_rows_and_a_hash(warehouse_url: str, source: Source)
     # two more are derived: the sex ratio of 2020, and the growth to 2021
     assert (empty["core.observation"][0], found["core.observation"][0], found["bi.observation_all"][0]) == (0, 8, 10)
     of_codelists = {f"bi.dim_{name}" for name in ("area", "indicator", "sex", "age", "status", "time")}
-    of_history = {"core.superseded", "core.override", "core.restricted"}
+    of_history = {"core.superseded", "core.override", "core.restricted", "core.suppressed", "core.withheld_snapshot"}
     # one source, one country: no pair
     of_pairs = {"core.reconciliation", "bi.corridor_figures", "core.corridor", "core.corridor_mirror", "bi.stock_flow"}
-    assert {table for table in TABLES if found[table] == empty[table]} == of_codelists | of_history | of_pairs
+    assert {table for table in TABLES if found[table] == empty[table]} == (
+        of_codelists | of_history | of_pairs | {"core.comparability"}  # no figure says who counts as a migrant
+    )
     assert all(len(digest) == 32 for _, digest in found.values())
     assert found == toy.fingerprint(warehouse_url)
+
+
+def test_no_table_of_core_or_bi_is_forgotten(filled: str) -> None:
+    with psycopg.connect(filled) as connection:
+        found = connection.execute(
+            "SELECT format('%s.%s', relnamespace::regnamespace, relname) FROM pg_class "
+            "WHERE relnamespace IN ('core'::regnamespace, 'bi'::regnamespace) "
+            "AND relkind IN ('r', 'p', 'm') AND NOT relispartition"
+        ).fetchall()
+    assert {name for (name,) in found} - TABLES == LEFT_OUT
 
 
 def known(name: str) -> bool:
@@ -266,6 +273,11 @@ CHANGES: dict[str, tuple[str, set[str]]] = {
         {"bi.observation_all"},
     ),
     "a row that is gone": ("DELETE FROM bi.observation_all WHERE ref_area = 'TUN'", {"bi.observation_all"}),
+    "what there is": (
+        "UPDATE bi.availability_total SET figures = figures + 1 WHERE ref_area = 'TUN'",
+        {"bi.availability_total"},
+    ),
+    "what became of a release": ("UPDATE bi.release_figures SET still_stand = 0", {"bi.release_figures"}),
     "the name of an area": ("UPDATE ref.area SET name_fr = 'x' WHERE code = 'MAR'", {"bi.dim_area"}),
     "a definition": ("UPDATE ref.indicator SET definition = 'x' WHERE code = 'MIG_STOCK'", {"bi.dim_indicator"}),
     "a citation": ("UPDATE ref.source SET citation = 'x' WHERE code = 'toy'", {"bi.dim_source"}),
@@ -295,5 +307,6 @@ def test_a_figure_that_was_revised_and_came_back_is_another_history(
             toy.load(url, source, read)
         publish.publish(url, run_id="test")
     one, other = toy.fingerprint(warehouse_url), toy.fingerprint(another_url)
-    assert {table for table in TABLES if one[table] != other[table]} == {"core.observation", "core.place"}
+    of_history = {"core.observation", "core.place", "bi.release_figures"}
+    assert {table for table in TABLES if one[table] != other[table]} == of_history
     assert (one["core.observation"][0], other["core.observation"][0]) == (3, 1)

@@ -52,6 +52,9 @@ CODES = """dataset,column,code,concept,target,treatment,note
 *,flag,m,obs_status,M,map,
 *,secret,C,conf_status,C,map,
 *,secret,F,conf_status,F,map,
+*,secret,X,conf_status,,unknown,
+*,secret,Y,conf_status,,ignore,
+*,flag,x,conf_status,,unknown,
 *,_value,..,obs_status,O,map,
 *,_value,..,missing_reason,not_available,map,
 *,_value,~,obs_status,Q,map,
@@ -226,6 +229,34 @@ def test_what_is_confidential_has_no_figure_and_says_so(
     done = run(codes, {"secret": secret, "flag": flag, VALUE: figure}, concepts=concepts)
     assert said(done) == ([] if expected is None else [expected])
     assert [r for r, _ in why(done)] == (["contradiction"] if expected is None else [])
+
+
+#: The column of confidentiality, the flag and the area; what quarantine tells of the figure 4711.
+TOLD = [
+    ("X", "", "MA", ("declared_unknown", "(confidential)")),
+    ("X", "", "1E5", ("unknown_code", "(confidential)")),
+    ("F", "x", "MA", ("declared_unknown", "(confidential)")),
+    ("Y", "", "1E5", ("unknown_code", "4711")),
+    ("F", "", "1E5", ("unknown_code", "4711")),
+]
+
+
+@pytest.mark.parametrize(("secret", "flag", "geo", "expected"), TOLD)
+def test_what_may_be_confidential_is_told_as_if_it_were(
+    codes: Codes, secret: str, flag: str, geo: str, expected: tuple[str, str]
+) -> None:
+    concepts = {**DATASET["concepts"], **SECRET}  # type: ignore[dict-item]
+    done = run(codes, {"secret": secret, "flag": flag, "geo": geo, VALUE: "4711"}, concepts=concepts)
+    [row] = done.quarantine.to_pylist()
+    assert (row["reason"], row["raw"]) == expected
+    assert row["place"] == "line 2"
+
+
+def test_a_new_code_of_confidentiality_stops_the_dataset_and_no_figure_is_told(codes: Codes) -> None:
+    concepts = {**DATASET["concepts"], **SECRET}  # type: ignore[dict-item]
+    with pytest.raises(DriftError, match=r"column secret: the flags \['Z'\]") as caught:
+        run(codes, {"secret": "Z", VALUE: "4711"}, concepts=concepts)
+    assert "4711" not in str(caught.value)
 
 
 def test_a_column_may_say_why_a_figure_is_missing(codes: Codes) -> None:

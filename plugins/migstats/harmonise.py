@@ -227,8 +227,13 @@ def _map(
     return Coded(np.maximum(new, -1), list(targets))
 
 
-def _flags(concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes, problems: Problems) -> Coded:
-    """Map status flags. A flag that codes.csv does not list is drift: it may mean that figures changed meaning."""
+def _flags(
+    concept: str, column: Column, cells: Coded, dataset: Dataset, codes: Codes, problems: Problems
+) -> tuple[Coded, Mask]:
+    """Map status flags; the mask has the rows with one that is declared unknown.
+
+    A flag that codes.csv does not list is drift: it may mean that figures changed meaning.
+    """
     listed = codes.of(dataset.id, column.column, concept)
     known = codes.columns(dataset.id, column.column)
     targets: list[str] = []
@@ -252,8 +257,9 @@ def _flags(concept: str, column: Column, cells: Coded, dataset: Dataset, codes: 
             f"dataset {dataset.id}, column {column.column}: the flags {sorted(unknown)} are not in codes.csv, which "
             f"has {sorted(known)}; find out what they mean, then add a line for each"
         )
-    problems.add(take(doubtful, cells.codes, 0).astype(bool), "declared_unknown", column.column)
-    return Coded(take(mapping, cells.codes, -1), targets)
+    unclear = take(doubtful, cells.codes, 0).astype(bool)
+    problems.add(unclear, "declared_unknown", column.column)
+    return Coded(take(mapping, cells.codes, -1), targets), unclear
 
 
 # -- keys -------------------------------------------------------------------------------------------------------
@@ -346,6 +352,7 @@ def harmonise(
 
     mapped: dict[str, Coded] = {}
     flags: dict[str, Coded] = {}
+    unclear = {concept: np.zeros(n, dtype=bool) for concept in _STATUS}
     parts: Column | None = None
     for concept, how in dataset.concepts.items():
         if isinstance(how, str):
@@ -353,7 +360,8 @@ def harmonise(
         elif concept == "time_period":
             mapped[concept] = _periods(how, coded(table[how.column]), problems, dataset.projected_to or last_year)
         elif concept in _STATUS:
-            flags[concept] = _flags(concept, how, coded(table[how.column]), dataset, codes, problems)
+            cells = coded(table[how.column])
+            flags[concept], unclear[concept] = _flags(concept, how, cells, dataset, codes, problems)
         elif concept == "subdivision":
             parts = how  # of which area has to be known first
         else:
@@ -368,8 +376,9 @@ def harmonise(
     obs = dataset.concepts.get("obs_status")
     if isinstance(obs, Column) and codes.of(dataset.id, obs.column, "conf_status"):
         # a flag of the figure may say that it is confidential, where the column for that says nothing
-        implied = _flags("conf_status", obs, coded(table[obs.column]), dataset, codes, problems)
+        implied, also = _flags("conf_status", obs, coded(table[obs.column]), dataset, codes, problems)
         flags["conf_status"] = said_first(flags.get("conf_status"), implied)
+        unclear["conf_status"] |= also
     markers = {c: codes.of(dataset.id, VALUE, c) for c in (*_STATUS, "missing_reason")}
     figures = figures_of(raw, scale, dataset, markers, flags, problems, concepts)
     other = mapped.get("counterpart_area", constant(DEFAULTS["counterpart_area"], n))
@@ -401,6 +410,7 @@ def harmonise(
     period = mapped["time_period"]
     _duplicates(table, dataset, numbers, period, figures, attributes, problems)
 
+    told = _told(raw, figures, unclear["conf_status"])
     fine = problems.fine
     series_ids = np.asarray([series_id(key) for key in keys], dtype=np.int64)
     attribute_ids = np.asarray([attribute_id(c) for c in combinations], dtype=np.int64)
@@ -426,9 +436,7 @@ def harmonise(
         series=_records("series_id", series_ids, SERIES_DIMENSIONS, keys, used),
         attributes=_records("attribute_id", attribute_ids, SHARED_ATTRIBUTES, combinations, used_attributes),
         facts=facts,
-        quarantine=_quarantine(
-            table, _told(raw, figures), snapshot, place, line, problems, cells_of, dataset, concepts
-        ),
+        quarantine=_quarantine(table, told, snapshot, place, line, problems, cells_of, dataset, concepts),
         explained=_explained(pages, snapshot, place, line, problems, cells_of),
         landed={sha: page.landed for sha, page in pages.items()},
         units=units_of(named, mapped["subdivision"], fine),
@@ -652,10 +660,10 @@ def _records(
     return pa.table(columns).filter(pa.array(used))
 
 
-def _told(raw: pl.Series, figures: Figures) -> pl.Series:
-    """What stands in the cells, for people to see: of a confidential figure, only that it is one."""
+def _told(raw: pl.Series, figures: Figures, unclear: Mask) -> pl.Series:
+    """What stands in the cells, for people to see: of a figure that is or may be confidential, only that it is one."""
     free = take([conf == "F" for conf in figures.conf_status.values], figures.conf_status.codes, 1).astype(bool)
-    return raw.set(pl.Series(~free) & raw.str.contains(r"\d").fill_null(value=False), "(confidential)")
+    return raw.set(pl.Series(~free | unclear) & raw.str.contains(r"\d").fill_null(value=False), "(confidential)")
 
 
 def _quarantine(

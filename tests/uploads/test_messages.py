@@ -270,6 +270,28 @@ def test_optional_parts_are_left_out_where_a_word_is_not_known() -> None:
     assert said(Finding("unknown_code", seen="X", words={"nearest": ""}), "what", "en").endswith("list.")
 
 
+def test_a_flag_in_brackets_is_no_raised_digit() -> None:
+    shown = [said(Finding("mark_beside", "S", 2, 5, "200 (p)"), part, "en") for part in PARTS]
+    assert "“\u2068200 (p)\u2069”" in shown[0]
+    assert not any("raised" in text or "123" in text for text in shown)
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "several"),
+    [
+        ("en", "cells: row 15.", "cells: rows 15-16."),
+        ("fr", "masquées : ligne 15.", "masquées : lignes 15-16."),
+        ("es", "ocultas: fila 15.", "ocultas: filas 15-16."),
+        ("ar", "مخفية: الصف 15.", "مخفية: الصفوف 15-16."),
+        ("ru", "цифры: строка 15.", "цифры: строки 15-16."),
+    ],
+)
+def test_one_hidden_row_is_no_rows(language: str, one: str, several: str) -> None:
+    for words, end in (({"row": "15"}, one), ({"rows": "15-16"}, several)):
+        shown = said(Finding("hidden_cells", "S", 15, 0, words=words), "what", language)
+        assert re.sub("[\u2068\u2069]", "", shown).replace("\u00a0", " ").endswith(end)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_finding_without_further_words_is_a_sentence(language: str) -> None:
     for code, part in itertools.product(CODES, PARTS):

@@ -158,6 +158,8 @@ def test_hidden_rows_and_columns_are_read_and_asked_about() -> None:
         ("hidden_cells", {"columns": "F"}),
         ("hidden_cells", {"rows": "3-4"}),
     ]
+    alone = rows(ROW, ["ESP", *ROW[1:]], hidden_rows=frozenset({3}))
+    assert [dict(f.words) for f in alone.findings] == [{"row": "3"}]
 
 
 IDENTITY: list[tuple[dict[str, str], list[str]]] = [

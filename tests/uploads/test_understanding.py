@@ -40,8 +40,11 @@ CELLS: list[tuple[Seen, str, list[str]]] = [
     ("12³", "12", ["number_as_text", "raised_note"]),
     (Cell("12", "text", raised="3"), "12", ["number_as_text", "raised_note"]),
     (Cell("12", "number", raised="p"), "12", ["raised_note"]),
-    ("5*", "5", ["number_as_text", "raised_note"]),
-    ("5 (e)", "5", ["number_as_text", "raised_note"]),
+    ("5*", "5", ["mark_beside", "number_as_text"]),
+    ("5 (e)", "5", ["mark_beside", "number_as_text"]),
+    ("200 (p)", "200", ["mark_beside", "number_as_text"]),
+    ("200 [1]", "200", ["mark_beside", "number_as_text"]),
+    (".. (p)", "O", ["mark_beside"]),
     ("5ᵇ", "5", ["number_as_text", "raised_note"]),
     ("1,234", "!", ["unclear_number"]),
     ("1.5", "!", ["unclear_number"]),
@@ -109,6 +112,8 @@ FIGURES: list[tuple[Seen, str | None, str, str, str, str]] = [
     ("<5", None, "Q", "C", "suppressed", "<5"),
     ("1–4", None, "Q", "C", "suppressed", "1-4"),
     ("5 (e)", "5", "E", "F", "", "(e)"),
+    ("200 (p)", "200", "P", "F", "", "(p)"),
+    ("200 [1]", "200", "A", "F", "", "[1]"),
     ("5ᵇ", "5", "B", "F", "", "ᵇ"),
     ("12³", "12", "A", "F", "", "³"),
 ]
@@ -325,7 +330,7 @@ def test_the_preview_shows_what_was_understood() -> None:
 def test_texts_of_the_file_pass_as_text() -> None:
     evil = "=cmd|'/c calc'!A1 <script>{{7*7}}</script>'; drop table x; --%s"
     found = read(sheet([["=1+1"], [*HEADER, evil], [*FRA, evil], ["ESP", *KEYS[1:], "5 (e)", 1], [evil]], evil))
-    assert said(found) == ["extra_column G2", "number_as_text E4", "raised_note E4", "note_below A5"]
+    assert said(found) == ["extra_column G2", "mark_beside E4", "number_as_text E4", "note_below A5"]
     assert found.findings[0].seen == evil
     assert set(found.figures.sheet) == {evil}
 

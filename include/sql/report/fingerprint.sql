@@ -57,6 +57,23 @@ WITH contents (name, content) AS (
     FROM core.restricted AS f
     UNION ALL
     SELECT
+        'core.suppressed',
+        row(s.observation_id, v.release, s.kind, s.told, s.conf_status, s.shown, s.standing)::text
+    FROM core.suppressed AS s
+    INNER JOIN ops.vintage AS v ON s.vintage = v.vintage_id
+    UNION ALL
+    SELECT
+        'core.withheld_snapshot',
+        n.sha256
+    FROM core.withheld_snapshot AS w
+    INNER JOIN raw.snapshot AS n ON w.snapshot_id = n.snapshot_id
+    UNION ALL
+    SELECT
+        'core.comparability',
+        c::text
+    FROM core.comparability AS c
+    UNION ALL
+    SELECT
         'core.reconciliation',
         r::text
     FROM core.reconciliation AS r
@@ -65,6 +82,26 @@ WITH contents (name, content) AS (
         'core.group_total',
         g::text
     FROM core.group_total AS g
+    UNION ALL
+    SELECT
+        'bi.derivation',
+        d::text
+    FROM bi.derivation AS d
+    UNION ALL
+    SELECT
+        'bi.availability',
+        v::text
+    FROM bi.availability AS v
+    UNION ALL
+    SELECT
+        'bi.availability_total',
+        v::text
+    FROM bi.availability_total AS v
+    UNION ALL
+    SELECT
+        'bi.release_figures',
+        f::text
+    FROM bi.release_figures AS f
     UNION ALL
     SELECT
         'bi.annual_sum',
@@ -137,8 +174,10 @@ SELECT
 FROM (
     VALUES
     ('core.series'), ('core.attributes'), ('core.observation'), ('core.superseded'), ('core.override'), ('core.place'),
-    ('core.restricted'), ('core.group_total'), ('core.corridor'), ('core.corridor_mirror'), ('core.reconciliation'),
-    ('bi.observation_all'), ('bi.annual_sum'), ('bi.corridor_figures'), ('bi.stock_flow'),
+    ('core.restricted'), ('core.suppressed'), ('core.withheld_snapshot'), ('core.comparability'),
+    ('core.group_total'), ('core.corridor'), ('core.corridor_mirror'), ('core.reconciliation'),
+    ('bi.observation_all'), ('bi.derivation'), ('bi.availability'), ('bi.availability_total'),
+    ('bi.release_figures'), ('bi.annual_sum'), ('bi.corridor_figures'), ('bi.stock_flow'),
     ('bi.dim_area'), ('bi.dim_indicator'), ('bi.dim_sex'), ('bi.dim_age'), ('bi.dim_status'), ('bi.dim_time'),
     ('bi.dim_source')
 ) AS t (name)

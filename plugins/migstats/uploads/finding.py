@@ -92,6 +92,7 @@ CODES: Final[Mapping[str, Weight]] = {
     "totals_row": "notice",
     "note_below": "notice",
     "raised_note": "notice",
+    "mark_beside": "notice",  # 5 (e), 5*
     "suppressed_range": "notice",
     "number_as_text": "notice",
     "text_cleaned": "notice",

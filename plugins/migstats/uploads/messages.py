@@ -41,7 +41,7 @@ KINDS: Final = (
 
 #: Words of findings that are ours, measures and addresses: shown without quotes, a plain number as the language does.
 OURS: Final = frozenset(
-    {"found", "limit", "sum", "total", "count", "before", "other", "rows", "columns", "tried", "encoding"}
+    {"found", "limit", "sum", "total", "count", "before", "other", "row", "rows", "columns", "tried", "encoding"}
 )
 
 #: Findings whose measures are bytes; they are told in MB.

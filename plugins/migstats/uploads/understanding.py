@@ -341,7 +341,7 @@ class _Reading:
         sheet = self.table.sheet
         rows = sorted(row.number for row in self.rows if row.number in sheet.hidden_rows and row.values)
         for first, last in _runs(rows):
-            words = {"rows": str(first) if first == last else f"{first}-{last}"}
+            words = {"row": str(first)} if first == last else {"rows": f"{first}-{last}"}
             self.findings.append(Finding("hidden_cells", self.sheet, first, 0, words=words))
         for measure, number in self.measures:
             if number in sheet.hidden_columns and any(measure.id in row.values for row in self.rows):

@@ -77,9 +77,8 @@ class Values:
         mark += cell.raised
         symbol = written.symbol(figure, self.formats)
         if symbol is not None:
-            noticed = ("raised_note",) if mark else ()
             confidential = "C" if symbol.missing_reason == "suppressed" else "F"
-            return Value(None, symbol.obs_status, confidential, symbol.missing_reason, mark, notices=noticed)
+            return Value(None, symbol.obs_status, confidential, symbol.missing_reason, mark, notices=_noticed(mark))
         percent = figure.rstrip().removesuffix("%").removesuffix("٪")
         if percent != figure.rstrip() and self.unit != "PT":
             numeric = isinstance(written.number(percent, self.formats), Decimal)
@@ -110,8 +109,15 @@ class Values:
         if found > Decimal(str(self.measure.high)):
             return Value(problem="too_high", words={"limit": _plain(self.measure.high)})
         status = (written.mark_status(mark, self.formats) if mark else None) or "A"
-        notices = (("raised_note",) if mark else ()) + (("number_as_text",) if self.typed and not calculated else ())
+        notices = _noticed(mark) + (("number_as_text",) if self.typed and not calculated else ())
         return Value(written.canonical(found), status, note=mark, notices=notices)
+
+
+def _noticed(mark: str) -> tuple[str, ...]:
+    """What is noticed of the mark behind a figure: a raised one looks like digits of it, others do not."""
+    if not mark:
+        return ()
+    return ("mark_beside" if mark.startswith(("(", "[", "*", "\u2020", "\u2021")) else "raised_note",)
 
 
 def _digits(found: Decimal) -> int:
