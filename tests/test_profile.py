@@ -59,6 +59,17 @@ def test_a_page_needs_no_network_and_no_script_and_its_pictures_are_whole(wareho
 
 
 @pytest.mark.database
+def test_a_page_has_the_names_of_its_country_and_only_breakdowns_that_its_indicators_need(
+    warehouse_of_samples: Filled,
+) -> None:
+    found = profile.read(warehouse_of_samples.url, "MDA")
+    html = profile.page(found, now=NOW)
+    for language in ("fr", "es", "ar", "ru"):
+        assert f'<bdi lang="{language}">{found.country[f"name_{language}"]}</bdi>' in html
+    assert found.dimensions == tuple(sorted({name for there in found.availability.values() for name in there}))
+
+
+@pytest.mark.database
 def test_the_pages_of_the_programme_are_written_beside_the_data_docs(
     warehouse_of_samples: Filled, tmp_path: Path
 ) -> None:

@@ -105,6 +105,7 @@ def read(url: str, area: str) -> Profile:
         ages = finest(ask("ages", indicators=list(STOCK)))
         subdivisions = ask("subdivisions")
         there = ask("availability")
+        figured = [row for row in there if row["state"] != "no_figures"]
         comparability = ask("comparability")
         names = {row["indicator"]: row["indicator_name"] for row in (*headline, *subdivisions, *there)}
         named: list[Sequence[Row]] = [
@@ -180,10 +181,10 @@ def read(url: str, area: str) -> Profile:
         parts=parts,
         availability={
             code: {row["dimension"]: (row["state"], row["latest_year"]) for row in rows}
-            for code, rows in _by([row for row in there if row["state"] != "no_figures"], "indicator").items()
+            for code, rows in _by(figured, "indicator").items()
         },
         without=tuple(dict.fromkeys(row["indicator"] for row in there if row["state"] == "no_figures")),
-        dimensions=tuple(dict.fromkeys(sorted(row["dimension"] for row in there))),
+        dimensions=tuple(dict.fromkeys(sorted(row["dimension"] for row in figured))),
         comparability=tuple(comparability),
         bases=tuple(row for row in headline if row["concept_basis"] and row["indicator"] in STOCK),
         notices=tuple(notices),
