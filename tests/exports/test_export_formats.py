@@ -230,11 +230,31 @@ def test_what_that_structure_has_no_dimension_for_is_its_custom_breakdown() -> N
 
 @pytest.mark.parametrize(
     ("change", "why"),
-    [({"m49": ""}, "M49"), ({"source": "ark"}, "global or national"), ({"unit": "FURLONGS"}, "unit FURLONGS")],
+    [
+        ({"m49": ""}, "M49"),
+        ({"source": "ark"}, "global or national"),
+        ({"unit": "FURLONGS"}, "unit FURLONGS"),
+        ({"urbanisation": "CAMP"}, "urbanisation CAMP"),
+        ({"age": "Y16T64"}, "age Y16T64"),
+    ],
     ids=str,
 )
 def test_what_has_no_code_there_is_left_out_and_named(change: dict[str, str], why: str) -> None:
     assert why in sdg.lacks({**RECORD, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "column", "code"),
+    [
+        ({"unit": "INDEX"}, "UNIT_MEASURE", "IX"),
+        ({"unit": "SCORE"}, "UNIT_MEASURE", "SCORE"),
+        ({"nature": "NA"}, "NATURE", "_X"),
+        ({"education": "ISCED11_5T8"}, "EDUCATION_LEV", "AGG_5T8"),
+    ],
+    ids=str,
+)
+def test_codes_that_are_others_there_are_told_in_those(change: dict[str, str], column: str, code: str) -> None:
+    assert sdg.row({**RECORD, **change}, {}, "")[column] == code
 
 
 def test_the_samples_have_their_sdg_series_once_for_each_cell(warehouse_of_samples: Filled, tmp_path: Path) -> None:

@@ -37,13 +37,24 @@ _CUSTOM: Final = (
     "breakdown",
 )
 _ABSENT: Final = {"counterpart_basis": "_Z"}
+#: Our concepts whose codes are told in its own → its component.
+_CODED: Final = {
+    "unit": "UNIT_MEASURE",
+    "sex": "SEX",
+    "age": "AGE",
+    "urbanisation": "URBANISATION",
+    "education": "EDUCATION_LEV",
+    "occupation": "OCCUPATION",
+    "disability": "DISABILITY_STATUS",
+    "activity": "ACTIVITY",
+}
 
 Record = dict[str, str]
 
 
 @cache
 def codes(concept: str) -> dict[str, str]:
-    """Our codes of `unit` → theirs; of `source`, whether its figures are global or national."""
+    """Our codes of a concept → theirs; of `source`, whether its figures are global or national."""
     rows = read_csv(settings.include() / "exports" / "sdg_codes.csv")
     return {row["ours"]: row["theirs"] for row in rows if row["concept"] == concept}
 
@@ -106,36 +117,31 @@ def lacks(record: Record) -> str:
         return "the area has no number of M49"
     if record["source"] not in codes("source"):
         return f"include/exports/sdg_codes.csv does not say whether {record['source']} is global or national"
-    if record["unit"] not in codes("unit"):
-        return f"include/exports/sdg_codes.csv has no code for the unit {record['unit']}"
+    for concept in (*_CODED, "nature"):
+        if record[concept] and record[concept] not in codes(concept):
+            return f"include/exports/sdg_codes.csv has no code for the {concept} {record[concept]}"
     return ""
 
 
 def row(record: Record, labels: Mapping[tuple[str, str], str], stamp: str) -> Record:
     """A figure in the columns of that structure."""
     said = label(record)
+    coded = {column: codes(concept)[record[concept]] for concept, column in _CODED.items()}
     return {
+        **coded,
         "FREQ": record["freq"],
         "REPORTING_TYPE": codes("source")[record["source"]],
         "SERIES": record["sdg_series"],
         "REF_AREA": record["m49"].lstrip("0"),
-        "SEX": record["sex"],
-        "AGE": record["age"],
-        "URBANISATION": record["urbanisation"],
         "INCOME_WEALTH_QUANTILE": "_T",
-        "EDUCATION_LEV": record["education"],
-        "OCCUPATION": record["occupation"],
         "CUST_BREAKDOWN": labels[record["sdg_series"], said] if said else "_T",
         "COMPOSITE_BREAKDOWN": "_T",
-        "DISABILITY_STATUS": record["disability"],
-        "ACTIVITY": record["activity"],
         "PRODUCT": "_T",
         "TIME_PERIOD": record["time_period"],
         "OBS_VALUE": record["published_value"],
         "OBS_STATUS": record["obs_status"],
         "UNIT_MULT": "0",
-        "UNIT_MEASURE": codes("unit")[record["unit"]],
-        "NATURE": record["nature"],
+        "NATURE": codes("nature").get(record["nature"], ""),
         "TIME_DETAIL": record["time_period"],
         "COMMENT_OBS": record["note"],
         "SOURCE_DETAIL": record["publisher"],
