@@ -123,6 +123,20 @@ def test_what_stands_in_bi_by_mistake_is_not_exported_either(few: str, tmp_path:
     assert {row["source"] for row in figures(tmp_path / "out" / "csv" / "MAR.csv")} == {"zoo"}
 
 
+def test_sdg_series_that_may_not_be_passed_on_never_leave(of_sdg: str, sources: list[Source], tmp_path: Path) -> None:
+    other = {"INDICATOR": "REMIT_IN_GDP", "UNIT": "PT_GDP", "REF_AREA": "PHL", "OBS_VALUE": "9.125"}
+    toy.load(of_sdg, sources[1], toy.read(of_sdg, sources[1], "figures/part=a", [other]))
+    publish.publish(of_sdg, run_id="test")
+    with warehouse.connect(of_sdg) as connection:  # they stand in bi still
+        connection.execute("UPDATE ref.source SET redistribution = 'unclear' WHERE code = 'ark'")
+    export(of_sdg, tmp_path / "out", Wanted(formats=("sdmx-csv", "sdmx-ml")))
+    there = {name: body for name, body in content(tmp_path / "out").items() if name.startswith("sdg/remittances.")}
+    assert set(there) == {"sdg/remittances.csv", "sdg/remittances.xml"}
+    for name, body in there.items():
+        assert b"9.125" in body, name
+        assert b"22.5" not in body, name
+
+
 def test_a_source_that_is_withdrawn_is_not_in_the_next_export(few: str, sources: list[Source], tmp_path: Path) -> None:
     folder = tmp_path / "out"
     export(few, folder, Wanted(formats=CSV))

