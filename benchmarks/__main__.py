@@ -263,6 +263,8 @@ class Bench:
             self._checkpoint()
             self.peer("dlt_arrow", "dlt, Arrow to CSV", files, "csv")
             self._checkpoint()
+            self.peer("dlt_history", "dlt, Arrow to Parquet, with history", files)
+            self._checkpoint()
             self.peer("pandas_to_sql", "pandas to_sql", files, str(self.given.slow_rows))
             self._checkpoint()
             with pages(self.pages) as url:
@@ -286,8 +288,8 @@ class Bench:
             self.ours("read+load", name, "held", "block of the held")
 
     def copies(self) -> None:
-        """Server-side COPY of the rows of the first load: into bare tables, then with the two keys that tell rows apart,
-        and into tables that have every key and check of ours.
+        """Server-side COPY of the rows of the first load: into bare tables, then with the two keys that tell rows
+        apart, and into tables that have every key and check of ours.
         """
         parts = ("series", "observation")
         with psycopg.connect(self.server.url("first"), autocommit=True) as connection:

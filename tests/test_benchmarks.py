@@ -25,6 +25,7 @@ def test_the_benchmark_runs_through_and_names_each_goal(tmp_path: Path) -> None:
         "first load, peak memory",
         "load, against a server-side COPY into bare tables",
         "load, against the same COPY with its keys",
+        "load, against the same COPY with every key and check",
         "unchanged, same bytes",
         "unchanged, other bytes",
         "1 % changed of 3,000 against 6,000 held, after reading",
