@@ -511,6 +511,74 @@ def test_a_whole_year_is_told_by_its_first_day_and_by_no_other(codes: Codes) -> 
     assert why(done) == [("bad_period", f"line {n}") for n in (4, 5, 6)]
 
 
+def test_a_whole_year_of_two_dates_ends_with_the_year(codes: Codes) -> None:
+    days = {
+        ("2023-01-01T00:00:00", "2023-12-31T23:59:59"): "MA",
+        ("2022-01-01", "2022-12-31"): "SN",
+        ("2022-01-01", "2022-06-30"): "TN",
+        ("2022-01-01", "2023-12-31"): "EC",
+        ("2022-01-01", None): "JM",
+    }
+    done = run(
+        codes,
+        *({"time": first, "until": last, "geo": geo} for (first, last), geo in days.items()),
+        combined={"both": ["time", "until"]},
+        concepts={**DATASET["concepts"], "time_period": {"column": "both", "period": "whole_year"}},
+    )
+    assert sorted(wide(done, "s").select("ref_area", "time_period").iter_rows()) == [("MAR", "2023"), ("SEN", "2022")]
+    assert why(done) == [("bad_period", f"line {n}") for n in (4, 5, 6)]
+
+
+def test_a_period_of_another_frequency_than_the_publisher_says_is_kept_back(codes: Codes) -> None:
+    rows = [
+        ("MA", "A", "2020"),
+        ("TN", "A", "2020-Q1"),
+        ("SN", "Q", "2020-Q3"),
+        ("EC", "Q", "2020"),
+        ("JM", "X", "2020"),
+    ]
+    done = run(
+        codes,
+        *({"geo": geo, "FREQ": freq, "time": time} for geo, freq, time in rows),
+        only={"FREQ": ["A", "Q", "X"]},
+        stock_or_flow="flow",
+        reference_point="period",
+    )
+    assert sorted(wide(done, "s").select("ref_area", "time_period").iter_rows()) == [
+        ("JAM", "2020"),
+        ("MAR", "2020"),
+        ("SEN", "2020-Q3"),
+    ]
+    assert why(done) == [("bad_period", "line 3"), ("bad_period", "line 5")]
+
+
+@pytest.mark.parametrize(
+    ("always", "said_of_all", "message"),
+    [
+        ({"measured": ["PSNS"]}, "PSNS", None),
+        ({"measured": ["PSNS"]}, "PCT", "measured says 'PCT', and has always said 'PSNS'"),
+        ({"measured": ["PSNS"]}, None, "measured says nothing, and has always said 'PSNS'"),
+        ({"measured": [""]}, None, None),
+        ({"measured": [""]}, "thousands", "measured says 'thousands', and has always said ''"),
+        ({"other": [""]}, "thousands", None),
+        ({"other": ["PSNS"]}, "PSNS", "other says '', and has always said 'PSNS'"),
+    ],
+)
+def test_what_is_said_of_all_figures_is_what_was_declared(
+    codes: Codes, always: dict[str, list[str]], said_of_all: str | None, message: str | None
+) -> None:
+    rows = [{"measured": said_of_all, "geo": geo} for geo in ("MA", "TN")]
+    if message is None:
+        assert len(said(run(codes, *rows, always=always))) == 2
+    else:
+        with pytest.raises(DriftError, match=message):
+            run(codes, *rows, always=always)
+
+
+def test_a_figure_that_another_one_contradicts_is_not_loaded_where_the_other_is_out_of_bounds(codes: Codes) -> None:
+    assert why(run(codes, {VALUE: "7761"}, {VALUE: "-7"})) == [("conflicting_duplicate", f"line {n}") for n in (2, 3)]
+
+
 # -- columns by another name -----------------------------------------------------------------------------------------
 
 

@@ -35,6 +35,7 @@ class Form(Declared):
     )
     also_called: dict[str, tuple[Text, ...]] = Field(default={})
     only: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default={})
+    always: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default={})
     combined: dict[str, Annotated[tuple[Text, ...], Field(min_length=2)]] = Field(default={})
     wholes: dict[str, Annotated[tuple[Text, ...], Field(min_length=1)]] = Field(default={})
     number: Number = Number()

@@ -29,9 +29,9 @@ from migstats.observation import (
     period_bounds,
     point_in_time,
     series_id,
-    time_id,
 )
 from migstats.parts import not_broken_down, with_combined
+from migstats.periods import frequencies, periods, require_frequency, require_point_within, time_ids
 from migstats.readers import NOTE, PLACE, PROBLEM, RECORDS, ROW, SNAPSHOT, VALUE, TextTable
 from migstats.source import Column, Dataset, Multiplier
 from migstats.subdivided import UNITS, subdivided, units_of
@@ -335,6 +335,7 @@ def harmonise(
     problems = Problems(n)
     table = with_combined(table, dataset)
     _require_columns(table, dataset)
+    _require_always(table, dataset)
     _require_dimensions(table, dataset, dict.fromkeys(same for page in pages.values() for same in page.dimensions))
     snapshot, place = coded(table[SNAPSHOT]), coded(table[PLACE])
     line = table[ROW].combine_chunks().to_numpy(zero_copy_only=False)
@@ -358,7 +359,7 @@ def harmonise(
         if isinstance(how, str):
             (flags if concept in _STATUS else mapped)[concept] = constant(how, n)
         elif concept == "time_period":
-            mapped[concept] = _periods(how, coded(table[how.column]), problems, dataset.projected_to or last_year)
+            mapped[concept] = periods(how, coded(table[how.column]), problems, dataset.projected_to or last_year)
         elif concept in _STATUS:
             cells = coded(table[how.column])
             flags[concept], unclear[concept] = _flags(concept, how, cells, dataset, codes, problems)
@@ -372,7 +373,8 @@ def harmonise(
         listed = {unit.column: codes.of(dataset.id, unit.column, "subdivision") for unit in parts.chain}
         units = Subdivisions.read(concepts)
         mapped["subdivision"], named = subdivided(table, parts, mapped["ref_area"], listed, units, problems)
-    _require_point_within(mapped["time_period"], dataset, problems)
+    require_point_within(mapped["time_period"], dataset, problems)
+    require_frequency(table, mapped["time_period"], dataset, problems)
     obs = dataset.concepts.get("obs_status")
     if isinstance(obs, Column) and codes.of(dataset.id, obs.column, "conf_status"):
         # a flag of the figure may say that it is confidential, where the column for that says nothing
@@ -391,7 +393,7 @@ def harmonise(
         noted = with_flags(noted, coded(table[obs.column]), obs, of_flag, words, figures.obs_status)
     mapped["note"] = noted
     if "freq" not in mapped:
-        mapped["freq"] = _frequencies(mapped["time_period"])
+        mapped["freq"] = frequencies(mapped["time_period"])
     for dimension, default in DEFAULTS.items():
         mapped.setdefault(dimension, constant(default, n))
     mapped["source"] = constant(source, n)
@@ -404,11 +406,11 @@ def harmonise(
         mapped.setdefault(attribute, Coded(np.full(n, -1, dtype=np.int64), []))
 
     problems.add(not_broken_down(table, dataset, figures.value), "declared_ignored", *dataset.wholes, explained=True)
-    _bounds(mapped["indicator"], figures.value, problems, concepts)
     numbers, keys = combine([mapped[d] for d in SERIES_DIMENSIONS], "")
     attributes, combinations = combine([mapped[a] for a in SHARED_ATTRIBUTES], None)
     period = mapped["time_period"]
     _duplicates(table, dataset, numbers, period, figures, attributes, problems)
+    _bounds(mapped["indicator"], figures.value, problems, concepts)
 
     told = _told(raw, figures, unclear["conf_status"])
     fine = problems.fine
@@ -417,7 +419,7 @@ def harmonise(
     facts = pa.table(
         {
             "series_id": series_ids[numbers] if n else series_ids,
-            "time_id": _time_ids(period),
+            "time_id": time_ids(period),
             "value": figures.value.to_arrow(),
             "obs_status": dictionary(figures.obs_status),
             "attribute_id": attribute_ids[attributes] if n else attribute_ids,
@@ -474,7 +476,7 @@ def _of_reader(table: pa.Table, dataset: Dataset, problems: Problems) -> None:
 
 
 def _require_columns(table: pa.Table, dataset: Dataset) -> None:
-    wanted = _declared(dataset)
+    wanted = _declared(dataset) - set(dataset.always)
     missing = wanted - set(table.column_names)
     if missing:
         there = ", ".join(c for c in table.column_names if not c.startswith("_"))
@@ -493,7 +495,20 @@ def _mapped(dataset: Dataset) -> set[str]:
 
 def _declared(dataset: Dataset) -> set[str]:
     """The columns of which source.yaml says something, and those that they are made of."""
-    return _mapped(dataset).union(dataset.only, *map(dataset.parts_of, dataset.only))
+    return _mapped(dataset).union(dataset.only, dataset.always, *map(dataset.parts_of, dataset.only))
+
+
+def _require_always(table: pa.Table, dataset: Dataset) -> None:
+    """What is said of all figures (their unit, their table) is what was said of those that were declared."""
+    for name, wanted in dataset.always.items():
+        cells = coded(table[name]) if name in table.column_names else constant("", table.num_rows)
+        odd = sorted({v.strip() for v in cells.values} - set(wanted))
+        if odd or ("" not in wanted and (cells.codes < 0).any()):
+            raise DriftError(
+                f"dataset {dataset.id}: {name} says {', '.join(map(repr, odd[:4])) or 'nothing'}, and has always said "
+                f"{' or '.join(map(repr, wanted))}: the figures may be in another unit, or of another table; find out "
+                "what they are, and mend `always` and what is declared of them in source.yaml"
+            )
 
 
 def _require_dimensions(table: pa.Table, dataset: Dataset, dimensions: Iterable[tuple[str, ...]]) -> None:
@@ -516,58 +531,6 @@ def _require_dimensions(table: pa.Table, dataset: Dataset, dimensions: Iterable[
             f"{'; '.join(found)}; say for each in `concepts` what it means, or in `only` which of its codes are "
             f"kept{further}"
         )
-
-
-def _periods(how: Column, cells: Coded, problems: Problems, last_year: int) -> Coded:
-    bad, future = -2, -3
-    targets: dict[str, int] = {}
-
-    def number(cell: str) -> int:
-        text = cell.strip()
-        if how.period == "year":
-            text = text.removesuffix(".0")
-        if how.period == "whole_year":
-            text = text[:4] if text[4:] in ("-01-01", "-01-01T00:00:00") else ""
-        if how.period == "month":
-            try:
-                text = dt.date.fromisoformat(text[:10]).isoformat()[:7]
-            except ValueError:
-                return bad
-        try:
-            freq, first, _ = period_bounds(text)
-        except ValueError:
-            return bad
-        if how.period == "year" and freq != "A":
-            return bad
-        return future if first.year > last_year else targets.setdefault(text, len(targets))
-
-    new = take([number(v) for v in cells.values], cells.codes, bad)
-    problems.add(new == bad, "bad_period", how.column)
-    problems.add(new == future, "future_period", how.column)
-    return Coded(np.maximum(new, -1), list(targets))
-
-
-def _require_point_within(period: Coded, dataset: Dataset, problems: Problems) -> None:
-    """A stock on 1 July is no figure about a first quarter: the period or the reference point is misunderstood."""
-    outside = []
-    for text in period.values:
-        _, first, last = period_bounds(text)
-        point = point_in_time(dataset.reference_point, first, last)
-        outside.append(point is not None and not first <= point <= last)
-    how = dataset.concepts["time_period"]
-    column = how.column if isinstance(how, Column) else ""
-    problems.add(take(outside, period.codes, 0).astype(bool), "point_outside_period", column)
-
-
-def _time_ids(period: Coded) -> pa.Array:
-    ids = np.asarray([*(time_id(p) for p in period.values), 0], dtype=np.int32)
-    return pa.array(ids[period.codes])
-
-
-def _frequencies(period: Coded) -> Coded:
-    freqs = [period_bounds(p)[0] for p in period.values]
-    distinct = sorted(set(freqs)) or ["A"]
-    return Coded(take([distinct.index(f) for f in freqs], period.codes, 0), distinct)
 
 
 def _bounds(indicator: Coded, value: pl.Series, problems: Problems, concepts: Folders) -> None:

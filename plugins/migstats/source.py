@@ -180,7 +180,8 @@ class Column(Unit):
     """How a publisher's column becomes a concept of ours: by codes.csv first, then by `scheme`."""
 
     #: `sdmx`: an SDMX period. `year`: a year. `month`: that of a date, 2024-05-31. `whole_year`: the year that begins
-    #: on a date, 2024-01-01, and no other date. Only for time_period.
+    #: on a date, 2024-01-01, and no other date; of two that are combined, the year from one to the other. Only for
+    #: time_period.
     period: Literal["sdmx", "year", "month", "whole_year"] | None = None
     #: `letters`: several one-letter flags in one cell (Eurostat `be`); the first in `precedence` is the status.
     split: Literal["letters"] | None = None
@@ -291,6 +292,11 @@ class Dataset(Declared):
     )
     #: Keep only rows with these codes; the others are counted as explained (`not_selected`).
     only: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default={})
+    always: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        default={},
+        description="column → what it says of every figure, such as their unit; anything else is drift. A column "
+        "that is not there says nothing",
+    )
     combined: dict[str, Annotated[tuple[Text, ...], Field(min_length=2)]] = Field(
         default={},
         description="name of a further column → the publisher's columns that it is made of: their texts with `|` "
