@@ -230,6 +230,18 @@ def test_a_record_of_a_series_without_period_and_figure_is_no_observation(keeps_
     keeps_the_contract(sdmx_csv, payload, table, LAYOUT)
 
 
+@pytest.mark.parametrize("column", ["OBS_STATUS", "OBS_FLAG", "CONF_STATUS", "OBS_CONF", "obs_flag"])
+def test_a_record_with_a_flag_is_an_observation_whatever_else_it_lacks(column, keeps_the_contract):
+    payload = f"STRUCTURE,geo,TIME_PERIOD,OBS_VALUE,{column},n\nd,A,,,c,\nd,B,2020,1,,\nd,C,,,,note\n".encode()
+    table = read(payload)
+    assert table.data.select(["geo", column, VALUE]).to_pylist() == [
+        {"geo": "A", column: "c", VALUE: None},
+        {"geo": "B", column: "", VALUE: "1"},
+    ]
+    assert [(e.reason, e.count, e.example) for e in table.explained] == [("blank", 1, "line 4 column OBS_VALUE")]
+    keeps_the_contract(sdmx_csv, payload, table, LAYOUT)
+
+
 def test_an_answer_that_holds_nothing_but_bare_series_is_no_answer():
     with pytest.raises(PublisherError, match=r"all 2 records are of series without .*line 2 column OBS_VALUE.*no rows"):
         read(b"STRUCTURE,geo,TIME_PERIOD,OBS_VALUE\nd,A,,\nd,B,,\n")

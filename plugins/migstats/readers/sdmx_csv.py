@@ -49,7 +49,8 @@ def inspect(payload: bytes, layout: SdmxCsvLayout) -> Envelope:
 def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
     """One row per record, columns as in the header, each as text; `_value` is null where OBS_VALUE is empty.
 
-    A record of a series with neither a period nor a figure holds its attributes alone: it is explained as `blank`.
+    A record of a series with neither a period nor a figure holds its attributes alone: it is explained as `blank`. One
+    with a flag, or a mark of confidentiality, is of an observation whose period is lost, and stays.
     PublisherError names the line with a field too many or too few, or that is not UTF-8. DriftError: records
     that delete (ACTION D), an action that SDMX does not have, ids and labels within one cell.
     """
@@ -94,6 +95,9 @@ def _without_bare_series(
     if periods is None or "" not in periods.dictionary.to_pylist():
         return columns, value, lines, []
     bare = pc.and_(pc.equal(periods, ""), pc.is_null(value))
+    for name, column in columns.items():
+        if sdmx.is_status(name):
+            bare = pc.and_(bare, pc.equal(column, ""))
     at = np.flatnonzero(bare.to_numpy(zero_copy_only=False))
     if not len(at):
         return columns, value, lines, []
