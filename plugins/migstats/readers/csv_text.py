@@ -2,6 +2,10 @@
 
 A quote that went missing joins records, and no field is too many or too few. So each quote has to stand where RFC 4180
 has one. A quote within an unquoted field, as in `5" pipe`, is a character: such a field ends with its line.
+
+A last record without a line end, which has all its fields, may have been cut within its figure (48 of 480), and nothing
+tells. Good files end so too, behind a figure (KNOMAD's matrix of 2018 as CSV) or a text (IOM's Missing Migrants): it is
+no reason to refuse one. What was cut on its way does not land: an answer has to say where it ends (`readers.closes`).
 """
 
 from __future__ import annotations
