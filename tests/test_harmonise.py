@@ -259,6 +259,21 @@ def test_a_new_code_of_confidentiality_stops_the_dataset_and_no_figure_is_told(c
     assert "4711" not in str(caught.value)
 
 
+@pytest.mark.parametrize("column", ["OBS_CONF", "CONF_STATUS", "obs_conf"])
+def test_a_column_of_confidentiality_that_is_not_declared_may_say_that_figures_are_free(
+    codes: Codes, column: str
+) -> None:
+    assert len(said(run(codes, {column: "F"}, {"geo": "TN", column: ""}, {"geo": "SN", column: None}))) == 3
+    with pytest.raises(DriftError, match=rf"{column} 'N' \(line 3, 2 figures\).*`conf_status`") as caught:
+        run(codes, {column: "F"}, {"geo": "TN", column: "N", VALUE: "4711"}, {"geo": "SN", column: "N"})
+    assert "4711" not in str(caught.value)
+    declared = {**DATASET["concepts"], "conf_status": {"column": column}}  # type: ignore[dict-item]
+    with pytest.raises(DriftError, match=r"not in codes\.csv"):
+        run(codes, {column: "N"}, concepts=declared)
+    kept = {"kind": ["wanted"], column: ["F"]}
+    assert said(run(codes, {column: "F"}, {"geo": "TN", column: "N"}, only=kept))[0][0] == "MAR"
+
+
 def test_a_column_may_say_why_a_figure_is_missing(codes: Codes) -> None:
     concepts = {**DATASET["concepts"], "missing_reason": {"column": "why", "scheme": "code"}}  # type: ignore[dict-item]
     rows = [

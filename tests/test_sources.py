@@ -17,6 +17,7 @@ import toy
 
 from migstats import gate, pipeline, settings
 from migstats.comparison import Comparison, Figures
+from migstats.errors import DriftError
 from migstats.harmonise import harmonise, read_codes, wide
 from migstats.observation import SERIES_DIMENSIONS
 from migstats.readers import PLACE, ROW, reader_for
@@ -206,6 +207,25 @@ def test_what_eurostat_marks_confidential_is_suppressed_and_never_a_figure(
     statuses = frame.select("obs_status", "conf_status", "missing_reason").rows()
     assert statuses == ([] if expected is None else [expected])
     assert done.quarantine["reason"].to_pylist() == (["contradiction"] if expected is None else [])
+
+
+@pytest.mark.parametrize(
+    ("conf", "figure", "expected"),
+    [("F", "5", "F"), ("", "5", "F"), ("C", "5", None), ("N", "5", None), ("C", "", "C")],
+)
+def test_what_unicef_marks_confidential_is_never_a_figure(conf: str, figure: str, expected: str | None) -> None:
+    header = "REF_AREA,INDICATOR,AGE,STAT_POP,TIME_PERIOD,OBS_VALUE,UNIT_MULTIPLIER,UNIT_MEASURE,OBS_STATUS,OBS_CONF"
+    record = f"MAR,MG_INTERNAL_DISP_PERS,Y0T17,_T,2020,{figure},0,PS,A,{conf}"
+    payload = f"{header}\n{record}\n".encode()
+    frame, done = read_bytes(SOURCES["unicef_migration"], "displaced", payload)
+    assert frame["conf_status"].to_list() == ([] if expected is None else [expected])
+    assert done.quarantine["reason"].to_pylist() == (["contradiction"] if expected is None else [])
+
+
+def test_a_class_of_the_world_bank_that_is_not_public_stops_the_dataset() -> None:
+    payload = (settings.include() / "samples/knomad_remittances/corridors.json").read_bytes()
+    with pytest.raises(DriftError, match=r"column OBS_CONF: the flags \['ZZZ'\]"):
+        read_bytes(SOURCES["knomad_remittances"], "corridors", payload.replace(b'"PU"', b'"ZZZ"', 1))
 
 
 def payload_of(file: str, dataset: Dataset, payloads: Path) -> bytes:

@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from typing import Final
 
 import numpy as np
+import pyarrow as pa
 
-from migstats.coded import Coded, combine, take
+from migstats.coded import Coded, coded, combine, take
+from migstats.errors import DriftError
+from migstats.readers import PLACE, ROW
 from migstats.source import Column
+
+#: What SDMX calls the columns that say who may see a figure, and what stands there where anybody may.
+_CONFIDENTIALITY: Final = ("CONF_STATUS", "OBS_CONF")
+_FREE: Final = ("", "F")
+
+
+def require_free(table: pa.Table, dataset: str, declared: Container[str]) -> None:
+    """DriftError where a column of confidentiality that is not declared says that a figure is not free."""
+    found = []
+    for name in table.column_names:
+        if name.upper() not in _CONFIDENTIALITY or name in declared:
+            continue
+        cells = coded(table[name])
+        for code, text in enumerate(cells.values):
+            at = np.flatnonzero(cells.codes == code)
+            if text.strip() not in _FREE and len(at):
+                place = table[PLACE][int(at[0])].as_py().replace("{}", str(table[ROW][int(at[0])].as_py()))
+                found.append(f"{name} {text!r} ({place}, {len(at)} figures)")
+    if found:
+        raise DriftError(
+            f"dataset {dataset}: figures are marked as not free in columns that source.yaml does not declare: "
+            f"{', '.join(found[:20])}; find out what each code means, declare the column as `conf_status` in "
+            "`concepts`, and add its codes to codes.csv"
+        )
 
 
 def tokens_of(text: str, column: Column) -> list[str]:

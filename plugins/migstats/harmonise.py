@@ -20,7 +20,7 @@ from migstats.codelists import Folders, codelist_of, read_codelist, read_csv
 from migstats.errors import DeclarationError, DriftError
 from migstats.existence import of_areas
 from migstats.figures import Figures, figures_of, multipliers, said_first
-from migstats.flags import tokens_of, with_flags
+from migstats.flags import require_free, tokens_of, with_flags
 from migstats.labels import LABELS, labels_of
 from migstats.observation import (
     DEFAULTS,
@@ -337,6 +337,7 @@ def harmonise(
     _require_columns(table, dataset)
     _require_always(table, dataset)
     _require_dimensions(table, dataset, dict.fromkeys(same for page in pages.values() for same in page.dimensions))
+    require_free(table, dataset.id, _declared(dataset))
     snapshot, place = coded(table[SNAPSHOT]), coded(table[PLACE])
     line = table[ROW].combine_chunks().to_numpy(zero_copy_only=False)
     raw = pl.Series(VALUE, table[VALUE].cast(pa.string()))

@@ -230,6 +230,59 @@ def test_a_record_of_a_series_without_period_and_figure_is_no_observation(keeps_
     keeps_the_contract(sdmx_csv, payload, table, LAYOUT)
 
 
+@pytest.mark.parametrize("column", ["OBS_STATUS", "OBS_FLAG", "CONF_STATUS", "OBS_CONF", "obs_flag"])
+def test_a_record_with_a_flag_is_an_observation_whatever_else_it_lacks(column, keeps_the_contract):
+    payload = f"STRUCTURE,geo,TIME_PERIOD,OBS_VALUE,{column},n\nd,A,,,c,\nd,B,2020,1,,\nd,C,,,,note\n".encode()
+    table = read(payload)
+    assert table.data.select(["geo", column, VALUE]).to_pylist() == [
+        {"geo": "A", column: "c", VALUE: None},
+        {"geo": "B", column: "", VALUE: "1"},
+    ]
+    assert [(e.reason, e.count, e.example) for e in table.explained] == [("blank", 1, "line 4 column OBS_VALUE")]
+    keeps_the_contract(sdmx_csv, payload, table, LAYOUT)
+
+
 def test_an_answer_that_holds_nothing_but_bare_series_is_no_answer():
     with pytest.raises(PublisherError, match=r"all 2 records are of series without .*line 2 column OBS_VALUE.*no rows"):
         read(b"STRUCTURE,geo,TIME_PERIOD,OBS_VALUE\nd,A,,\nd,B,,\n")
+
+
+#: Columns and records with labels, in another order than codes before labels; what tells their figures apart.
+PARTED = {
+    "the label far from its code": (
+        "Reference area,SEX,OBS_VALUE,Sex,TIME_PERIOD,REF_AREA",
+        ["Morocco,F,1,Females,2020,MAR", "France,M,2,Males,2020,FRA"],
+        {("REF_AREA", "Reference area"), ("SEX", "Sex"), ("TIME_PERIOD",)},
+    ),
+    "of two ids that fit the one with more words": (
+        "Unit of measure,MEASURE,UNIT_MEASURE,Measure,OBS_VALUE",
+        ["Persons,B11,PS,Inflows,1", "Persons,B11,PS,Inflows,2"],
+        {("MEASURE", "Measure"), ("UNIT_MEASURE", "Unit of measure")},
+    ),
+    "of two that fit alike the one before it": (
+        "geo,Geopolitical entity (reporting),partner,Geopolitical entity (partner),OBS_VALUE",
+        ["FR,France,MA,Morocco,1"],
+        {("geo", "Geopolitical entity (reporting)"), ("partner", "Geopolitical entity (partner)")},
+    ),
+    "a name that no id begins is no label of one far away": (
+        "Applicant type,asyl_app,geo,OBS_VALUE",
+        ["First time,FRST,FR,1", "Other,OTH,DE,2"],
+        {("Applicant type",), ("asyl_app",), ("geo",)},
+    ),
+    "a name that fits, of a column that says something else": (
+        "Sex of child,geo,sex,OBS_VALUE",
+        ["Girls,FR,F,1", "Boys,FR,F,2"],
+        {("Sex of child",), ("geo",), ("sex",)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("header", "records", "expected"), PARTED.values(), ids=PARTED)
+def test_labels_are_found_by_name_wherever_they_stand(header, records, expected):
+    assert set(read("\n".join([header, *records, ""]).encode()).dimensions) == expected
+
+
+def test_an_action_may_have_blanks_around_it():
+    assert read(b'STRUCTURE,ACTION,geo,OBS_VALUE\nd," I ",FR,1\n').landed == 1
+    with pytest.raises(DriftError, match="line 2 column ACTION: D deletes"):
+        read(b'STRUCTURE,ACTION,geo,OBS_VALUE\nd," D ",FR,1\n')

@@ -1,4 +1,12 @@
-"""Delimited text (RFC 4180): its records as a table, the lines on which they begin, and what is wrong with it."""
+"""Delimited text (RFC 4180): its records as a table, the lines on which they begin, and what is wrong with it.
+
+A quote that went missing joins records, and no field is too many or too few. So each quote has to stand where RFC 4180
+has one. A quote within an unquoted field, as in `5" pipe`, is a character: such a field ends with its line.
+
+A last record without a line end, which has all its fields, may have been cut within its figure (48 of 480), and nothing
+tells. Good files end so too, behind a figure (KNOMAD's matrix of 2018 as CSV) or a text (IOM's Missing Migrants): it is
+no reason to refuse one. What was cut on its way does not land: an answer has to say where it ends (`readers.closes`).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +31,12 @@ _BLOCK: Final = 1 << 22
 _START: Final = 1 << 18
 #: An apostrophe before the beginning of a formula; if one stood there already, before that.
 _APOSTROPHE: Final = re.compile("'+[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+#: What to do about a quote that is not where it should be.
+_LOST: Final = "a quote is missing there, or one within a field is not doubled: have the publisher write the file anew"
 _PLACE: Final = re.compile(r"line (\d+) column (.+)", re.DOTALL)
+
+#: So many delimiters in each line of a record are no chance.
+_WIDE: Final = 3
 
 Lines = npt.NDArray[np.int64]
 
@@ -70,7 +83,7 @@ def table(
     PublisherError names the line (`first` is the number of the first one) with a field too many or too few.
     """
     try:
-        found = pa_csv.read_csv(
+        return pa_csv.read_csv(
             pa.BufferReader(text),
             read_options=pa_csv.ReadOptions(block_size=_BLOCK, column_names=names),
             parse_options=pa_csv.ParseOptions(
@@ -87,9 +100,6 @@ def table(
     except pa.ArrowInvalid as error:
         _diagnose(text, len(types if names is None else names), dialect, first)
         raise PublisherError(f"the answer is no {dialect.expected} that we can read: {error}") from error
-    if dialect.quotes(text) and text.count(b'"') % 2:
-        _diagnose(text, found.num_columns if names is None else len(names), dialect, first)
-    return found
 
 
 def _diagnose(text: bytes, width: int, dialect: Dialect, first: int) -> None:
@@ -169,6 +179,11 @@ def records(text: bytes, dialect: Dialect, first: int = 1) -> Iterator[tuple[int
                 yield begins, record
             begins = first + found.line_num
     except csv.Error as error:
+        if "expected after" in str(error):
+            raise PublisherError(
+                f"line {first + found.line_num - 1}: text stands behind a quote that ends a field, in "
+                f"the record that begins on line {begins}; {_LOST}"
+            ) from error
         cut = not ends and "end of data" in str(error)
         raise (TryAgainError if cut else PublisherError)(
             f"line {begins}: is not CSV: {error}; the file may have been cut off"
@@ -176,13 +191,16 @@ def records(text: bytes, dialect: Dialect, first: int = 1) -> Iterator[tuple[int
 
 
 def lines(text: bytes, count: int, dialect: Dialect, first: int = 1) -> Lines:
-    """The physical line on which each of the `count` records of a text begins; `first` is the number of its first."""
+    """The physical line on which each of the `count` records of a text begins; `first` is the number of its first.
+
+    PublisherError names the line with a quote that is not where it should be, or is missing.
+    """
     plain = not dialect.quotes(text) and b"\r" not in text
     if plain and text.count(b"\n") + (not text.endswith(b"\n")) == count:
         return np.arange(first, first + count)  # no line is blank, and none is the second of a record
-    quick = _lines_by_quotes(text, count, dialect)
+    quick = _lines_by_quotes(text, count, dialect, first)
     if quick is not None:
-        return quick + first
+        return quick
     found = [line for line, _ in records(text, dialect, first)]
     if len(found) != count:
         raise PublisherError(
@@ -192,8 +210,8 @@ def lines(text: bytes, count: int, dialect: Dialect, first: int = 1) -> Lines:
     return np.array(found, dtype=np.int64)
 
 
-def _lines_by_quotes(text: bytes, count: int, dialect: Dialect) -> Lines | None:
-    """Lines, from 0, from the places of line breaks and quotes; None where that does not give `count` records."""
+def _lines_by_quotes(text: bytes, count: int, dialect: Dialect, first: int) -> Lines | None:
+    """Lines from the places of line breaks and quotes; None where that does not give `count` records."""
     returns = text.count(b"\r")
     if returns and text.count(b"\r\n") != returns:
         return None  # a lone carriage return breaks lines too
@@ -202,13 +220,52 @@ def _lines_by_quotes(text: bytes, count: int, dialect: Dialect) -> Lines | None:
     if not len(breaks) or breaks[-1] != len(raw) - 1:
         breaks = np.append(breaks, len(raw))
     starts = np.concatenate([[0], breaks[:-1] + 1])
-    blank = breaks - starts == (1 if returns else 0)
-    begins = ~blank
+    begins = breaks - starts != (1 if returns else 0)
     if dialect.quotes(text):
         quotes = np.flatnonzero(raw == ord('"'))
-        begins = ~blank & (np.searchsorted(quotes, starts) % 2 == 0)
+        if not _in_place(raw, quotes, dialect):
+            return None
+        outside = np.searchsorted(quotes, starts) % 2 == 0
+        begins &= outside
+        if begins.sum() == count and not outside.all():
+            _refuse_joined(text, starts, outside, dialect, first)
     found = np.flatnonzero(begins)
-    return found if len(found) == count else None
+    return found + first if len(found) == count else None
+
+
+def _in_place(raw: npt.NDArray[np.uint8], quotes: Lines, dialect: Dialect) -> bool:
+    """Whether all quotes stand at the borders of fields, or are doubled within one.
+
+    Every second one opens a field, and has a border before it; the others close one, and have a border behind them.
+    Of a doubled one the first half closes and the second one opens: each is the border of the other.
+    """
+    border = np.zeros(256, dtype=bool)
+    border[list(b'"\r\n' + dialect.delimiter.encode())] = True
+    before = raw[np.maximum(quotes[::2] - 1, 0)]
+    behind = raw[np.minimum(quotes[1::2] + 1, len(raw) - 1)]
+    return len(quotes) % 2 == 0 and bool(border[before].all() and border[behind].all())
+
+
+def _refuse_joined(text: bytes, starts: Lines, outside: npt.NDArray[np.bool_], dialect: Dialect, first: int) -> None:
+    """PublisherError where each line of a record is as wide as a whole one: its quotes are those of two records.
+
+    In prose a blank follows a comma, and a record of few fields may be as wide as a line of prose by chance.
+    """
+    delimiter = dialect.delimiter.encode()
+    marks = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord(delimiter))
+    widths = np.diff(np.searchsorted(marks, np.append(starts, len(text))))
+    heads = np.flatnonzero(outside)
+    least, most = np.minimum.reduceat(widths, heads), np.maximum.reduceat(widths, heads)
+    lines_of = np.diff(np.append(heads, len(starts)))
+    for at in np.flatnonzero((lines_of > 1) & (least == most) & (least >= _WIDE)):
+        begin, end = int(heads[at]), int(heads[at] + lines_of[at])
+        record = text[starts[begin] : starts[end] if end < len(starts) else len(text)]
+        fields = next(csv.reader(io.StringIO(record.decode("utf-8", "replace"), newline=""), **dialect.options))
+        if len(fields) == least[at] + 1 and delimiter + b" " not in record:
+            raise PublisherError(
+                f"line {first + begin}: a quoted field goes on to line {first + end - 1}, and each of these lines has "
+                f"{len(fields)} fields as if it were a record of its own; {_LOST}"
+            )
 
 
 def coded(column: pa.ChunkedArray) -> pa.DictionaryArray:

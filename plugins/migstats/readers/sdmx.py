@@ -17,9 +17,11 @@ TIME: Final = "TIME_PERIOD"
 OBS_VALUE: Final = "OBS_VALUE"
 #: Columns that say something of a figure and do not tell it from another one, by SDMX's and publishers' usual names.
 _ATTRIBUTE: Final = re.compile(
-    r"(OBS_|CONF_)?STATUS|(OBS_)?FLAGS?|(OBS_)?CONF|UNIT_MULT|DECIMALS|TIME_FORMAT|(LOWER|UPPER)_BOUND|REF_PERIOD|BASE_PER"
+    r"UNIT_MULT|DECIMALS|TIME_FORMAT|(LOWER|UPPER)_BOUND|REF_PERIOD|BASE_PER"
     r"|(DATA_)?SOURCE|AVAILABILITY|COLLECTION|TITLE(_.*)?|DESCRIPTION|(.*_)?(NOTES?|COMMENTS?|FOOTNOTES?)(_.*)?"
 )
+#: Columns of flags and of confidentiality, which are said of one figure.
+_STATUS: Final = re.compile(r"(OBS_|CONF_)?STATUS|(OBS_)?FLAGS?|(OBS_)?CONF")
 #: Actions that tell of figures, in small letters.
 _ACTIONS: Final = frozenset({"information", "append", "replace", "merge"})
 
@@ -31,7 +33,12 @@ Groups = dict[tuple[str, ...], dict[tuple[int, ...], Said]]
 
 def is_attribute(name: str, declared: Collection[str]) -> bool:
     """Whether a column tells no figures apart: by its usual name, or since source.yaml says so."""
-    return name in declared or _ATTRIBUTE.fullmatch(name.upper()) is not None
+    return name in declared or is_status(name) or _ATTRIBUTE.fullmatch(name.upper()) is not None
+
+
+def is_status(name: str) -> bool:
+    """Whether a column says, by its usual name, whether a figure is there, how good it is, or who may see it."""
+    return _STATUS.fullmatch(name.upper()) is not None
 
 
 def refuse_action(action: str, where: str) -> None:

@@ -49,7 +49,8 @@ def inspect(payload: bytes, layout: SdmxCsvLayout) -> Envelope:
 def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
     """One row per record, columns as in the header, each as text; `_value` is null where OBS_VALUE is empty.
 
-    A record of a series with neither a period nor a figure holds its attributes alone: it is explained as `blank`.
+    A record of a series with neither a period nor a figure holds its attributes alone: it is explained as `blank`. One
+    with a flag, or a mark of confidentiality, is of an observation whose period is lost, and stays.
     PublisherError names the line with a field too many or too few, or that is not UTF-8. DriftError: records
     that delete (ACTION D), an action that SDMX does not have, ids and labels within one cell.
     """
@@ -94,6 +95,9 @@ def _without_bare_series(
     if periods is None or "" not in periods.dictionary.to_pylist():
         return columns, value, lines, []
     bare = pc.and_(pc.equal(periods, ""), pc.is_null(value))
+    for name, column in columns.items():
+        if sdmx.is_status(name):
+            bare = pc.and_(bare, pc.equal(column, ""))
     at = np.flatnonzero(bare.to_numpy(zero_copy_only=False))
     if not len(at):
         return columns, value, lines, []
@@ -132,18 +136,49 @@ def _dimensions(
     """
     found: list[tuple[str, ...]] = []
     before = header.index(figure)
+    said = {  # what neither is of the format, nor empty, nor declared to tell nothing apart
+        name: column
+        for name, column in columns.items()
+        if not (name in layout.attributes or _STRUCTURE.fullmatch(name.upper()))
+        and column.dictionary.to_pylist() != [""]
+    }
+    label_of = _pairs(header, said, columns)
     for position, name in enumerate(header):
         usual = name.upper()
-        if name == figure or name in layout.attributes or _STRUCTURE.fullmatch(usual):
+        if name not in said or name in label_of.values():
             continue
-        if columns[name].dictionary.to_pylist() == [""]:
-            continue  # it says nothing
-        previous = header[position - 1] if position else figure
-        if previous in columns and _labels(previous, name, columns):
-            found = [(*same, name) if same == (previous,) else same for same in found]
-        elif (position < before and not sdmx.is_attribute(name, ())) or usual in (*_DIMENSION, sdmx.TIME):
-            found.append((name,))
+        if (position < before and not sdmx.is_attribute(name, ())) or usual in (*_DIMENSION, sdmx.TIME):
+            found.append((name, label_of[name]) if name in label_of else (name,))
     return found
+
+
+def _pairs(
+    header: list[str], said: dict[str, pa.DictionaryArray], columns: dict[str, pa.DictionaryArray]
+) -> dict[str, str]:
+    """Column of codes → column of their labels: that whose name says the same, or else the one behind it."""
+    found: dict[str, str] = {}
+    behind = dict(zip(header[1:], header, strict=False))
+    labels = list(filter(_looks_like_text, said))
+    for label in labels:
+        told = {code: len(_words(code)) for code in said if _same_name(code, label) and _labels(code, label, columns)}
+        best = [code for code, words in told.items() if words == max(told.values())]
+        code = best[0] if len(best) == 1 else behind.get(label, "")
+        if code in best:
+            found.setdefault(code, label)
+    for label in labels:
+        code = behind.get(label, "")
+        if label not in found.values() and code in columns and _labels(code, label, columns):
+            found.setdefault(code, label)
+    return found
+
+
+def _same_name(code: str, label: str) -> bool:
+    """Whether each word of an id begins one of its label: `REF_AREA` is the `Reference area`."""
+    return all(any(word.startswith(part) for word in _words(label)) for part in _words(code))
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[^\W_]+", name.lower())
 
 
 def _labels(name: str, label: str, columns: dict[str, pa.DictionaryArray]) -> bool:
@@ -205,9 +240,9 @@ def _refuse_actions(actions: pa.DictionaryArray, lines: csv_text.Lines) -> None:
     codes = actions.dictionary.to_pylist()
     indices = actions.indices.to_numpy(zero_copy_only=False)
     for index, code in enumerate(codes):
-        if code not in _ACTIONS:
+        if code.strip() not in _ACTIONS:
             line = lines[np.flatnonzero(indices == index)[0]]
-            if code == "D":
+            if code.strip() == "D":
                 raise DriftError(
                     f"line {line} column ACTION: D deletes; deletions are not supported by this reader, "
                     "ask for the whole slice instead"
