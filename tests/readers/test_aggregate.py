@@ -135,6 +135,16 @@ def test_a_record_that_comes_twice_is_not_added_twice(keeps_the_contract):
         json_records.read(without, layout)
 
 
+def test_where_the_whole_record_is_what_comes_once_equal_ones_are_repeats_and_none_contradicts(keeps_the_contract):
+    """A field that is not there in one of them, or null, tells them apart as another text does."""
+    more = [{**ONCE[0], "note": note} for note in (None, "a", "a")]
+    payload, layout = json.dumps(ONCE + more).encode(), json_layout(("dead",), {**SUM, "once": "*"})
+    table = json_records.read(payload, layout)
+    assert rows(table) == [("Sea", "2025-03", str(1 + 4 + 5 + 2 + 1 + 1), "complete", None, 6, None)]
+    assert told(table) == [("identical_duplicate", 3, "/1")]
+    keeps_the_contract(json_records, payload, table, layout)
+
+
 def test_incidents_that_share_an_id_are_all_added_where_nobody_says_that_they_are_one():
     [row] = rows(json_records.read(json.dumps(ONCE).encode(), json_layout(("dead",))))
     assert row[:4] == ("Sea", "2025-03", "15", "complete")
