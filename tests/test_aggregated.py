@@ -144,6 +144,14 @@ def test_what_the_reader_could_not_read_is_no_figure_even_if_it_looks_like_one(s
     ]
 
 
+def test_a_record_below_nought_goes_to_quarantine_and_the_sum_tells_that_it_lacks_one(
+    source: Source, tmp_path: Path
+) -> None:
+    done = made(source, tmp_path, "Tunisia,2024-01-01,6,1,counts", "Tunisia,2024-01-02,-1,1,counts")
+    assert [row[3:] for row in facts(done)] == [(6.0, "U", "not stated in 1 of 2 records"), (2.0, "A", None)]
+    assert held(done) == [("out_of_bounds", "line 3 column dead", None, "-1", 1)]
+
+
 def test_a_group_in_which_nobody_states_the_number_has_none(source: Source, tmp_path: Path) -> None:
     done = made(source, tmp_path, "Tunisia,2024-01-01,0,,counts", "Tunisia,2024-01-02,0,,counts")
     assert facts(done) == [
@@ -194,7 +202,7 @@ def from_sample(tmp_path: Path, sample: str, change: Callable[[list[dict[str, ob
     """A sample such as `iom_dtm/countries/country=HTI.json` with other records."""
     source_id, dataset = sample.removesuffix(".json").split("/")[:2]
     document = json.loads((SAMPLES / sample).read_bytes())
-    change(document["result"] if "result" in document else document)
+    change(document["result"] if isinstance(document, dict) else document)
     file = tmp_path / "payload.json"
     file.write_text(json.dumps(document), encoding="utf-8")
     folder = folder_of(source_id)

@@ -269,6 +269,11 @@ class Aggregate(Declared):
         "another in all is counted once, and those that contradict each other go to quarantine",
     )
     number: Number = Number()
+    negative: bool = Field(
+        default=False,
+        description="whether a record may say a number below nought, such as a balance; else that number goes to "
+        "quarantine, and its sum is partial",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -175,6 +175,22 @@ def test_what_cannot_be_read_has_its_own_place_and_leaves_the_others_alone(keeps
     keeps_the_contract(delimited, text, table, delimited_layout())
 
 
+def test_a_number_below_nought_is_not_taken_from_the_sum_of_the_others(keeps_the_contract):
+    text = b"region,date,dead\nSea,2025-03-01,6\nSea,2025-03-02,-1\nSea,2025-03-03,-0\nLand,2025-03-04,-0.5\n"
+    table = delimited.read(text, delimited_layout())
+    assert rows(table) == [
+        ("Sea", "2025-03", "6", "partial", "not stated in 1 of 3 records", 2, None),
+        ("Sea", "2025-03", "-1", "complete", None, 1, "out_of_bounds"),
+        ("Land", "2025-03", "-0.5", "complete", None, 1, "out_of_bounds"),
+    ]
+    assert [place for place, _ in places(table)][1:] == ["line 3 column dead", "line 5 column dead"]
+    keeps_the_contract(delimited, text, table, delimited_layout())
+    balance = rows(delimited.read(text, delimited_layout(made={**SUM, "negative": True})))
+    assert [row[2:4] for row in balance] == [("5", "complete"), ("-0.5", "complete")]
+    unknown = delimited.read(text, delimited_layout(made={**SUM, "blank": ("-1",)}))
+    assert rows(unknown)[0][2:5] == ("6", "partial", "not stated in 1 of 3 records")
+
+
 def test_of_a_record_without_period_a_count_says_what_stands_for_its_date(keeps_the_contract):
     text = b"region,date\nSea,2025-03-01\nSea,soon\nSea,\n"
     layout = delimited_layout(figures=(), made=COUNT)
@@ -299,7 +315,7 @@ def test_sums_are_exact():
 )
 def test_numbers_are_read_as_they_are_declared_and_never_guessed(number, text, figure):
     payload = f'region,date,dead\nSea,2025-03-01,"{text}"\n'.encode()
-    [row] = rows(delimited.read(payload, delimited_layout(made={**SUM, "number": number})))
+    [row] = rows(delimited.read(payload, delimited_layout(made={**SUM, "number": number, "negative": True})))
     assert row[2] == (figure if figure is not None else text)
     assert row[-1] == (None if figure is not None else "not_a_number")
 
