@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import toy
 import yaml
+from samples import SAMPLES
 
-from migstats import frames, lineage, pipeline, publish, warehouse
+from migstats import frames, lineage, local, pipeline, publish, warehouse
 from migstats.errors import DeclarationError
 from migstats.harmonise import Harmonised, harmonise, read_codes, wide
 from migstats.readers import reader_for
-from migstats.source import Source, read_source
+from migstats.source import Source, folder_of, read_source
 
 SHA = "5" * 64
 SOURCE = """\
@@ -140,6 +144,14 @@ def test_what_the_reader_could_not_read_is_no_figure_even_if_it_looks_like_one(s
     ]
 
 
+def test_a_record_below_nought_goes_to_quarantine_and_the_sum_tells_that_it_lacks_one(
+    source: Source, tmp_path: Path
+) -> None:
+    done = made(source, tmp_path, "Tunisia,2024-01-01,6,1,counts", "Tunisia,2024-01-02,-1,1,counts")
+    assert [row[3:] for row in facts(done)] == [(6.0, "U", "not stated in 1 of 2 records"), (2.0, "A", None)]
+    assert held(done) == [("out_of_bounds", "line 3 column dead", None, "-1", 1)]
+
+
 def test_a_group_in_which_nobody_states_the_number_has_none(source: Source, tmp_path: Path) -> None:
     done = made(source, tmp_path, "Tunisia,2024-01-01,0,,counts", "Tunisia,2024-01-02,0,,counts")
     assert facts(done) == [
@@ -181,6 +193,45 @@ def test_what_a_dataset_cannot_mean_is_refused(tmp_path: Path, change: dict[str,
     (tmp_path / "source.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     with pytest.raises(DeclarationError, match=message):
         read_source(tmp_path / "source.yaml")
+
+
+# -- as the sources declare it ----------------------------------------------------------------------------------
+
+
+def from_sample(tmp_path: Path, sample: str, change: Callable[[list[dict[str, object]]], None]) -> Harmonised:
+    """A sample such as `iom_dtm/countries/country=HTI.json` with other records."""
+    source_id, dataset = sample.removesuffix(".json").split("/")[:2]
+    document = json.loads((SAMPLES / sample).read_bytes())
+    change(document["result"] if isinstance(document, dict) else document)
+    file = tmp_path / "payload.json"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    folder = folder_of(source_id)
+    return local.read_file(file, read_source(folder / "source.yaml"), dataset, folder, today=dt.date(2026, 11, 1))
+
+
+ONCE = {
+    "iom_dtm/countries/country=HTI.json": True,
+    "iom_dtm/provinces/country=HTI.json": True,
+    "idmc_idu/events.json": True,
+    "iom_missing_migrants/regions/year=2024.json": False,  # equal incidents are several
+}
+
+
+@pytest.mark.parametrize("sample", ONCE)
+def test_of_each_source_it_is_said_whether_an_equal_record_is_added(tmp_path: Path, sample: str) -> None:
+    whole = from_sample(tmp_path, sample, lambda records: None)
+    twice = from_sample(tmp_path, sample, lambda records: records.extend(records[-3:]))
+    assert (twice.facts["value"] == whole.facts["value"]) is ONCE[sample]
+    assert ("identical_duplicate" in told(twice)) is ONCE[sample]
+
+
+def test_two_records_with_one_id_and_two_figures_are_neither_added(tmp_path: Path) -> None:
+    def change(records: list[dict[str, object]]) -> None:
+        records[:] = [records[0], {**records[0], "numPresentIdpInd": 1}]
+
+    done = from_sample(tmp_path, "iom_dtm/provinces/country=HTI.json", change)
+    assert done.facts.num_rows == 0
+    assert [row[0] for row in held(done)] == ["conflicting_duplicate"] * 6
 
 
 # -- in the warehouse -------------------------------------------------------------------------------------------

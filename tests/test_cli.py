@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -279,6 +280,10 @@ def test_pages_by_an_offset_are_read_together(tmp_path: Path) -> None:
     code, _, err = run("read", "idmc_gidd", first, "--dataset", "displaced", "-o", tmp_path / "part.csv")
     assert code == 1
     assert "there are 2 pages, pages [2] are missing" in err
+    again = Path(shutil.copy(second, tmp_path / "again.json"))
+    code, _, err = run("read", "idmc_gidd", first, second, again, "--dataset", "displaced", "-o", tmp_path / "3.csv")
+    assert code == 1
+    assert f"{again} has the bytes of {second}" in err
 
 
 def test_read_writes_a_figure_once_and_not_two_that_contradict(tmp_path: Path) -> None:

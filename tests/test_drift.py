@@ -447,6 +447,21 @@ def test_a_new_unit_stands_under_the_one_above_by_its_name_and_takes_nothing_wit
     assert done.quarantine.num_rows == before.quarantine.num_rows
 
 
+#: Below whose table stands another one, after empty rows.
+FOOTED = {name: sample for name, sample in SAMPLES.items() if getattr(sample.dataset.reader, "ends_before", None)}
+
+
+@pytest.mark.parametrize("sample", FOOTED.values(), ids=FOOTED)
+def test_a_row_that_lost_its_first_cells_ends_no_table(sample: Sample) -> None:
+    def change(rows: list[list[str]], header: int) -> None:
+        rows.insert(header + 2, [*[""] * 3, *rows[header + 1][3:]])
+
+    done = read(sample, _records(sample, change))
+
+    assert done.content_hash == read(sample, sample.payload).content_hash
+    assert set(done.quarantine["reason"].to_pylist()) == {"bad_period"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("sample", "change"), _cases("harmless"))
 def test_what_means_nothing_is_the_same_content(sample: Sample, change: Change) -> None:

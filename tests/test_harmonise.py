@@ -151,6 +151,33 @@ def test_what_is_no_observation_is_kept_with_its_reason(codes: Codes, row: dict[
 
 
 @pytest.mark.parametrize(
+    ("scheme", "code"),
+    [("eurostat", "TOTAL"), ("eurostat", "UNK"), ("eurostat", "STLS"), ("unhcr", "TIB"), ("name_en", "Stateless")],
+)
+def test_what_is_no_place_reports_nothing_and_is_where_people_come_from(codes: Codes, scheme: str, code: str) -> None:
+    """One scheme of a publisher has both."""
+    area = {"column": "geo", "scheme": scheme}
+    held = run(codes, {"geo": code}, concepts={**DATASET["concepts"], "ref_area": area})  # type: ignore[dict-item]
+    assert said(held) == []
+    assert [(row["reason"], row["column"], row["code"]) for row in held.quarantine.to_pylist()] == [
+        ("unknown_code", "geo", code)
+    ]
+    origin = {"ref_area": "MAR", "counterpart_area": area, "counterpart_basis": "citizenship"}
+    assert run(codes, {"geo": code}, concepts={**DATASET["concepts"], **origin}).facts.num_rows == 1
+
+
+def test_that_a_reporting_area_is_not_known_is_for_codes_to_say_and_a_total_is_never_one(tmp_path: Path) -> None:
+    concepts = {**DATASET["concepts"], "ref_area": {"column": "geo", "scheme": "unhcr"}}  # type: ignore[dict-item]
+    (tmp_path / "codes.csv").write_text(CODES + "*,geo,UKN,ref_area,_U,map,\n", encoding="utf-8")
+    done = run(read_codes(tmp_path, CONCEPTS), {"geo": "UKN"}, {"geo": "TIB"}, concepts=concepts)
+    assert [row[0] for row in said(done)] == ["_U"]
+    assert done.quarantine["code"].to_pylist() == ["TIB"]
+    (tmp_path / "codes.csv").write_text(CODES + "*,geo,UKN,ref_area,_T,map,\n", encoding="utf-8")
+    with pytest.raises(DeclarationError, match="'_T' is no code"):
+        read_codes(tmp_path, CONCEPTS)
+
+
+@pytest.mark.parametrize(
     ("point", "period", "kept"),
     [
         ("07-01", "2020", True),

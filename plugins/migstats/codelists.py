@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -195,9 +195,29 @@ def _rows(file: Path) -> dict[str, Mapping[str, str]]:
 
 
 def codelist_of(folders: Folders, concept: str) -> Codelist | None:
-    """The codelist of a concept, or None where the concept is free text (unit has one, note has none)."""
+    """The codelist of a concept, or None where the concept is free text (unit has one, note has none).
+
+    That of reporting areas has no total, and no scheme or name for residual members (unknown, other, stateless): a
+    publisher has one scheme for both areas, and its total of all citizenships would pass for a country that reports.
+    Where it prints a reporting area that is not known, codes.csv says so.
+    """
     name = CODELIST_OF.get(concept, concept)
-    return read_codelist(folders, name) if (_ours(folders) / f"{name}.csv").is_file() else None
+    if not (_ours(folders) / f"{name}.csv").is_file():
+        return None
+    return _places(folders) if concept == "ref_area" else read_codelist(folders, name)
+
+
+@cache
+def _places(folders: Folders) -> Codelist:
+    areas = read_codelist(folders, "area")
+    rows = {code: row for code, row in areas.rows.items() if row.get("kind") != "total"}
+    residual = {code for code, row in rows.items() if row.get("kind") == "residual"}
+    rows |= {code: dict.fromkeys(rows[code], "") | {"code": code, "kind": "residual"} for code in residual}
+    places = rows.keys() - residual
+    names = {
+        scheme: {name: code for name, code in known.items() if code in places} for scheme, known in areas.names.items()
+    }
+    return replace(areas, rows=rows, names=names)
 
 
 def names_of(folders: Folders) -> list[str]:

@@ -6,7 +6,7 @@ import itertools
 import re
 import zoneinfo
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -240,6 +240,10 @@ class RecordPeriod(Declared):
         return tuple(name for name in (self.date, self.year, self.month) if name is not None)
 
 
+#: What `once` says where no field tells records apart: all fields together do.
+WHOLE: Final = "*"
+
+
 class Aggregate(Declared):
     """Figures that are made from records: one for each group of records that agree in `by` and in their period.
 
@@ -261,10 +265,15 @@ class Aggregate(Declared):
     blank: tuple[Text, ...] = Field(default=(), description="texts that say that a number is not known, such as NA")
     once: Text | None = Field(
         default=None,
-        description="JSON records: field that no two of them share. One that repeats another in all is counted once, "
-        "and those that contradict each other go to quarantine",
+        description="JSON records: field that no two of them share, or `*` for all fields together. One that repeats "
+        "another in all is counted once, and those that contradict each other go to quarantine",
     )
     number: Number = Number()
+    negative: bool = Field(
+        default=False,
+        description="whether a record may say a number below nought, such as a balance; else that number goes to "
+        "quarantine, and its sum is partial",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

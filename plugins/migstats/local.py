@@ -38,8 +38,9 @@ def read_files(
     """Read and harmonise local files; those that are pages of one slice together, each other one by itself.
 
     Without `dataset_id` the datasets and their other forms whose reader takes a file are tried; DeclarationError where
-    none does, or several find observations in it. PermanentError where a file is a page and the others are not there;
-    PublisherError and DriftError as the readers raise them, and where the publisher counts other rows than came.
+    none does, or several find observations in it. PermanentError where a file is a page and the others are not there,
+    or one is there twice; PublisherError and DriftError as the readers raise them, and where the publisher counts other
+    rows than came.
     """
     forms = {form.id: form for form in read_forms(folder, source)}
     if dataset_id:
@@ -96,7 +97,13 @@ def _read_local(
     name = ", ".join(map(str, payloads))
     lists = pipeline.concepts([folder.parent])
     codes, corrections = read_codes(folder, lists), read_corrections(folder)
-    pages = {sha256(payload).hexdigest(): payload for payload in payloads.values()}
+    pages: dict[str, bytes] = {}
+    for path, payload in payloads.items():
+        sha = sha256(payload).hexdigest()
+        if sha in pages:
+            first = next(other for other in payloads if payloads[other] == payload)
+            raise PermanentError(f"{path} has the bytes of {first}, as a page of the same slice: give each page once")
+        pages[sha] = payload
     refused: dict[str, list[str]] = {}
     taken: dict[str, Harmonised] = {}
     for dataset in candidates:

@@ -135,6 +135,16 @@ def test_a_record_that_comes_twice_is_not_added_twice(keeps_the_contract):
         json_records.read(without, layout)
 
 
+def test_where_the_whole_record_is_what_comes_once_equal_ones_are_repeats_and_none_contradicts(keeps_the_contract):
+    """A field that is not there in one of them, or null, tells them apart as another text does."""
+    more = [{**ONCE[0], "note": note} for note in (None, "a", "a")]
+    payload, layout = json.dumps(ONCE + more).encode(), json_layout(("dead",), {**SUM, "once": "*"})
+    table = json_records.read(payload, layout)
+    assert rows(table) == [("Sea", "2025-03", str(1 + 4 + 5 + 2 + 1 + 1), "complete", None, 6, None)]
+    assert told(table) == [("identical_duplicate", 3, "/1")]
+    keeps_the_contract(json_records, payload, table, layout)
+
+
 def test_incidents_that_share_an_id_are_all_added_where_nobody_says_that_they_are_one():
     [row] = rows(json_records.read(json.dumps(ONCE).encode(), json_layout(("dead",))))
     assert row[:4] == ("Sea", "2025-03", "15", "complete")
@@ -163,6 +173,22 @@ def test_what_cannot_be_read_has_its_own_place_and_leaves_the_others_alone(keeps
     assert [place for place, _ in places(table)][1:] == [f"line {n} column dead" for n in (3, 4, 5, 6)]
     assert (table.landed, table.records) == (5, 5)
     keeps_the_contract(delimited, text, table, delimited_layout())
+
+
+def test_a_number_below_nought_is_not_taken_from_the_sum_of_the_others(keeps_the_contract):
+    text = b"region,date,dead\nSea,2025-03-01,6\nSea,2025-03-02,-1\nSea,2025-03-03,-0\nLand,2025-03-04,-0.5\n"
+    table = delimited.read(text, delimited_layout())
+    assert rows(table) == [
+        ("Sea", "2025-03", "6", "partial", "not stated in 1 of 3 records", 2, None),
+        ("Sea", "2025-03", "-1", "complete", None, 1, "out_of_bounds"),
+        ("Land", "2025-03", "-0.5", "complete", None, 1, "out_of_bounds"),
+    ]
+    assert [place for place, _ in places(table)][1:] == ["line 3 column dead", "line 5 column dead"]
+    keeps_the_contract(delimited, text, table, delimited_layout())
+    balance = rows(delimited.read(text, delimited_layout(made={**SUM, "negative": True})))
+    assert [row[2:4] for row in balance] == [("5", "complete"), ("-0.5", "complete")]
+    unknown = delimited.read(text, delimited_layout(made={**SUM, "blank": ("-1",)}))
+    assert rows(unknown)[0][2:5] == ("6", "partial", "not stated in 1 of 3 records")
 
 
 def test_of_a_record_without_period_a_count_says_what_stands_for_its_date(keeps_the_contract):
@@ -289,7 +315,7 @@ def test_sums_are_exact():
 )
 def test_numbers_are_read_as_they_are_declared_and_never_guessed(number, text, figure):
     payload = f'region,date,dead\nSea,2025-03-01,"{text}"\n'.encode()
-    [row] = rows(delimited.read(payload, delimited_layout(made={**SUM, "number": number})))
+    [row] = rows(delimited.read(payload, delimited_layout(made={**SUM, "number": number, "negative": True})))
     assert row[2] == (figure if figure is not None else text)
     assert row[-1] == (None if figure is not None else "not_a_number")
 

@@ -148,6 +148,26 @@ def test_a_header_of_two_rows_is_read_to_its_last_row():
         assert table.data["block"].to_pylist()[2] == "males"
 
 
+@pytest.mark.parametrize(
+    ("held", "is_figure"),
+    [
+        (7, True),
+        ("7", True),
+        (" 1 234 ", True),
+        ("-1,5", True),
+        ("12³", True),
+        ("Source: Census 2020", False),
+        ("2020 revision", False),
+        ("NA", False),
+        ("(7)", False),
+    ],
+)
+def test_a_number_in_a_row_without_a_key_is_kept_even_if_it_is_stored_as_text(held, is_figure):
+    table = workbook.read(save(GRID | {"B10": "Totals", "D10": held}), layout())
+    assert (table.data[ROW].to_pylist()[-1] == 10) is is_figure
+    assert ("header_or_note" in {e.reason for e in table.explained}) is not is_figure
+
+
 def test_rows_without_a_key_are_explained_unless_they_hold_a_number():
     cells = GRID | {"B9": "AFRICA", "B10": "Totals", "C10": 7, "C11": "Source: nobody", "D11": "#REF!"}
     table = workbook.read(save(cells), layout())

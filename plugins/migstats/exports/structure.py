@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from migstats.codelists import CODELIST_OF, Folders, codelist_of
+from migstats.codelists import Folders, codelist_of
 from migstats.exports.selection import LANGUAGES, Column, columns
 
 AGENCY: Final = "MIGSTATS"
@@ -168,7 +168,7 @@ def lists(concepts: Folders) -> Lists:
     """The codelists of the components: name → code → its row."""
     found = {}
     for name in sorted({column.codelist for column in components() if column.codelist}):
-        listed = codelist_of(concepts, next((c for c, own in CODELIST_OF.items() if own == name), name))
+        listed = codelist_of(concepts, name)
         assert listed is not None, name
         found[name] = listed.rows
     return found

@@ -283,22 +283,18 @@ class _Groups:
     # -- what cannot be read ------------------------------------------------------------------------------------
 
     def _keep_unreadable(self, undated: pl.DataFrame, dated: pl.DataFrame) -> None:
-        """Note the cells of records without a period, and those that hold no number."""
+        """Note the cells of records without a period, and those that hold no number that can be added."""
         said = pl.col(PERIOD).replace_strict(
             {-1 - at: text for at, text in enumerate(self.odd)}, default=None, return_dtype=pl.String
         )
         figures = range(len(self.of.figures))
-        odd = [pl.col(f"value {at}").is_null() & ~pl.col(f"blank {at}") for at in figures]
-        found = [_cells(undated, pl.col(f"raw {at}"), "bad_period", at) for at in figures]
+        bad_period = pl.lit("bad_period")
+        found = [_cells(undated, pl.col(f"raw {at}"), bad_period, at) for at in figures]
         for at in figures:
-            cells_of = dated.filter(odd[at])
-            parts = cells_of.partition_by(_TWICE, as_dict=True)
-            found += [
-                _cells(part, pl.col(f"raw {at}"), "conflicting_duplicate" if twice else "not_a_number", at)
-                for (twice,), part in parts.items()
-            ]
+            problem = pl.col(f"problem {at}")
+            found.append(_cells(dated.filter(problem.is_not_null()), pl.col(f"raw {at}"), problem, at))
         if not self.of.figures:
-            found = [_cells(undated, said, "bad_period", 0)]
+            found = [_cells(undated, said, bad_period, 0)]
         self.unreadable += [frame.select(*self.keys, ROW, VALUE, PROBLEM, _FIGURE) for frame in found if frame.height]
         if sum(frame.height for frame in self.unreadable) > MOST_UNREADABLE:
             one = self.unreadable[0].row(0, named=True)
@@ -367,8 +363,8 @@ def _int(name: str, value: int) -> pl.Expr:
     return pl.lit(value, pl.Int64).alias(name)
 
 
-def _cells(frame: pl.DataFrame, value: pl.Expr, problem: str, figure: int) -> pl.DataFrame:
-    return frame.with_columns(value.alias(VALUE), pl.lit(problem).alias(PROBLEM), _int(_FIGURE, figure))
+def _cells(frame: pl.DataFrame, value: pl.Expr, problem: pl.Expr, figure: int) -> pl.DataFrame:
+    return frame.with_columns(value.alias(VALUE), problem.alias(PROBLEM), _int(_FIGURE, figure))
 
 
 def _dictionary(codes: pl.Series, texts: Sequence[str]) -> pa.DictionaryArray:
@@ -383,12 +379,26 @@ def _tidied(column: pa.DictionaryArray, same: Mapping[str, str]) -> tuple[list[s
 
 
 def _numbers(at: int, declared: Aggregate) -> list[pl.Expr]:
-    """Of a column of figures: the numbers, null where there is none, and whether nothing is said."""
+    """Of a column of figures: the numbers, null where there is none, whether nothing is said, and what is wrong.
+
+    A sum would hide that one of its members is below nought: its indicator's bounds are held against the sum alone.
+    """
     text = _in_plain(pl.col(f"raw {at}").str.strip_chars(), declared.number)
     blank = text.is_null() | text.is_in(["", *declared.blank])
     number = pl.when(text.str.contains(_ADDABLE)).then(text).cast(_EXACT, strict=False)
-    said = ~blank & ~pl.col(_TWICE)
-    return [pl.when(said).then(number).alias(f"value {at}"), blank.alias(f"blank {at}")]
+    below = pl.lit(value=False) if declared.negative else number < 0
+    problem = (
+        pl.when(blank)
+        .then(None)
+        .when(pl.col(_TWICE))
+        .then(pl.lit("conflicting_duplicate"))
+        .when(number.is_null())
+        .then(pl.lit("not_a_number"))
+        .when(below)
+        .then(pl.lit("out_of_bounds"))
+    )
+    value = pl.when(~blank & problem.is_null()).then(number)
+    return [value.alias(f"value {at}"), blank.alias(f"blank {at}"), problem.alias(f"problem {at}")]
 
 
 def _in_plain(text: pl.Expr, number: Number) -> pl.Expr:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from migstats.errors import DriftError, PublisherError
+from migstats.layout import WHOLE
 from migstats.readers import Envelope, Explained, TextTable, cells
 
 MEASURE: Final = "measure"
@@ -187,15 +188,16 @@ def repeated(
     columns: Mapping[str, list[Any]], once: str | None
 ) -> tuple[npt.NDArray[np.bool_] | None, npt.NDArray[np.bool_] | None]:
     """Which records repeat an earlier one in all fields, and which contradict others of the same `once`; None: nobody
-    asked. A record without it is like no other.
+    asked. A record without it is like no other; where it is the whole record, none contradicts another.
     """
     if once is None:
         return None, None
+    keys = list(map(repr, zip(*columns.values(), strict=True))) if once == WHOLE else columns[once]
     rows: dict[str, list[int]] = {}
-    for at, value in enumerate(columns[once]):
+    for at, value in enumerate(keys):
         if value not in (None, "", msgspec.UNSET):
             rows.setdefault(str(value), []).append(at)
-    count = len(columns[once])
+    count = len(keys)
     repeats, contradicts = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     for same in (found for found in rows.values() if len(found) > 1):
         distinct = {repr([values[at] for values in columns.values()]) for at in same}

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from migstats.errors import DriftError, PublisherError
-from migstats.layout import JsonRecordsLayout
+from migstats.layout import WHOLE, JsonRecordsLayout
 from migstats.readers import Envelope, TextTable, aggregate, answer, cells, fields
 
 _EXPECTED: Final = "JSON with records"
@@ -93,12 +93,13 @@ def _of_records(layout: JsonRecordsLayout) -> aggregate.Records:
 def _blocks(records: bytes, layout: JsonRecordsLayout) -> Iterator[aggregate.Block]:
     """All records in one block."""
     assert layout.aggregate is not None
-    required = (*layout.aggregate.required, *filter(None, [layout.aggregate.once]))
+    once = layout.aggregate.once
+    required = layout.aggregate.required if once in (None, WHOLE) else (*layout.aggregate.required, once)
     columns = fields.columns(records, layout.records, layout.measures, required)
     wanted = {name: cells.coded(columns[name]) for name in layout.aggregate.columns if name in columns}
     figures = [cells.text_array(columns[name]) for name in layout.measures]
     rows = np.arange(len(figures[0]) if figures else len(next(iter(columns.values()))))
-    repeats, contradicts = fields.repeated(columns, layout.aggregate.once)
+    repeats, contradicts = fields.repeated(columns, once)
     yield aggregate.Block(wanted, figures, rows, repeats=repeats, contradicts=contradicts)
 
 

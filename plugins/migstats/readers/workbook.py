@@ -55,8 +55,8 @@ def read(payload: bytes, layout: WorkbookLayout) -> TextTable:
     Whole numbers are text without fraction, others the shortest text of the stored number; a date is its ISO
     text, an error cell its error, a formula that nobody calculated its formula. Figure cells that hold nothing
     are counted as blank, texts of rows without a key as header or note; a number in such a row is kept, with a
-    null key. DriftError: a sheet, title, header or column is missing or stands twice, or numbers stand in a
-    column that is neither declared nor over a period.
+    null key, stored as text or not. DriftError: a sheet, title, header or column is missing or stands twice, or numbers
+    stand in a column that is neither declared nor over a period.
     """
     parts: list[TextTable] = []
     with opened(payload) as archive:
@@ -140,7 +140,7 @@ def _table(sheet: Sheet, table: WorkbookTable) -> TextTable:
             keys[name].append(row[column].text if column in row else None)
         for index, column in enumerate(figure_columns, at * len(figure_columns)):
             cell = row.get(column)
-            if cell is not None and (keyed or not cell.is_text):
+            if cell is not None and (keyed or _is_number(cell)):
                 flat.append(index)
                 picked.append(cell)
                 continue
