@@ -193,6 +193,24 @@ def test_rounded_figures_are_rounded_wherever_they_are_told(
     assert query(warehouse_url, "SELECT count(*) FROM bi.lineage WHERE raw IS NOT NULL OR sha256 IS NOT NULL") == [(0,)]
 
 
+def test_no_hash_tells_a_hidden_figure_not_of_a_later_file_nor_of_one_that_nobody_looked_at(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who knows all of a file but one figure tries which one gives its hash."""
+    (source,) = declare(tmp_path, monkeypatch, "", "toy")
+    load(warehouse_url, source, SMALL)  # an older file, from before there was a policy
+    (source,) = declare(tmp_path / "later", monkeypatch, THRESHOLD, "toy")
+    with warehouse.connect(warehouse_url) as connection:
+        warehouse.add_source(connection, source)
+    changed = [*SMALL[:2], {"SEX": "M", "OBS_VALUE": "98"}, SMALL[3]]
+    load(warehouse_url, source, changed, at=toy.DAY + dt.timedelta(days=1))
+    publish.publish(warehouse_url, run_id="test")
+    assert query(warehouse_url, "SELECT count(*) FROM bi.lineage WHERE vintage = 2") != [(0,)]
+    for view in ("bi.lineage", "bi.revision_lineage"):
+        assert query(warehouse_url, f"SELECT count(*) FROM {view} WHERE sha256 IS NOT NULL") == [(0,)], view
+    assert query(warehouse_url, "SELECT count(*) FROM core.withheld_snapshot") == [(2,)]
+
+
 # -- the database -----------------------------------------------------------------------------------------------
 
 

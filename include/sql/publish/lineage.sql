@@ -37,8 +37,9 @@ SELECT
     r.redistribution,
     n.url,
     n.retrieved_at,
-    CASE WHEN b.snapshot_id IS NULL THEN n.sha256 END AS sha256,
-    CASE WHEN b.snapshot_id IS NULL THEN n.bytes END::integer AS bytes,
+    -- who knows all of a file but one figure could try which one gives its hash
+    CASE WHEN b.snapshot_id IS NULL AND r.disclosure = 'inherit' THEN n.sha256 END AS sha256,
+    CASE WHEN b.snapshot_id IS NULL AND r.disclosure = 'inherit' THEN n.bytes END::integer AS bytes,
     n.slice,
     v.release,
     v.released_at,
@@ -64,7 +65,6 @@ INNER JOIN shown AS o
 INNER JOIN core.place AS p ON o.place_id = p.place_id
 INNER JOIN raw.snapshot AS n ON p.snapshot_id = n.snapshot_id
 LEFT JOIN core.suppressed AS h ON f.observation_id = h.observation_id AND f.vintage = h.vintage AND h.standing
--- who knows all of a file but one figure could try which one gives its hash
 LEFT JOIN core.withheld_snapshot AS b ON n.snapshot_id = b.snapshot_id
 INNER JOIN ops.vintage AS v ON o.vintage_from = v.vintage_id
 INNER JOIN ops.load AS l ON v.load_id = l.load_id
@@ -83,8 +83,8 @@ COMMENT ON COLUMN bi.lineage.licence_url IS 'Text of the licence';
 COMMENT ON COLUMN bi.lineage.redistribution IS 'Whether the figure may be passed on: allowed, forbidden or unclear';
 COMMENT ON COLUMN bi.lineage.url IS 'Address that was asked, secrets as ***';
 COMMENT ON COLUMN bi.lineage.retrieved_at IS 'When it was served';
-COMMENT ON COLUMN bi.lineage.sha256 IS 'Hash of the exact bytes that were served';
-COMMENT ON COLUMN bi.lineage.bytes IS 'How many bytes were served';
+COMMENT ON COLUMN bi.lineage.sha256 IS 'Hash of the exact bytes that were served; NULL where figures of the source may be hidden';
+COMMENT ON COLUMN bi.lineage.bytes IS 'How many bytes were served; NULL where figures of the source may be hidden';
 COMMENT ON COLUMN bi.lineage.slice IS 'Part of the source that was asked for';
 COMMENT ON COLUMN bi.lineage.release IS 'Edition of the publisher';
 COMMENT ON COLUMN bi.lineage.released_at IS 'When the publisher put it out';

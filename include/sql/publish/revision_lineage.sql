@@ -11,7 +11,8 @@ SELECT DISTINCT
     r.redistribution,
     n.url,
     n.retrieved_at,
-    CASE WHEN g.snapshot_id IS NULL THEN n.sha256 END AS sha256,
+    -- who knows all of a file but one figure could try which one gives its hash
+    CASE WHEN g.snapshot_id IS NULL AND r.disclosure = 'inherit' THEN n.sha256 END AS sha256,
     n.slice,
     coalesce(nullif(v.release, ''), to_char(v.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"'))
         AS producer_version,
@@ -67,7 +68,7 @@ COMMENT ON COLUMN bi.revision_lineage.licence_url IS 'Text of the licence';
 COMMENT ON COLUMN bi.revision_lineage.redistribution IS 'Whether the figure may be passed on: allowed, forbidden or unclear';
 COMMENT ON COLUMN bi.revision_lineage.url IS 'Address that was asked, secrets as ***';
 COMMENT ON COLUMN bi.revision_lineage.retrieved_at IS 'When it was served';
-COMMENT ON COLUMN bi.revision_lineage.sha256 IS 'Hash of the exact bytes that were served';
+COMMENT ON COLUMN bi.revision_lineage.sha256 IS 'Hash of the exact bytes that were served; NULL where figures of the source may be hidden';
 COMMENT ON COLUMN bi.revision_lineage.slice IS 'Part of the source that was asked for';
 COMMENT ON COLUMN bi.revision_lineage.producer_version IS 'Version of the publisher: its edition, or the stamp of a source that is revised all the time';
 COMMENT ON COLUMN bi.revision_lineage.released_at IS 'When the publisher put it out';
