@@ -101,6 +101,18 @@ def test_a_server_starts_answers_on_its_url_and_stops_without_a_trace(data: Path
     process.require_free_port(port, "PostgreSQL", "PORT_POSTGRES")
 
 
+def test_a_closed_database_lets_its_owner_in_and_no_other_role(data: Path) -> None:
+    at = start(data)
+    for role in ("airflow", "bi_reader"):
+        postgres.create_role(at, role, role)
+    postgres.create_database(at, "airflow", owner="airflow")
+    postgres.close_to_public(at, ("airflow", "postgres", "template1"))
+    psycopg.connect(f"postgresql://airflow:airflow@127.0.0.1:{at.port}/airflow").close()
+    for name in ("airflow", "postgres", "template1"):
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(f"postgresql://bi_reader:bi_reader@127.0.0.1:{at.port}/{name}")
+
+
 def test_a_second_start_changes_nothing(data: Path) -> None:
     first = start(data)
     before = postmaster(data)

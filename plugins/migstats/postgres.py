@@ -171,6 +171,14 @@ def create_database(server: Server, name: str, owner: str = SUPERUSER, template:
     return True
 
 
+def close_to_public(server: Server, names: Sequence[str]) -> None:
+    """A role that owns none of these databases cannot enter them: BI tools take no lock that Airflow waits for."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.SQL(", ").join(map(sql.Identifier, names)))
+        )
+
+
 def _accepts(data: Path, port: int, password: str) -> bool:
     """Whether the superuser gets in, a recovery waited for; False for a refused password or a server that ended."""
     deadline = time.monotonic() + _PATIENCE

@@ -430,6 +430,7 @@ def set_up_databases(state: Path, record: Record) -> bool:
     postgres.create_role(at, "airflow", record.secrets.airflow)
     new = postgres.create_database(at, "airflow", owner="airflow")
     postgres.create_database(at, "warehouse")
+    postgres.close_to_public(at, ("airflow", "postgres", "template1"))
     write_private(state / "warehouse.url", warehouse_urls(state, record)["migstats_etl"] + "\n")
     roles = ("migstats_etl", "migstats_watchdog", "migstats_portal", "bi_reader")
     passwords = {role: getattr(record.secrets, role) for role in roles}
