@@ -27,7 +27,7 @@ def emigrants(origin: str, destination: str, value: float | None, **said: object
 
 
 def between(
-    indicator: str, ref_area: str, counterpart: str, basis: str, value: float, **said: object
+    indicator: str, ref_area: str, counterpart: str, basis: str, value: float | None, **said: object
 ) -> dict[str, Any]:
     where = {"ref_area": ref_area, "counterpart_area": counterpart, "counterpart_basis": basis}
     return {"indicator": indicator, **where, "value": value, **said}
@@ -148,13 +148,15 @@ def test_a_stock_that_was_imputed_says_so_and_comes_after_an_observed_one(wareho
 def test_the_latest_year_of_a_pair_is_the_latest_with_a_stock_else_with_anything(warehouse_url: str) -> None:
     stocks = [between("MIG_STOCK", "ITA", "MAR", "origin", 450 + n, time_period=str(2010 + n)) for n in (0, 5)]
     refugees = [between("REFUGEES", where, "MAR", "origin", 4, time_period="2020") for where in ("ITA", "ESP")]
-    show(warehouse_url, [*stocks, *refugees])
+    nothing = between("REFUGEES", "ESP", "MAR", "origin", None, time_period="2021", obs_status="O")
+    show(warehouse_url, [*stocks, *refugees, nothing])
     latest = {key: row["is_latest"] for key, row in corridors(warehouse_url).items()}
     assert latest == {
         ("MAR", "ITA", 2010): False,
         ("MAR", "ITA", 2015): True,
         ("MAR", "ITA", 2020): False,
         ("MAR", "ESP", 2020): True,
+        ("MAR", "ESP", 2021): False,
     }
 
 

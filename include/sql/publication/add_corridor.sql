@@ -137,6 +137,16 @@ SELECT
     modelled_elsewhere,
     year = coalesce(
         max(year) FILTER (WHERE stock IS NOT NULL) OVER (PARTITION BY origin, destination),
+        max(year) FILTER (
+            WHERE num_nonnulls(
+                flow_reported_by_destination, flow_reported_by_origin, flow_reported_by_destination_modelled,
+                flow_reported_by_origin_modelled, citizens_abroad, inflow_of_citizens, outflow_of_citizens,
+                inflow_of_natives, returnees, labour_permits, labour_departures, emigrants_registered,
+                first_residence_permits, remittances_reported_by_origin, remittances_reported_by_destination,
+                remittances_modelled, remittances_back, remittances_back_modelled, remittance_cost, asylum_applications,
+                asylum_applications_new, refugees
+            ) > 0
+        ) OVER (PARTITION BY origin, destination),
         max(year) OVER (PARTITION BY origin, destination)
     ) AS is_latest
 FROM corridors
