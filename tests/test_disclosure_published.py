@@ -211,6 +211,23 @@ def test_no_hash_tells_a_hidden_figure_not_of_a_later_file_nor_of_one_that_nobod
     assert query(warehouse_url, "SELECT count(*) FROM core.withheld_snapshot") == [(2,)]
 
 
+def test_no_hash_tells_a_small_figure_of_the_past_where_nothing_is_hidden_today(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source,) = declare(tmp_path, monkeypatch, "", "toy")
+    load(warehouse_url, source, SMALL)
+    (source,) = declare(tmp_path / "later", monkeypatch, THRESHOLD, "toy")
+    with warehouse.connect(warehouse_url) as connection:
+        warehouse.add_source(connection, source)
+    grown = [{**row, "OBS_VALUE": value} for row, value in zip(SMALL, ("206", "100", "97", "9"), strict=True)]
+    load(warehouse_url, source, grown, at=toy.DAY + dt.timedelta(days=1))
+    publish.publish(warehouse_url, run_id="test")
+    assert query(warehouse_url, "SELECT count(*) FROM bi.fact_observation WHERE obs_status = 'Q'") == [(0,)]
+    assert query(warehouse_url, "SELECT count(DISTINCT vintage) FROM bi.revision_lineage") == [(2,)]
+    for view in ("bi.lineage", "bi.revision_lineage"):
+        assert query(warehouse_url, f"SELECT count(*) FROM {view} WHERE sha256 IS NOT NULL") == [(0,)], view
+
+
 # -- the database -----------------------------------------------------------------------------------------------
 
 
