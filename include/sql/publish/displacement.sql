@@ -43,7 +43,7 @@ LEFT JOIN ref.breakdown AS b ON f.breakdown = b.code
 WHERE i.topic = 'displacement';
 
 COMMENT ON VIEW bi.displacement IS
-'Refugees, asylum seekers, internally displaced and stateless persons. One row per published figure; SUM(value) within a year counts nothing twice';
+'Refugees, asylum seekers, internally displaced and stateless persons. One row per published figure; SUM(value) of one indicator within a year counts nothing twice';
 COMMENT ON COLUMN bi.displacement.observation_id IS 'Id of the figure; `migstats trace <id>` leads back to its cell';
 COMMENT ON COLUMN bi.displacement.source IS 'Source, see dim_source';
 COMMENT ON COLUMN bi.displacement.indicator IS 'What is measured, see dim_indicator';

@@ -36,7 +36,7 @@ LEFT JOIN ref.area AS a ON f.ref_area = a.code
 WHERE i.topic = 'integration';
 
 COMMENT ON VIEW bi.integration IS
-'Education, health and social protection of migrants and of others, and results of programmes. One row per published figure; SUM(value) within a year counts nothing twice';
+'Education, health and social protection of migrants and of others, and results of programmes. One row per published figure; SUM(value) of one indicator within a year counts nothing twice';
 COMMENT ON COLUMN bi.integration.observation_id IS 'Id of the figure; `migstats trace <id>` leads back to its cell';
 COMMENT ON COLUMN bi.integration.source IS 'Source, see dim_source';
 COMMENT ON COLUMN bi.integration.indicator IS 'What is measured, see dim_indicator';

@@ -40,7 +40,7 @@ LEFT JOIN core.comparability AS k ON f.indicator = k.indicator AND f.year = k.ye
 WHERE i.topic = 'migrant_stock';
 
 COMMENT ON VIEW bi.migrant_stock IS
-'International migrant stock and its share of the population. One row per published figure; SUM(value) within a year counts nothing twice';
+'International migrant stock and its share of the population. One row per published figure; SUM(value) of one indicator within a year counts nothing twice';
 COMMENT ON COLUMN bi.migrant_stock.observation_id IS 'Id of the figure; `migstats trace <id>` leads back to its cell';
 COMMENT ON COLUMN bi.migrant_stock.source IS 'Source, see dim_source';
 COMMENT ON COLUMN bi.migrant_stock.indicator IS 'What is measured, see dim_indicator';

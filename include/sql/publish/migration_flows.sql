@@ -42,7 +42,7 @@ LEFT JOIN core.comparability AS k ON f.indicator = k.indicator AND f.year = k.ye
 WHERE i.topic = 'migration_flows';
 
 COMMENT ON VIEW bi.migration_flows IS
-'Migration flows, net migration included. One row per published figure; SUM(value) within a year counts nothing twice';
+'Migration flows, net migration included. One row per published figure; SUM(value) of one indicator within a year counts nothing twice';
 COMMENT ON COLUMN bi.migration_flows.observation_id IS 'Id of the figure; `migstats trace <id>` leads back to its cell';
 COMMENT ON COLUMN bi.migration_flows.source IS 'Source, see dim_source';
 COMMENT ON COLUMN bi.migration_flows.indicator IS 'What is measured, see dim_indicator';

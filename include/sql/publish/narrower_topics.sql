@@ -70,7 +70,7 @@ COMMENT ON COLUMN bi.%1$I.ref_area_name IS 'Name of the area in English';
 COMMENT ON COLUMN bi.%1$I.ref_area_kind IS 'country, territory, historical, group, residual or total';
 COMMENT ON COLUMN bi.%1$I.subdivision_name IS 'Name of the part of the area';
 COMMENT ON COLUMN bi.%1$I.counterpart_name IS 'Name of the other area in English';
-$view$, told.topic, told.said || '. One row per published figure; SUM(value) within a year counts nothing twice');
+$view$, told.topic, told.said || '. One row per published figure; SUM(value) of one indicator within a year counts nothing twice');
     END LOOP;
 END
 $narrower$;

@@ -40,7 +40,7 @@ LEFT JOIN core.comparability AS k ON f.indicator = k.indicator AND f.year = k.ye
 WHERE i.topic = 'population';
 
 COMMENT ON VIEW bi.population IS
-'Population, by citizenship and by country of birth where published. One row per published figure; SUM(value) within a year counts nothing twice';
+'Population, by citizenship and by country of birth where published. One row per published figure; SUM(value) of one indicator within a year counts nothing twice';
 COMMENT ON COLUMN bi.population.observation_id IS 'Id of the figure; `migstats trace <id>` leads back to its cell';
 COMMENT ON COLUMN bi.population.source IS 'Source, see dim_source';
 COMMENT ON COLUMN bi.population.indicator IS 'What is measured, see dim_indicator';

@@ -36,7 +36,7 @@ LEFT JOIN core.comparability AS k ON f.indicator = k.indicator AND f.year = k.ye
 WHERE i.topic = 'remittances';
 
 COMMENT ON VIEW bi.remittances IS
-'Remittances received and paid. One row per published figure; SUM(value) within a year counts nothing twice';
+'Remittances received and paid. One row per published figure; SUM(value) of one indicator within a year counts nothing twice';
 COMMENT ON COLUMN bi.remittances.observation_id IS 'Id of the figure; `migstats trace <id>` leads back to its cell';
 COMMENT ON COLUMN bi.remittances.source IS 'Source, see dim_source';
 COMMENT ON COLUMN bi.remittances.indicator IS 'What is measured, see dim_indicator';
