@@ -165,6 +165,39 @@ def test_shares_have_no_sum_and_the_published_group_stands_beside_it(warehouse_u
     ]
 
 
+#: The basis of each member's total, and its figure → value, basis and missing members of Australia and New Zealand.
+BASES: dict[str, tuple[dict[str, str], tuple[float | None, str, str | None]]] = {
+    "one basis": ({"AUS": "birth=30", "NZL": "birth=10"}, (40, "birth", None)),
+    "two bases": ({"AUS": "birth=30", "NZL": "citizenship=10"}, (40, "_Z", None)),
+    "a basis and none": ({"AUS": "_Z=30", "NZL": "birth=10"}, (40, "_Z", None)),
+    "a member under both": ({"AUS": "birth=30 citizenship=30", "NZL": "birth=10"}, (40, "birth", None)),
+    "a member without a figure": ({"AUS": "_Z=30", "NZL": "birth=O"}, (None, "_Z", "NZL")),
+}
+
+
+@pytest.mark.database
+def test_a_total_is_a_member_under_whatever_basis(warehouse_url: str, source: Source) -> None:
+    years = {name: str(2010 + place) for place, name in enumerate(BASES)}
+    rows = [
+        {**row(area, years[name], figure), "BASIS": basis}
+        for name, (of, _) in BASES.items()
+        for area, cells in of.items()
+        for basis, figure in (cell.split("=") for cell in cells.split())
+    ]
+    # what the publisher prints for the group may be under yet another
+    rows.append({**row("053", years["two bases"], "41"), "BASIS": "_Z"})
+    toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, rows))
+    publish.publish(warehouse_url, run_id="test")
+    with warehouse.connect(warehouse_url) as connection:
+        found = connection.execute(
+            "SELECT time_period, value, counterpart_basis, missing, published_value FROM bi.area_group_total "
+            "WHERE group_area = '053' ORDER BY time_period"
+        ).fetchall()
+    assert [tuple(line.values()) for line in found] == [
+        (years[name], *expected, 41 if name == "two bases" else None) for name, (_, expected) in BASES.items()
+    ]
+
+
 @pytest.mark.database
 def test_sums_of_countries_are_those_that_the_publisher_prints(
     warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, payloads: Path

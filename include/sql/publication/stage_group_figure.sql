@@ -1,4 +1,5 @@
--- What sums of countries to groups are made of: figures of whole areas that may be added up, by sex and age alone.
+-- What sums of countries to groups are made of: figures of whole areas that may be added up, by sex and age alone. A
+-- total over all counterparts is the same under every basis: bi.fact_observation has one of them, and so has this.
 CREATE TEMPORARY TABLE group_figure ON COMMIT DROP AS
 SELECT
     f.indicator,

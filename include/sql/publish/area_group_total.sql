@@ -38,7 +38,7 @@ COMMENT ON COLUMN bi.area_group_total.stock_or_flow IS 'stock: at a point in tim
 COMMENT ON COLUMN bi.area_group_total.freq IS 'Frequency, SDMX CL_FREQ: A year, S half-year, Q quarter, M month';
 COMMENT ON COLUMN bi.area_group_total.time_period IS 'SDMX period, see dim_time';
 COMMENT ON COLUMN bi.area_group_total.year IS 'Year in which the period begins';
-COMMENT ON COLUMN bi.area_group_total.counterpart_basis IS 'Under which other area the figures could be broken down: birth, citizenship, origin; _Z none';
+COMMENT ON COLUMN bi.area_group_total.counterpart_basis IS 'Under which other area the figures of all members could be broken down: birth, citizenship, origin; _Z none, or not the same for all. A total is the same figure under each';
 COMMENT ON COLUMN bi.area_group_total.sex IS 'Sex, see dim_sex; _T both';
 COMMENT ON COLUMN bi.area_group_total.age IS 'Age band, see dim_age; _T all ages';
 COMMENT ON COLUMN bi.area_group_total.unit IS 'Unit of the values: PS persons, USD current US dollars, NUMBER';
