@@ -11,6 +11,7 @@ import toy
 
 from migstats import publish, settings, warehouse
 from migstats.codelists import read_codelist
+from migstats.indicators import AGGREGATIONS
 from migstats.source import Source, folder_of, plan, read_source
 
 FOLDER = settings.include() / "codelists"
@@ -163,6 +164,29 @@ def test_shares_have_no_sum_and_the_published_group_stands_beside_it(warehouse_u
         ("MIG_STOCK", None, 40, 50, 0.8),
         ("MIG_STOCK", 40, 40, 41, pytest.approx(40 / 41)),
     ]
+
+
+@pytest.mark.database
+def test_what_is_not_put_together_over_areas_has_no_sum(warehouse_url: str, source: Source) -> None:
+    rules = read_codelist(FOLDER, "indicator_catalogue").rows
+    units = {code: line["unit"] for code, line in read_codelist(FOLDER, "indicator").rows.items()}
+    counted = {code: unit for code, unit in units.items() if unit in ("PS", "USD", "NUMBER")}
+    rows = [
+        {"INDICATOR": code, "UNIT": unit, **row(area, "2020", "7")}
+        for code, unit in counted.items()
+        for area in ("AUS", "NZL")
+    ]
+    toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, rows))
+    publish.publish(warehouse_url, run_id="test")
+    with warehouse.connect(warehouse_url) as connection:
+        found = connection.execute("SELECT indicator FROM bi.area_group_total WHERE group_area = '053'").fetchall()
+        adding = connection.execute("SELECT DISTINCT indicator FROM bi.fact_observation WHERE value = 7").fetchall()
+    summed = {code for code in counted if rules[code]["aggregation_area"] == "sum"}
+    assert {r["indicator"] for r in found} == summed
+    assert {"IMMIGRATION", "ASYLUM_DECISIONS_POSITIVE", "FOUND_ILLEGALLY_PRESENT"} <= set(counted) - summed
+    averages = {code for code in counted if all(rules[code][column] == "none" for column in AGGREGATIONS)}
+    assert averages == {"MIGRANT_EARNINGS_USD", "RECRUITMENT_COST_USD"}
+    assert {r["indicator"] for r in adding} == set(counted) - averages, "of one area sexes, ages and origins add up"
 
 
 #: The basis of each member's total, and its figure → value, basis and missing members of Australia and New Zealand.

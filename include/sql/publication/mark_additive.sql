@@ -5,7 +5,7 @@
 -- down by scheme:code (instances of asylum, variants of a projection) may overlap: without a published total that it adds
 -- up to, nothing of it counts. A source that
 -- may not be passed on counts where no other source has a figure, so that what readers of bi see is a whole without it.
--- Groups of areas, shares and rates never count.
+-- Groups of areas, shares and rates never count, nor does what is added up over no dimension (an average in dollars).
 WITH figures AS (
     SELECT
         p.observation_id,
@@ -58,8 +58,13 @@ WITH figures AS (
     INNER JOIN ref.area AS c ON p.counterpart_area = c.code
     INNER JOIN ref.subdivision AS u ON p.subdivision = u.code
     LEFT JOIN ref.age AS g ON p.age = g.code
+    LEFT JOIN ref.indicator_catalogue AS k ON p.indicator = k.code
     WHERE
         p.unit IN ('PS', 'USD', 'NUMBER')
+        AND (
+            k.code IS NULL
+            OR 'sum' IN (k.aggregation_area, k.aggregation_counterpart, k.aggregation_time, k.aggregation_breakdown)
+        )
         AND a.kind IN ('country', 'territory', 'historical')
         AND c.kind <> 'group'
 ),

@@ -32,7 +32,7 @@ COMMENT ON VIEW bi.area_group_total IS
 'Sums of countries to regions and other groups, from the figures of bi.fact_observation. A sum with a member missing has no value, and says which are missing; groups overlap, and are never added up';
 COMMENT ON COLUMN bi.area_group_total.group_area IS 'Group of areas, see dim_area; its members are in dim_area_group';
 COMMENT ON COLUMN bi.area_group_total.group_name IS 'Name of the group in English';
-COMMENT ON COLUMN bi.area_group_total.indicator IS 'What is measured, see dim_indicator: counts and amounts, no shares and rates';
+COMMENT ON COLUMN bi.area_group_total.indicator IS 'What is measured, see dim_indicator: counts and amounts whose aggregation_area is sum, no shares and rates';
 COMMENT ON COLUMN bi.area_group_total.indicator_name IS 'Name of the indicator in English';
 COMMENT ON COLUMN bi.area_group_total.stock_or_flow IS 'stock: at a point in time, never added over time; flow: over a period';
 COMMENT ON COLUMN bi.area_group_total.freq IS 'Frequency, SDMX CL_FREQ: A year, S half-year, Q quarter, M month';
