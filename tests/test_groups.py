@@ -11,6 +11,7 @@ import toy
 
 from migstats import publish, settings, warehouse
 from migstats.codelists import read_codelist
+from migstats.indicators import AGGREGATIONS
 from migstats.source import Source, folder_of, plan, read_source
 
 FOLDER = settings.include() / "codelists"
@@ -162,6 +163,62 @@ def test_shares_have_no_sum_and_the_published_group_stands_beside_it(warehouse_u
     assert [tuple(r.values()) for r in found] == [
         ("MIG_STOCK", None, 40, 50, 0.8),
         ("MIG_STOCK", 40, 40, 41, pytest.approx(40 / 41)),
+    ]
+
+
+@pytest.mark.database
+def test_what_is_not_put_together_over_areas_has_no_sum(warehouse_url: str, source: Source) -> None:
+    rules = read_codelist(FOLDER, "indicator_catalogue").rows
+    units = {code: line["unit"] for code, line in read_codelist(FOLDER, "indicator").rows.items()}
+    counted = {code: unit for code, unit in units.items() if unit in ("PS", "USD", "NUMBER")}
+    rows = [
+        {"INDICATOR": code, "UNIT": unit, **row(area, "2020", "7")}
+        for code, unit in counted.items()
+        for area in ("AUS", "NZL")
+    ]
+    toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, rows))
+    publish.publish(warehouse_url, run_id="test")
+    with warehouse.connect(warehouse_url) as connection:
+        found = connection.execute("SELECT indicator FROM bi.area_group_total WHERE group_area = '053'").fetchall()
+        adding = connection.execute("SELECT DISTINCT indicator FROM bi.fact_observation WHERE value = 7").fetchall()
+    summed = {code for code in counted if rules[code]["aggregation_area"] == "sum"}
+    assert {r["indicator"] for r in found} == summed
+    assert {"IMMIGRATION", "ASYLUM_DECISIONS_POSITIVE", "FOUND_ILLEGALLY_PRESENT"} <= set(counted) - summed
+    averages = {code for code in counted if all(rules[code][column] == "none" for column in AGGREGATIONS)}
+    assert averages == {"MIGRANT_EARNINGS_USD", "RECRUITMENT_COST_USD"}
+    assert {r["indicator"] for r in adding} == set(counted) - averages, "of one area sexes, ages and origins add up"
+
+
+#: The basis of each member's total, and its figure → value, basis and missing members of Australia and New Zealand.
+BASES: dict[str, tuple[dict[str, str], tuple[float | None, str, str | None]]] = {
+    "one basis": ({"AUS": "birth=30", "NZL": "birth=10"}, (40, "birth", None)),
+    "two bases": ({"AUS": "birth=30", "NZL": "citizenship=10"}, (40, "_Z", None)),
+    "a basis and none": ({"AUS": "_Z=30", "NZL": "birth=10"}, (40, "_Z", None)),
+    "a member under both": ({"AUS": "birth=30 citizenship=30", "NZL": "birth=10"}, (40, "birth", None)),
+    "a member without a figure": ({"AUS": "_Z=30", "NZL": "birth=O"}, (None, "_Z", "NZL")),
+}
+
+
+@pytest.mark.database
+def test_a_total_is_a_member_under_whatever_basis(warehouse_url: str, source: Source) -> None:
+    years = {name: str(2010 + place) for place, name in enumerate(BASES)}
+    rows = [
+        {**row(area, years[name], figure), "BASIS": basis}
+        for name, (of, _) in BASES.items()
+        for area, cells in of.items()
+        for basis, figure in (cell.split("=") for cell in cells.split())
+    ]
+    # what the publisher prints for the group may be under yet another
+    rows.append({**row("053", years["two bases"], "41"), "BASIS": "_Z"})
+    toy.load(warehouse_url, source, toy.read(warehouse_url, source, A, rows))
+    publish.publish(warehouse_url, run_id="test")
+    with warehouse.connect(warehouse_url) as connection:
+        found = connection.execute(
+            "SELECT time_period, value, counterpart_basis, missing, published_value FROM bi.area_group_total "
+            "WHERE group_area = '053' ORDER BY time_period"
+        ).fetchall()
+    assert [tuple(line.values()) for line in found] == [
+        (years[name], *expected, 41 if name == "two bases" else None) for name, (_, expected) in BASES.items()
     ]
 
 

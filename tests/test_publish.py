@@ -146,6 +146,73 @@ def test_of_two_sources_of_one_indicator_the_preferred_one_counts(warehouse_url:
     assert sorted(v for v in shown(warehouse_url, "published_value").values() if v) == [95, 100]
 
 
+MISSING: dict[str, str] = {"OBS_VALUE": "", "OBS_STATUS": "O"}
+TOTAL: dict[str, str] = {}
+MEN, WOMEN = {"SEX": "M"}, {"SEX": "F"}
+#: What the preferred source and another have of one cell, and what counts of it.
+PARTS: dict[str, tuple[list[dict[str, str]], list[dict[str, str]], float]] = {
+    "a part is missing": (
+        [{**TOTAL, **MISSING}, {**WOMEN, **MISSING}, {**MEN, "OBS_VALUE": "60"}],
+        [{"OBS_VALUE": "100"}],
+        100,
+    ),
+    "a part is missing, and the whole is told by parts": (
+        [{**WOMEN, **MISSING}, {**MEN, "OBS_VALUE": "60"}],
+        [{"OBS_VALUE": "100"}, {**WOMEN, "OBS_VALUE": "45"}, {**MEN, "OBS_VALUE": "55"}],
+        100,
+    ),
+    "all parts are there": (
+        [{**TOTAL, **MISSING}, {**WOMEN, "OBS_VALUE": "45"}, {**MEN, "OBS_VALUE": "60"}],
+        [{"OBS_VALUE": "100"}],
+        105,
+    ),
+    "a part is missing in both": (
+        [{**WOMEN, **MISSING}, {**MEN, "OBS_VALUE": "60"}],
+        [{**WOMEN, **MISSING}, {**MEN, "OBS_VALUE": "55"}],
+        60,
+    ),
+    "a part is missing, and of the other nobody knows whether it is a whole": (
+        [{**WOMEN, **MISSING}, {**MEN, "OBS_VALUE": "60"}],
+        [{"COUNTERPART": "FRA", "BASIS": "origin", "OBS_VALUE": "5"}],
+        60,
+    ),
+    "a part is missing, and of the other a quarter of the year": (
+        [{"INDICATOR": "NET_MIG", **WOMEN, **MISSING}, {"INDICATOR": "NET_MIG", **MEN, "OBS_VALUE": "60"}],
+        [{"INDICATOR": "NET_MIG", "TIME_PERIOD": "2020-Q1", "OBS_VALUE": "20"}],
+        60,
+    ),
+    "a part is missing, and all quarters of the other are there": (
+        [{"INDICATOR": "NET_MIG", **WOMEN, **MISSING}, {"INDICATOR": "NET_MIG", **MEN, "OBS_VALUE": "60"}],
+        [{"INDICATOR": "NET_MIG", "TIME_PERIOD": f"2020-Q{q}", "OBS_VALUE": "25"} for q in range(1, 5)],
+        100,
+    ),
+    "a part is missing, and there is no other": ([{**WOMEN, **MISSING}, {**MEN, "OBS_VALUE": "60"}], [], 60),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "total"), PARTS.values(), ids=PARTS)
+def test_parts_with_a_gap_do_not_count_where_another_source_has_a_whole(
+    warehouse_url: str, sources: list[Source], first: list[dict[str, str]], second: list[dict[str, str]], total: float
+) -> None:
+    with warehouse.connect(warehouse_url) as connection:
+        connection.execute(
+            "UPDATE ref.source_preference SET sources = 'zoo|ark' WHERE code IN ('MIG_STOCK', 'NET_MIG')"
+        )
+    for source, rows in zip(sources[1:], (first, second), strict=True):
+        if rows:
+            load_and_publish(warehouse_url, source, rows)
+    assert naive_sum(warehouse_url) == total
+    with warehouse.connect(warehouse_url) as connection:
+        ready = connection.execute("SELECT sum(value) AS s FROM bi.annual_sum").fetchall()
+        told = connection.execute(
+            "SELECT published_value FROM bi.fact_observation WHERE sex = '_T' AND counterpart_area = '_T' "
+            "AND time_period = '2020' AND published_value IS NOT NULL AND method = 'published'"
+        ).fetchall()
+    assert ready == [{"s": total}]
+    if whole := [row["published_value"] for row in told]:
+        assert total >= max(whole), "no less than the total that readers are shown"
+
+
 def test_of_two_sources_one_counts_whatever_their_frequencies(warehouse_url: str, sources: list[Source]) -> None:
     load_and_publish(warehouse_url, sources[1], [{"OBS_VALUE": "100"}])
     load_and_publish(warehouse_url, sources[2], [{"TIME_PERIOD": "2020-Q4", "OBS_VALUE": "95"}])

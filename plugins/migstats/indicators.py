@@ -191,7 +191,9 @@ tag, to filter by.
 - **Broken down by** the dimensions that SDG 17.18.1, the metadata of the SDG indicator, the UN recommendations or
   objective 1 of the Compact ask for. How far figures have them is the score of disaggregation.
 - **Put together over** areas, counterpart areas, time and other breakdowns: *sum*; *mean:X*, the mean weighted by
-  indicator X; *–* not at all. `SUM(value)` never adds what may not be added.
+  indicator X; *–* not at all. What is no sum over anything has no `value` (an average in dollars, a share). What is one
+  over sexes, ages or origins, and not over areas, has a `value` for the sum within one area: over several areas
+  `SUM(value)` is no sensible number of it. Column `aggregation_area` of `bi.dim_indicator` tells which these are.
 - **Sources** those that are declared; none: an upload form or nobody brings it so far.
 """
 

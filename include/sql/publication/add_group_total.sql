@@ -8,7 +8,7 @@ WITH told AS (
     INNER JOIN pg_temp.group_figure AS f
         ON
             c.indicator = f.indicator AND c.time_period = f.time_period AND c.sex = f.sex AND c.age = f.age
-            AND c.counterpart_basis = f.counterpart_basis AND c.freq = f.freq
+            AND c.freq = f.freq
     INNER JOIN ref.area_part AS a ON f.ref_area = a.part
     WHERE f.status_rank BETWEEN 10 AND 29
 ),
@@ -42,6 +42,7 @@ parts AS (
         l.cell,
         l.member,
         l.source,
+        l.counterpart_basis,
         l.concept_basis,
         l.published_value,
         CASE
@@ -64,6 +65,8 @@ totals AS (
         (count(*) FILTER (WHERE status_rank >= 30))::integer AS members_missing,
         string_agg(member, ', ' ORDER BY member) FILTER (WHERE status_rank >= 30) AS missing,
         string_agg(DISTINCT source, ', ' ORDER BY source) AS sources,
+        CASE WHEN min(counterpart_basis) = max(counterpart_basis) THEN min(counterpart_basis) ELSE '_Z' END
+            AS counterpart_basis,
         bi.comparability(concept_basis, CASE WHEN status_rank BETWEEN 10 AND 29 THEN published_value END)
             AS comparability
     FROM parts
@@ -79,7 +82,7 @@ SELECT
     c.group_area,
     c.indicator,
     c.freq,
-    c.counterpart_basis,
+    t.counterpart_basis,
     c.sex,
     c.age,
     c.time_period,
@@ -101,5 +104,5 @@ INNER JOIN pg_temp.group_cell AS c ON t.cell = c.cell
 LEFT JOIN pg_temp.group_figure AS g
     ON
         c.group_area = g.ref_area AND c.indicator = g.indicator AND c.time_period = g.time_period
-        AND c.sex = g.sex AND c.age = g.age AND c.counterpart_basis = g.counterpart_basis AND c.freq = g.freq
+        AND c.sex = g.sex AND c.age = g.age AND c.freq = g.freq
 WHERE t.sources IS NOT NULL

@@ -1,11 +1,12 @@
 -- Which figures SUM(value) counts. A cell is one indicator in one area and year. In each cell one source counts (the
 -- preferred one, ref.source_preference) in one frequency (the year before its quarters; of a stock one day), and of it
 -- one pattern of breakdowns: the finest whose parts are all there, overlap nowhere and add up to the published total
--- (each part may be off by half a unit), else the total itself; provinces and districts are two patterns. What is broken
--- down by scheme:code (instances of asylum, variants of a projection) may overlap: without a published total that it adds
--- up to, nothing of it counts. A source that
--- may not be passed on counts where no other source has a figure, so that what readers of bi see is a whole without it.
--- Groups of areas, shares and rates never count.
+-- (each part may be off by half a unit), else the total itself; provinces and districts are two patterns. A source that
+-- has no total, and of whose parts one has no figure, counts only where no other has the whole. What is broken down by
+-- scheme:code (instances of asylum, variants of a projection) may overlap: without a published total that it adds up to,
+-- nothing of it counts. A source that may not be passed on counts where no other source has a figure, so that what
+-- readers of bi see is a whole without it. Groups of areas, shares and rates never count, nor does what is added up over
+-- no dimension (an average in dollars).
 WITH figures AS (
     SELECT
         p.observation_id,
@@ -58,8 +59,13 @@ WITH figures AS (
     INNER JOIN ref.area AS c ON p.counterpart_area = c.code
     INNER JOIN ref.subdivision AS u ON p.subdivision = u.code
     LEFT JOIN ref.age AS g ON p.age = g.code
+    LEFT JOIN ref.indicator_catalogue AS k ON p.indicator = k.code
     WHERE
         p.unit IN ('PS', 'USD', 'NUMBER')
+        AND (
+            k.code IS NULL
+            OR 'sum' IN (k.aggregation_area, k.aggregation_counterpart, k.aggregation_time, k.aggregation_breakdown)
+        )
         AND a.kind IN ('country', 'territory', 'historical')
         AND c.kind <> 'group'
 ),
@@ -94,7 +100,10 @@ patterns AS (
         sum(published_value) AS total,
         count(published_value) AS figures,
         count(*) AS cells,
+        bool_or(published_value IS NULL AND obs_status <> 'M') AS has_gap,
         bool_or(crosses) AS crosses,
+        min(fineness) AS fineness,
+        bool_and(is_stock) AS is_stock,
         max(level) AS level,
         array_length(string_to_array(pattern, ' '), 1) AS depth
     FROM single
@@ -125,27 +134,22 @@ usable AS (
     WHERE c.pattern = '' OR c.adds_up OR (NOT c.has_total AND c.pattern NOT LIKE '%%breakdown %%')
 ),
 
-first_source AS (
-    SELECT DISTINCT ON (indicator, ref_area, year)
-        indicator,
-        ref_area,
-        year,
-        source
-    FROM usable
-    ORDER BY indicator ASC, ref_area ASC, year ASC, restricted ASC, preference ASC, source ASC
-),
-
+-- what counts of each source, if that source does
 chosen AS (
     SELECT DISTINCT ON (u.source, u.indicator, u.ref_area, u.time_period)
         u.source,
         u.indicator,
         u.ref_area,
+        u.year,
         u.time_period,
-        u.pattern
+        u.pattern,
+        u.fineness,
+        u.is_stock,
+        u.preference,
+        u.restricted,
+        u.pattern = '' OR coalesce(u.adds_up, FALSE) AS is_whole,
+        u.has_gap AND u.pattern <> '' AND NOT coalesce(u.adds_up, FALSE) AS lacks_part
     FROM usable AS u
-    INNER JOIN first_source AS l
-        ON
-            u.indicator = l.indicator AND u.ref_area = l.ref_area AND u.year = l.year AND u.source = l.source
     ORDER BY
         u.source ASC,
         u.indicator ASC,
@@ -156,6 +160,41 @@ chosen AS (
         CASE WHEN u.adds_up THEN u.level ELSE -u.level END DESC,
         u.figures DESC,
         u.pattern ASC
+),
+
+-- a source has the year as a whole where each of its periods is one, and none of them is missing
+of_source AS (
+    SELECT
+        indicator,
+        ref_area,
+        year,
+        source,
+        preference,
+        restricted,
+        bool_or(lacks_part) AS lacks_part,
+        bool_or(bool_and(is_whole) AND (
+            bool_and(is_stock)
+            OR count(*) >= CASE min(fineness) WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 4 ELSE 12 END
+        )) OVER (PARTITION BY indicator, ref_area, year, restricted) AS there_is_a_whole
+    FROM chosen
+    GROUP BY indicator, ref_area, year, source, preference, restricted
+),
+
+first_source AS (
+    SELECT DISTINCT ON (indicator, ref_area, year)
+        indicator,
+        ref_area,
+        year,
+        source
+    FROM of_source
+    ORDER BY
+        indicator ASC,
+        ref_area ASC,
+        year ASC,
+        restricted ASC,
+        lacks_part AND there_is_a_whole ASC,
+        preference ASC,
+        source ASC
 )
 
 UPDATE pg_temp.published AS p
@@ -165,4 +204,7 @@ INNER JOIN chosen AS c
     ON
         e.source = c.source AND e.indicator = c.indicator AND e.ref_area = c.ref_area
         AND e.time_period = c.time_period AND e.pattern = c.pattern
+INNER JOIN first_source AS l
+    ON
+        c.indicator = l.indicator AND c.ref_area = l.ref_area AND c.year = l.year AND c.source = l.source
 WHERE p.observation_id = e.observation_id AND e.published_value IS NOT NULL

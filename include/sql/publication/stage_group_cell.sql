@@ -8,7 +8,6 @@ FROM (
         m.group_area,
         f.indicator,
         f.freq,
-        f.counterpart_basis,
         f.sex,
         f.age,
         f.time_period,

@@ -6,6 +6,7 @@ SELECT
     m.member,
     m.whole = 'yes' AS is_whole,
     f.source,
+    f.counterpart_basis,
     f.concept_basis,
     f.published_value,
     f.ref_area IS NOT NULL AND f.status_rank < 30 AS is_told,
@@ -21,7 +22,7 @@ INNER JOIN ref.area AS a ON m.member = a.code
 LEFT JOIN pg_temp.group_figure AS f
     ON
         m.member = f.ref_area AND c.indicator = f.indicator AND c.time_period = f.time_period
-        AND c.sex = f.sex AND c.age = f.age AND c.counterpart_basis = f.counterpart_basis AND c.freq = f.freq
+        AND c.sex = f.sex AND c.age = f.age AND c.freq = f.freq
 WHERE
     (m.valid_from IS NULL OR m.valid_from <= c.period_end)
     AND (m.valid_to IS NULL OR m.valid_to >= c.period_start)

@@ -32,13 +32,13 @@ COMMENT ON VIEW bi.area_group_total IS
 'Sums of countries to regions and other groups, from the figures of bi.fact_observation. A sum with a member missing has no value, and says which are missing; groups overlap, and are never added up';
 COMMENT ON COLUMN bi.area_group_total.group_area IS 'Group of areas, see dim_area; its members are in dim_area_group';
 COMMENT ON COLUMN bi.area_group_total.group_name IS 'Name of the group in English';
-COMMENT ON COLUMN bi.area_group_total.indicator IS 'What is measured, see dim_indicator: counts and amounts, no shares and rates';
+COMMENT ON COLUMN bi.area_group_total.indicator IS 'What is measured, see dim_indicator: counts and amounts whose aggregation_area is sum, no shares and rates';
 COMMENT ON COLUMN bi.area_group_total.indicator_name IS 'Name of the indicator in English';
 COMMENT ON COLUMN bi.area_group_total.stock_or_flow IS 'stock: at a point in time, never added over time; flow: over a period';
 COMMENT ON COLUMN bi.area_group_total.freq IS 'Frequency, SDMX CL_FREQ: A year, S half-year, Q quarter, M month';
 COMMENT ON COLUMN bi.area_group_total.time_period IS 'SDMX period, see dim_time';
 COMMENT ON COLUMN bi.area_group_total.year IS 'Year in which the period begins';
-COMMENT ON COLUMN bi.area_group_total.counterpart_basis IS 'Under which other area the figures could be broken down: birth, citizenship, origin; _Z none';
+COMMENT ON COLUMN bi.area_group_total.counterpart_basis IS 'Under which other area the figures of all members could be broken down: birth, citizenship, origin; _Z none, or not the same for all. A total is the same figure under each';
 COMMENT ON COLUMN bi.area_group_total.sex IS 'Sex, see dim_sex; _T both';
 COMMENT ON COLUMN bi.area_group_total.age IS 'Age band, see dim_age; _T all ages';
 COMMENT ON COLUMN bi.area_group_total.unit IS 'Unit of the values: PS persons, USD current US dollars, NUMBER';

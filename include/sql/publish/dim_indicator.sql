@@ -66,7 +66,7 @@ COMMENT ON COLUMN bi.dim_indicator.concept_basis IS 'Where the definition fixes 
 COMMENT ON COLUMN bi.dim_indicator.required_breakdowns IS
 'Dimensions by which it should be broken down (SDG 17.18.1, its metadata, GCM objective 1), separated by |; or none';
 COMMENT ON COLUMN bi.dim_indicator.aggregation_area IS
-'How figures of areas may be put together: sum, none, or mean:X, the mean weighted by indicator X';
+'How figures of areas may be put together: sum, none, or mean:X, the mean weighted by indicator X. Where it is not sum, SUM(value) holds within one area, and over several it is no sensible number';
 COMMENT ON COLUMN bi.dim_indicator.aggregation_counterpart IS 'The same over counterpart areas (origins, citizenships)';
 COMMENT ON COLUMN bi.dim_indicator.aggregation_time IS 'The same over periods';
 COMMENT ON COLUMN bi.dim_indicator.aggregation_breakdown IS 'The same over sex, age and all other breakdowns that do not overlap';

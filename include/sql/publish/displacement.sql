@@ -58,7 +58,8 @@ COMMENT ON COLUMN bi.displacement.sex IS 'Sex, see dim_sex; _T both';
 COMMENT ON COLUMN bi.displacement.age IS 'Age band, see dim_age; _T all ages';
 COMMENT ON COLUMN bi.displacement.time_period IS 'SDMX period, see dim_time';
 COMMENT ON COLUMN bi.displacement.year IS 'Year in which the period begins';
-COMMENT ON COLUMN bi.displacement.value IS 'The figure where it can be added up with others of its year without counting anything twice; else NULL';
+COMMENT ON COLUMN bi.displacement.value IS
+'The figure where it can be added up with others of its year without counting anything twice; else NULL. Over areas only where aggregation_area of dim_indicator is sum';
 COMMENT ON COLUMN bi.displacement.published_value IS 'The figure, on every row; NULL where there is none. Do not add up';
 COMMENT ON COLUMN bi.displacement.is_total IS 'True where other rows (or a preferred source) already count what this row counts';
 COMMENT ON COLUMN bi.displacement.unit IS 'Unit of value and published_value';
