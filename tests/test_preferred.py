@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import toy
+from samples import Filled
 
 from migstats import publish, warehouse
 from migstats.source import Source
@@ -180,3 +181,38 @@ def test_the_declared_order_can_be_read_in_bi(warehouse_url: str) -> None:
             "SELECT rank, source FROM bi.source_preference WHERE indicator = 'MIG_STOCK' ORDER BY rank"
         ).fetchall()
     assert found == [{"rank": 1, "source": "zoo"}, {"rank": 2, "source": "ark"}]
+
+
+def test_the_employed_of_a_country_are_not_its_employed_foreign_born(warehouse_of_samples: Filled) -> None:
+    """ilostat_migrants counts migrants alone: what it has over all countries of birth is no total of everybody."""
+    with warehouse.connect(warehouse_of_samples.url) as connection:
+        profile = connection.execute(
+            "SELECT indicator, published_value, source FROM bi.country_profile WHERE ref_area = 'ESP' "
+            "AND indicator IN ('EMPLOYED', 'WORKING_AGE_POP')"
+        ).fetchall()
+        whole = connection.execute(
+            "SELECT DISTINCT source FROM bi.observation_all WHERE indicator IN ('EMPLOYED', 'WORKING_AGE_POP') "
+            "AND counterpart_area = '_T' AND migration_status = '_T'"
+        ).fetchall()
+        statuses = connection.execute(
+            "SELECT DISTINCT migration_status FROM bi.observation_all WHERE source = 'ilostat_migrants' "
+            "AND indicator IN ('EMPLOYED', 'WORKING_AGE_POP')"
+        ).fetchall()
+        by_country = connection.execute(
+            "SELECT counterpart_area, published_value, source FROM bi.fact_observation WHERE indicator = 'EMPLOYED' "
+            "AND ref_area = 'ESP' AND counterpart_basis = 'birth' AND counterpart_area IN ('MAR', 'SEN') "
+            "AND sex = '_T' ORDER BY counterpart_area"
+        ).fetchall()
+        sums = connection.execute(
+            "SELECT indicator, source, ref_area, value FROM bi.annual_sum "
+            "WHERE indicator IN ('EMPLOYED', 'WORKING_AGE_POP') ORDER BY indicator, ref_area"
+        ).fetchall()
+    assert profile == [{"indicator": "EMPLOYED", "published_value": 18_000_000, "source": "ilostat_rplumber"}]
+    assert whole == [{"source": "ilostat_rplumber"}]
+    assert statuses == [{"migration_status": "MIGRANT"}]
+    assert [tuple(row.values()) for row in by_country] == [
+        ("MAR", 1_440_000, "ilostat_migrants"),
+        ("SEN", 720_000, "ilostat_migrants"),
+    ]
+    assert {row["source"] for row in sums} == {"ilostat_rplumber"}, sums
+    assert {r["value"] for r in sums if (r["indicator"], r["ref_area"]) == ("EMPLOYED", "ESP")} == {18_000_000}

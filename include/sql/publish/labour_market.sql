@@ -48,7 +48,7 @@ COMMENT ON COLUMN bi.labour_market.counterpart_name IS 'Name of the other area i
 COMMENT ON COLUMN bi.labour_market.counterpart_basis IS 'What the other area is: birth, citizenship, origin; _Z none';
 COMMENT ON COLUMN bi.labour_market.sex IS 'Sex, see dim_sex; _T both';
 COMMENT ON COLUMN bi.labour_market.age IS 'Age band, see dim_age; _T all ages';
-COMMENT ON COLUMN bi.labour_market.migration_status IS 'Migrants, non-migrants or all, where a source tells them apart without naming countries';
+COMMENT ON COLUMN bi.labour_market.migration_status IS 'Migrants, non-migrants or all (_T): a total of migrants over all countries is not the total of all';
 COMMENT ON COLUMN bi.labour_market.education IS 'Level of education, ISCED 2011; _T all';
 COMMENT ON COLUMN bi.labour_market.occupation IS 'Occupation, ISCO-08; _T all';
 COMMENT ON COLUMN bi.labour_market.time_period IS 'SDMX period, see dim_time';
