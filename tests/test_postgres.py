@@ -107,10 +107,11 @@ def test_a_closed_database_lets_its_owner_in_and_no_other_role(data: Path) -> No
         postgres.create_role(at, role, role)
     postgres.create_database(at, "airflow", owner="airflow")
     postgres.close_to_public(at, ("airflow", "postgres", "template1"))
-    psycopg.connect(f"postgresql://airflow:airflow@127.0.0.1:{at.port}/airflow").close()
+    local = {"host": "127.0.0.1", "port": at.port}
+    psycopg.connect(**local, user="airflow", password="airflow", dbname="airflow").close()  # pragma: allowlist secret
     for name in ("airflow", "postgres", "template1"):
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-            psycopg.connect(f"postgresql://bi_reader:bi_reader@127.0.0.1:{at.port}/{name}")
+            psycopg.connect(**local, user="bi_reader", password="bi_reader", dbname=name)  # pragma: allowlist secret
 
 
 def test_a_second_start_changes_nothing(data: Path) -> None:
