@@ -263,7 +263,7 @@ class Bench:
             self._checkpoint()
             self.peer("dlt_arrow", "dlt, Arrow to CSV", files, "csv")
             self._checkpoint()
-            self.peer("dlt_history", "dlt, Arrow to Parquet, with history", files)
+            self.peer("dlt_arrow", "dlt, Arrow to Parquet, with history", files, "parquet", "history")
             self._checkpoint()
             self.peer("pandas_to_sql", "pandas to_sql", files, str(self.given.slow_rows))
             self._checkpoint()
