@@ -14,7 +14,7 @@ from pathlib import Path
 
 KEY = ("FREQ", "REF_AREA", "COUNTERPART", "SEX", "TIME_PERIOD")
 MODULE = {"ours": "migstats", "pyjstat": "pyjstat", "pysdmx": "pysdmx", "sdmx1": "sdmx", "openpyxl": "openpyxl"}
-TIMES = 2
+TIMES = 5
 
 library, format_, name = sys.argv[1:4]
 file = Path(name)

@@ -9,7 +9,7 @@ import pytest
 
 from migstats.errors import PublisherError
 from migstats.layout import DelimitedLayout, SdmxCsvLayout
-from migstats.readers import ROW, delimited, sdmx_csv
+from migstats.readers import ROW, VALUE, csv_text, delimited, sdmx_csv
 
 HEADER = "area,sex,TIME_PERIOD,OBS_VALUE,note\n"
 SDMX = SdmxCsvLayout(format="sdmx_csv")
@@ -66,3 +66,28 @@ def test_other_quotes_stay_and_records_are_those_of_the_strict_parser(reader, la
     assert table.data["note"].to_pylist() == [note for _, note in expected]
     ends = [line for line, _ in expected]
     assert table.data[ROW].to_pylist() == [2, *(line + 1 for line in ends[:-1])]
+
+
+#: Columns of one character: what their texts have in common must not make them the same.
+NEARLY_THE_SAME = {
+    "as long together as if all were the first": ["aa", "a", "aaa"],
+    "shorter ones": ["aa", "a", "a"],
+    "of one length": ["ab", "ab", "ac"],
+    "cut elsewhere": ["aba", "b", "ab"],
+    "empty and not": ["", "a", ""],
+    "all empty": ["", "", ""],
+    "the same throughout": ["aa", "aa", "aa"],
+    "of several bytes": ["é", "é", "è"],
+}
+
+
+@pytest.mark.parametrize("times", [1, 40], ids=["in one piece", "in several"])
+@pytest.mark.parametrize("texts", NEARLY_THE_SAME.values(), ids=NEARLY_THE_SAME)
+@pytest.mark.parametrize(("reader", "layout"), READERS[:2], ids=["sdmx_csv", "delimited"])
+def test_a_column_holds_the_text_of_each_record(monkeypatch, reader, layout, texts, times):
+    monkeypatch.setattr(csv_text, "_BLOCK", 1 << 8)
+    records = [(text, "F", "2020", str(at), "") for at, text in enumerate(texts * times)]
+    payload = HEADER + "".join(",".join(record) + "\n" for record in records)
+    found = reader.read(payload.encode(), layout).data
+    assert found["area"].to_pylist() == [record[0] for record in records]
+    assert found[VALUE].to_pylist() == [record[3] for record in records]

@@ -145,7 +145,7 @@ def labels_of(codes: pa.DictionaryArray, texts: pa.DictionaryArray) -> dict[str,
 
 def indexed(indices: Indices, texts: Sequence[str | None]) -> pa.DictionaryArray:
     """Column of texts from indices into them."""
-    return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32)), pa.array(texts, pa.string()))
+    return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32, copy=False)), pa.array(texts, pa.string()))
 
 
 def coded(values: list[Any]) -> pa.DictionaryArray:

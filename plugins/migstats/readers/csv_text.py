@@ -14,8 +14,9 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ from migstats.errors import PublisherError, TryAgainError
 from migstats.readers import answer, cells
 
 #: Small enough for the blocks of a file to be read side by side.
-_BLOCK: Final = 1 << 22
+_BLOCK: Final = 1 << 21
 _START: Final = 1 << 18
 #: An apostrophe before the beginning of a formula; if one stood there already, before that.
 _APOSTROPHE: Final = re.compile("'+[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
@@ -39,6 +40,7 @@ _PLACE: Final = re.compile(r"line (\d+) column (.+)", re.DOTALL)
 _WIDE: Final = 3
 
 Lines = npt.NDArray[np.int64]
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,13 @@ def start_of(text: bytes, expected: str) -> bytes:
 
 def table(
     text: bytes,
-    types: Mapping[str, pa.DataType],
+    columns: Sequence[str],
     dialect: Dialect,
     *,
     names: Sequence[str] | None = None,
     first: int = 1,
 ) -> pa.Table:
-    """The columns named in `types`, as text; `names` are those of all fields where the text has no header itself.
+    """These columns as text; `names` are those of all fields where the text has no header itself.
 
     PublisherError names the line (`first` is the number of the first one) with a field too many or too few.
     """
@@ -92,13 +94,13 @@ def table(
                 newlines_in_values=dialect.quotes(text),
             ),
             convert_options=pa_csv.ConvertOptions(
-                column_types=types,
-                include_columns=None if names is None else list(types),
+                column_types=dict.fromkeys(columns, pa.string()),
+                include_columns=None if names is None else list(columns),
                 strings_can_be_null=False,
             ),
         )
     except pa.ArrowInvalid as error:
-        _diagnose(text, len(types if names is None else names), dialect, first)
+        _diagnose(text, len(columns if names is None else names), dialect, first)
         raise PublisherError(f"the answer is no {dialect.expected} that we can read: {error}") from error
 
 
@@ -196,7 +198,7 @@ def lines(text: bytes, count: int, dialect: Dialect, first: int = 1) -> Lines:
     PublisherError names the line with a quote that is not where it should be, or is missing.
     """
     plain = not dialect.quotes(text) and b"\r" not in text
-    if plain and text.count(b"\n") + (not text.endswith(b"\n")) == count:
+    if plain and _line_ends(text) + (not text.endswith(b"\n")) == count:
         return np.arange(first, first + count)  # no line is blank, and none is the second of a record
     quick = _lines_by_quotes(text, count, dialect, first)
     if quick is not None:
@@ -208,6 +210,12 @@ def lines(text: bytes, count: int, dialect: Dialect, first: int = 1) -> Lines:
             "a field, or after it"
         )
     return np.array(found, dtype=np.int64)
+
+
+def _line_ends(text: bytes) -> int:
+    """How many there are, by pieces that stay in the processor's cache: three times as fast as bytes.count."""
+    raw = np.frombuffer(text, dtype=np.uint8)
+    return sum(int(np.count_nonzero(raw[at : at + _START] == ord("\n"))) for at in range(0, len(raw), _START))
 
 
 def _lines_by_quotes(text: bytes, count: int, dialect: Dialect, first: int) -> Lines | None:
@@ -268,10 +276,36 @@ def _refuse_joined(text: bytes, starts: Lines, outside: npt.NDArray[np.bool_], d
             )
 
 
-def coded(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    """A column that was coded while it was read, in one piece."""
-    unified = pa.chunked_array(column.chunks, column.type).unify_dictionaries()
-    return one(unified) if unified.num_chunks else pa.array([], cells.CODED)
+def coded(table: pa.Table, names: Mapping[_Key, str]) -> dict[_Key, pa.DictionaryArray]:
+    """The columns of these names, each as codes in one piece."""
+    first = np.zeros(table.num_rows, dtype=np.int32)
+    with ThreadPoolExecutor(pa.cpu_count()) as threads:
+        found = threads.map(lambda name: _coded(table[name], first), names.values())
+        return dict(zip(names, found, strict=True))
+
+
+def _coded(column: pa.ChunkedArray, first: npt.NDArray[np.int32]) -> pa.DictionaryArray:
+    """A column as codes; `first` is what all of them are where it has one text throughout, as many of SDMX-CSV have."""
+    same = {_same_text(chunk) for chunk in column.chunks}
+    if len(same) == 1 and None not in same:
+        return cells.indexed(first, list(same))
+    return one(column.dictionary_encode()) if column.num_chunks else pa.array([], cells.CODED)
+
+
+def _same_text(texts: pa.StringArray) -> str | None:
+    """The text that all of these are; None where there are several, or none."""
+    if not len(texts):
+        return None
+    _, ends, characters = texts.buffers()
+    starts = np.frombuffer(ends, dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    length = starts[1] - starts[0]
+    if (np.diff(starts) != length).any():
+        return None
+    if length:
+        raw = np.frombuffer(characters, dtype=np.uint8)[starts[0] : starts[-1]]
+        if (raw[length:] != raw[:-length]).any():
+            return None
+    return str(texts[0])
 
 
 def without_apostrophes(column: pa.DictionaryArray) -> pa.DictionaryArray:

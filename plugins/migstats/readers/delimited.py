@@ -88,10 +88,11 @@ def read(payload: bytes, layout: DelimitedLayout) -> TextTable:
     left = [at for at, name in enumerate(header.names) if name in layout.others]
     names = [str(at) for at in range(len(header.names))]
     others = [at for at in range(len(names)) if at not in figures and at not in left]
-    types = {names[at]: cells.CODED for at in others} | {names[at]: pa.string() for at in figures}
-    table = csv_text.table(text.records, types, _dialect(layout), names=names, first=text.first)
+    table = csv_text.table(
+        text.records, [names[at] for at in (*others, *figures)], _dialect(layout), names=names, first=text.first
+    )
     lines = csv_text.lines(text.records, table.num_rows, _dialect(layout), text.first)
-    coded = {at: csv_text.coded(table[names[at]]) for at in others}
+    coded = csv_text.coded(table, {at: names[at] for at in others})
     if layout.apostrophes:
         coded = {at: csv_text.without_apostrophes(column) for at, column in coded.items()}
     values = [csv_text.without_empty(table[names[at]]) for at in figures]
@@ -203,10 +204,9 @@ def _blocks(payload: bytes, layout: DelimitedLayout) -> Iterator[aggregate.Block
     for part in _parts(payload, layout):
         names = [str(at) for at in range(len(part.header.names))]
         at = {name: str(part.header.names.index(name)) for name in wanted if name in part.header.names}
-        types = {at[name]: pa.string() if name in layout.figures else cells.CODED for name in at}
-        table = csv_text.table(part.records, types, dialect, names=names, first=part.first)
+        table = csv_text.table(part.records, list(at.values()), dialect, names=names, first=part.first)
         lines = csv_text.lines(part.records, table.num_rows, dialect, part.first)
-        columns = {name: csv_text.coded(table[at[name]]) for name in layout.aggregate.columns if name in at}
+        columns = csv_text.coded(table, {name: at[name] for name in layout.aggregate.columns if name in at})
         figures = [csv_text.without_empty(table[at[name]]) for name in layout.figures]
         yield aggregate.Block(columns, figures, lines, _nothing(part, [*figures, *columns.values()], lines, layout))
 

@@ -58,11 +58,9 @@ def read(payload: bytes, layout: SdmxCsvLayout) -> TextTable:
     text = answer.body(payload, _EXPECTED)
     header, _ = _first_records(text)
     figure = _value_column(header)
-    # a figure is plain text, every other column is coded while it is read
-    types = {name: pa.string() if name == figure else cells.CODED for name in header}
-    table = csv_text.table(text, types, _DIALECT)
+    table = csv_text.table(text, header, _DIALECT)
     lines = csv_text.lines(text, table.num_rows + 1, _DIALECT)[1:]
-    columns = {name: csv_text.coded(table[name]) for name in header if name != figure}
+    columns = csv_text.coded(table, {name: name for name in header if name != figure})
     if layout.apostrophes:
         columns = {name: csv_text.without_apostrophes(column) for name, column in columns.items()}
     dimensions = _dimensions(header, figure, columns, layout)
