@@ -62,6 +62,7 @@ def test_what_nests_is_added_up_and_nothing_else(warehouse_url: str, sources: li
         by_age("Y0T4=1 Y5T9=Q Y10T14=3 Y15T64=0 Y65T69=1 Y_GE70=2 _U=9", REF_AREA="BGD"),
         by_age("Y0T4=1 Y5T9=O Y10T14=3", REF_AREA="ECU"),
         by_age("Y0T4=O Y5T9=O Y10T14=O", REF_AREA="JAM"),
+        by_age("Y0T4=Q Y5T9=Q Y10T14=O", REF_AREA="PHL"),
         by_age("Y0T4=1 Y10T14=3", REF_AREA="SRB"),
         by_age("Y0T4=7 Y5T9=7 Y10T14=7", REF_AREA="NPL", INDICATOR="REMIT_IN_GDP", UNIT="PT_GDP"),
     )
@@ -72,6 +73,7 @@ def test_what_nests_is_added_up_and_nothing_else(warehouse_url: str, sources: li
         ("BGD", "Y0T14"): (None, "Q"),
         ("BGD", "Y_GE65"): (3, "A"),
         ("ECU", "Y0T14"): (None, "O"),
+        ("PHL", "Y0T14"): (None, "O"),
     }
     rows = {(r["ref_area"], r["age"]): r for r in shown(warehouse_url)}
     assert rows["MAR", "Y0T17"]["note"] == "sum of Y0T4, Y12T17, Y5T11 of toy"

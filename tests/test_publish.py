@@ -90,8 +90,51 @@ SUMS = {
         10,
     ),
     "without a total the wider band counts": (
-        [{"AGE": "Y0T4", "OBS_VALUE": "400"}, {"AGE": "Y0T9", "OBS_VALUE": "900"}],
-        900,
+        [
+            {"AGE": "Y0T4", "OBS_VALUE": "400"},
+            {"AGE": "Y0T14", "OBS_VALUE": "900"},
+            {"AGE": "Y_GE15", "OBS_VALUE": "100"},
+        ],
+        1000,
+    ),
+    "women alone are not everybody": ([{"SEX": "F", "OBS_VALUE": "4"}], 0),
+    "nor are women and girls, by origin": (
+        [
+            {"SEX": "F", "COUNTERPART": "FRA", "BASIS": "origin", "OBS_VALUE": "4"},
+            {"SEX": "F", "COUNTERPART": "ESP", "BASIS": "origin", "OBS_VALUE": "4"},
+        ],
+        0,
+    ),
+    "an age band that ends is not everybody": ([{"AGE": "Y0T17", "OBS_VALUE": "4"}], 0),
+    "an open one may be all that are asked": ([{"AGE": "Y_GE15", "OBS_VALUE": "4"}], 4),
+    "origins that the catalogue does not add up do not count": (
+        [
+            {"INDICATOR": "REMIT_IN", "UNIT": "USD", "COUNTERPART": "FRA", "BASIS": "origin", "OBS_VALUE": "3"},
+            {"INDICATOR": "REMIT_IN", "UNIT": "USD", "COUNTERPART": "ESP", "BASIS": "origin", "OBS_VALUE": "4"},
+        ],
+        0,
+    ),
+    "nor do other parts": (
+        [
+            {"INDICATOR": "GDP", "UNIT": "USD", "SEX": "M", "OBS_VALUE": "3"},
+            {"INDICATOR": "GDP", "UNIT": "USD", "SEX": "F", "OBS_VALUE": "4"},
+        ],
+        0,
+    ),
+    "nor do quarters": (
+        [
+            {"INDICATOR": "SCHOLARSHIP_FLOWS", "UNIT": "USD_CONSTANT", "TIME_PERIOD": f"2020-Q{q}", "OBS_VALUE": "1"}
+            for q in range(1, 5)
+        ],
+        0,
+    ),
+    "dollars of one year's prices count": (
+        [{"INDICATOR": "SCHOLARSHIP_FLOWS", "UNIT": "USD_CONSTANT", "OBS_VALUE": "7"}],
+        7,
+    ),
+    "applicants are added up by sex": (
+        [{"INDICATOR": "ASYLUM_APPLICATIONS", "SEX": sex, "OBS_VALUE": "3"} for sex in "MF"],
+        6,
     ),
     "bands that cross are no partition": (
         [{"OBS_VALUE": "9"}, {"AGE": "Y0T14", "OBS_VALUE": "4"}, {"AGE": "Y10T19", "OBS_VALUE": "5"}],

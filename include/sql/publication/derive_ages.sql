@@ -1,5 +1,6 @@
 -- Standard age bands that no source publishes, where published bands tile them exactly. One that misses a part has no
--- value, and the status that says so (include/algebra.csv); where no part has a figure there is no row.
+-- value, and the status that says so (include/algebra.csv); where no part has a figure there is no row, but for one that
+-- was suppressed.
 WITH parts AS (
     SELECT
         a.cell,
@@ -56,7 +57,7 @@ sums AS (
         max(disclosure) AS disclosure
     FROM parts
     GROUP BY cell, target
-    HAVING count(published_value) > 0
+    HAVING count(published_value) > 0 OR bool_or(missing_reason = 'suppressed')
 ),
 
 -- a source that has the band itself has the word, though its figure be missing or suppressed

@@ -32,6 +32,13 @@ WITH figures AS (
         || CASE WHEN p.urbanisation = '_T' THEN '' ELSE 'urbanisation ' END
         || CASE WHEN p.disability = '_T' THEN '' ELSE 'disability ' END
         || CASE WHEN p.breakdown = '_T' THEN '' ELSE 'breakdown ' END AS pattern,
+        p.sex,
+        p.age,
+        p.migration_status,
+        p.education,
+        p.labour_status,
+        p.urbanisation,
+        p.disability,
         -- the same total under two bases (by citizenship, by birth) counts once
         row_number() OVER (
             PARTITION BY
@@ -44,6 +51,9 @@ WITH figures AS (
         coalesce(u.level, 0) AS level,
         g.min_age,
         coalesce(g.max_age, 999) AS max_age,
+        k.code IS NULL OR k.aggregation_counterpart = 'sum' AS adds_counterparts,
+        k.code IS NULL OR k.aggregation_time = 'sum' AS adds_periods,
+        k.code IS NULL OR k.aggregation_breakdown = 'sum' AS adds_breakdowns,
         -- how far the bands that begin before this one, or with it and end later, reach
         max(coalesce(g.max_age, 999)) FILTER (WHERE g.min_age IS NOT NULL AND p.age <> '_T') OVER (
             PARTITION BY
@@ -61,7 +71,7 @@ WITH figures AS (
     LEFT JOIN ref.age AS g ON p.age = g.code
     LEFT JOIN ref.indicator_catalogue AS k ON p.indicator = k.code
     WHERE
-        p.unit IN ('PS', 'USD', 'NUMBER')
+        p.unit IN ('PS', 'USD', 'USD_CONSTANT', 'NUMBER')
         AND (
             k.code IS NULL
             OR 'sum' IN (k.aggregation_area, k.aggregation_counterpart, k.aggregation_time, k.aggregation_breakdown)
@@ -102,6 +112,18 @@ patterns AS (
         count(*) AS cells,
         bool_or(published_value IS NULL AND obs_status <> 'M') AS has_gap,
         bool_or(crosses) AS crosses,
+        coalesce(nullif(min(sex), '_T') = max(sex), FALSE)
+        OR coalesce(nullif(min(migration_status), '_T') = max(migration_status), FALSE)
+        OR coalesce(nullif(min(education), '_T') = max(education), FALSE)
+        OR coalesce(nullif(min(labour_status), '_T') = max(labour_status), FALSE)
+        OR coalesce(nullif(min(urbanisation), '_T') = max(urbanisation), FALSE)
+        OR coalesce(nullif(min(disability), '_T') = max(disability), FALSE)
+        OR coalesce(nullif(min(age), '_T') = max(age) AND max(max_age) < 999, FALSE) AS is_part,
+        bool_and(
+            (adds_counterparts OR pattern NOT LIKE '%%counterpart:%%')
+            AND (adds_breakdowns OR pattern !~ '(^| )(?!counterpart|subdivision)[a-z_]+ ')
+            AND (adds_periods OR is_stock OR fineness = 1)
+        ) AS may_be_added,
         min(fineness) AS fineness,
         bool_and(is_stock) AS is_stock,
         max(level) AS level,
@@ -120,7 +142,7 @@ coherent AS (
         ON
             p.source = t.source AND p.indicator = t.indicator AND p.ref_area = t.ref_area
             AND p.time_period = t.time_period AND t.pattern = ''
-    WHERE p.figures > 0 AND NOT p.crosses
+    WHERE p.figures > 0 AND p.may_be_added AND NOT p.crosses
 ),
 
 usable AS (
@@ -131,7 +153,9 @@ usable AS (
     FROM coherent AS c
     INNER JOIN ref.source AS s ON c.source = s.code
     LEFT JOIN ref.source_preference AS f ON c.indicator = f.code
-    WHERE c.pattern = '' OR c.adds_up OR (NOT c.has_total AND c.pattern NOT LIKE '%%breakdown %%')
+    WHERE
+        c.pattern = '' OR c.adds_up
+        OR (NOT c.has_total AND NOT c.is_part AND c.pattern NOT LIKE '%%breakdown %%')
 ),
 
 -- what counts of each source, if that source does
