@@ -31,7 +31,7 @@ from migstats.observation import (
     series_id,
 )
 from migstats.parts import not_broken_down, with_combined
-from migstats.periods import frequencies, periods, require_frequency, require_point_within, time_ids
+from migstats.periods import frequencies, periods, require_detail, require_frequency, require_point_within, time_ids
 from migstats.readers import NOTE, PLACE, PROBLEM, RECORDS, ROW, SNAPSHOT, VALUE, TextTable
 from migstats.source import Column, Dataset, Multiplier
 from migstats.subdivided import UNITS, subdivided, units_of
@@ -40,6 +40,9 @@ from migstats.subdivisions import Subdivisions
 _STATUS = ("obs_status", "conf_status")
 #: Columns of a text table that are ours.
 _OURS: Final = frozenset({VALUE, PLACE, ROW, SNAPSHOT, RECORDS, PROBLEM})
+
+#: To do about a period of which two columns of the publisher do not say the same.
+_OTHER_PERIOD: Final = "{1} does not say the same period as {0}; ask the publisher of which one the figure is"
 
 #: Records of corrections.csv that were applied: which figure, what the publisher prints, what stands instead, and why.
 OVERRIDES: Final = pa.schema(
@@ -361,6 +364,7 @@ def harmonise(
             (flags if concept in _STATUS else mapped)[concept] = constant(how, n)
         elif concept == "time_period":
             mapped[concept] = periods(how, coded(table[how.column]), problems, dataset.projected_to or last_year)
+            require_detail(table, mapped[concept], how, problems)
         elif concept in _STATUS:
             cells = coded(table[how.column])
             flags[concept], unclear[concept] = _flags(concept, how, cells, dataset, codes, problems)
@@ -650,6 +654,8 @@ def _quarantine(
         code = _codes_at(table, [c for c in columns if c != VALUE], rows)
         suggestions = _suggestions(code, columns[0], dataset, concepts) if reason == "unknown_code" else {}
         suggestion = code.replace_strict(suggestions, default=None, return_dtype=pl.String)
+        if reason == "bad_period" and len(columns) > 1:
+            suggestion = pl.Series([_OTHER_PERIOD.format(*columns)]).new_from_index(0, len(rows))
         if reason == "conflicting_duplicate" and (columns or dataset.aggregate is not None):
             suggestion = pl.Series([_how_to_tell_apart(columns, dataset)]).new_from_index(0, len(rows))
         frames.append(

@@ -184,9 +184,19 @@ class Column(Unit):
     #: on a date, 2024-01-01, and no other date; of two that are combined, the year from one to the other. Only for
     #: time_period.
     period: Literal["sdmx", "year", "month", "whole_year"] | None = None
+    detail: Text | None = Field(
+        default=None,
+        description="of time_period: a column in which the publisher says more exactly of which period a figure is, "
+        "read as `period` says. Where it is not empty and tells another one, the figure goes to quarantine",
+    )
     #: `letters`: several one-letter flags in one cell (Eurostat `be`); the first in `precedence` is the status.
     split: Literal["letters"] | None = None
     precedence: str = ""
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The publisher's columns that it takes into account."""
+        return (*super().read, self.detail) if self.detail is not None else super().read
 
 
 class Multiplier(Declared):
@@ -204,7 +214,7 @@ _CONCEPTS = (
 )
 #: What may be said of the column of these concepts; of all others, `scheme` and `blank`.
 _SETTINGS_OF: dict[str, tuple[str, ...]] = {
-    "time_period": ("period",),
+    "time_period": ("period", "detail"),
     "subdivision": ("scheme", "blank", "name", "level", "as_of", "within"),
     "obs_status": ("split", "precedence"),
     "conf_status": ("split", "precedence"),
