@@ -279,6 +279,16 @@ def cube_turned(sample: Sample) -> bytes:
     return _cube(sample, change)
 
 
+def cube_unit_added(sample: Sample) -> bytes:
+    """The publisher begins to say in which unit its figures are; no declaration asked for it."""
+
+    def change(cube: dict[str, Any]) -> None:
+        category = cube["dimension"][sample.concept(sample.areas)]["category"]
+        category["unit"] = {code: {"base": "persons", "decimals": 0} for code in category["index"]}
+
+    return _cube(sample, change)
+
+
 def _workbook(sample: Sample, change: Callable[[Any, int, dict[str, int]], None]) -> bytes:
     """A workbook of which `change` gets the sheet of the table, the row of its header, and its columns."""
     layout: Any = sample.dataset.reader
@@ -372,6 +382,7 @@ CHANGES = {
         cube_new_code,
         {
             "dimensions in another order": cube_turned,
+            "units that nothing is declared of": cube_unit_added,
             "keys in another order": json_keys_reversed,
             "other blanks": json_indented,
         },
@@ -404,6 +415,19 @@ def test_what_moved_is_refused_by_its_name(sample: Sample, change: Change) -> No
     text = str(raised.value)
     assert NEW_NAME in text or sample.concept(sample.areas) in text
     assert raised.type.__name__ in ("DriftError", "PublisherError")
+
+
+@pytest.mark.parametrize("unit", ["persons", "thousands of persons"])
+def test_a_unit_of_a_cube_is_held_against_what_is_always_said(unit: str) -> None:
+    sample = SAMPLES["swe_scb/flows"]
+    always = {f"{sample.concept(sample.areas)}.unit": (unit,)}
+    held = Sample(sample.source, sample.dataset.model_copy(update={"always": always}), sample.payload)
+
+    if unit == "persons":
+        assert read(held, cube_unit_added(held)).content_hash == read(sample, sample.payload).content_hash
+    else:
+        with pytest.raises(MigstatsError, match=r"\.unit says 'persons', and has always said 'thousands of persons'"):
+            read(held, cube_unit_added(held))
 
 
 CODED = {
