@@ -635,6 +635,9 @@ def test_a_period_of_another_frequency_than_the_publisher_says_is_kept_back(code
         ({"measured": [""]}, None, None),
         ({"measured": [""]}, "thousands", "measured says 'thousands', and has always said ''"),
         ({"other": [""]}, "thousands", None),
+        ({"measured": ["A:T(*)"]}, "A:T(1.0)", None),
+        ({"measured": ["A:T(*)"]}, "A:T2(1.0)", r"measured says 'A:T2\(1.0\)', and has always said 'A:T\(\*\)'"),
+        ({"measured": ["A:T(1.0)"]}, "A:T(1.1)", r"measured says 'A:T\(1.1\)'"),
         ({"other": ["PSNS"]}, "PSNS", "other says '', and has always said 'PSNS'"),
     ],
 )

@@ -259,7 +259,7 @@ class Dataset(Declared):
     always: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
         default={},
         description="column → what it says of every figure, such as their unit; anything else is drift. A column "
-        "that is not there says nothing",
+        "that is not there says nothing. `ABS:NOM_CY(*)` is that table in any version",
     )
     combined: dict[str, Annotated[tuple[Text, ...], Field(min_length=2)]] = Field(
         default={},
