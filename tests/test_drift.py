@@ -18,7 +18,7 @@ import pytest
 import samples
 
 from migstats import pipeline
-from migstats.errors import MigstatsError
+from migstats.errors import DriftError, MigstatsError
 from migstats.harmonise import Harmonised, harmonise, read_codes
 from migstats.layout import DelimitedLayout
 from migstats.readers import TextTable, packed
@@ -279,6 +279,16 @@ def cube_turned(sample: Sample) -> bytes:
     return _cube(sample, change)
 
 
+def cube_unit_added(sample: Sample) -> bytes:
+    """The publisher begins to say in which unit its figures are; no declaration asked for it."""
+
+    def change(cube: dict[str, Any]) -> None:
+        category = cube["dimension"][sample.concept(sample.areas)]["category"]
+        category["unit"] = {code: {"base": "persons", "decimals": 0} for code in category["index"]}
+
+    return _cube(sample, change)
+
+
 def _workbook(sample: Sample, change: Callable[[Any, int, dict[str, int]], None]) -> bytes:
     """A workbook of which `change` gets the sheet of the table, the row of its header, and its columns."""
     layout: Any = sample.dataset.reader
@@ -372,6 +382,7 @@ CHANGES = {
         cube_new_code,
         {
             "dimensions in another order": cube_turned,
+            "units that nothing is declared of": cube_unit_added,
             "keys in another order": json_keys_reversed,
             "other blanks": json_indented,
         },
@@ -404,6 +415,81 @@ def test_what_moved_is_refused_by_its_name(sample: Sample, change: Change) -> No
     text = str(raised.value)
     assert NEW_NAME in text or sample.concept(sample.areas) in text
     assert raised.type.__name__ in ("DriftError", "PublisherError")
+
+
+@pytest.mark.parametrize("unit", ["persons", "thousands of persons"])
+def test_a_unit_of_a_cube_is_held_against_what_is_always_said(unit: str) -> None:
+    sample = SAMPLES["swe_scb/flows"]
+    always = {f"{sample.concept(sample.areas)}.unit": (unit,)}
+    held = Sample(sample.source, sample.dataset.model_copy(update={"always": always}), sample.payload)
+
+    if unit == "persons":
+        assert read(held, cube_unit_added(held)).content_hash == read(sample, sample.payload).content_hash
+    else:
+        with pytest.raises(MigstatsError, match=r"\.unit says 'persons', and has always said 'thousands of persons'"):
+            read(held, cube_unit_added(held))
+
+
+#: Columns of SDMX-CSV that say of which table a record is.
+TABLE = ("DATAFLOW", "STRUCTURE_ID")
+#: Its answers do not say it; the indicator does, which is declared.
+NO_TABLE = {"unicef_migration"}
+PINNED = {
+    str(Sample(source.id, dataset, b"")): dataset
+    for source in SOURCES.values()
+    for dataset in source.datasets
+    if dataset.reader.format == "sdmx_csv" and source.id not in NO_TABLE
+}
+
+
+def of_table(sample: Sample) -> tuple[str, str]:
+    """The column in which a sample says of which table it is, and the table with its version."""
+    data = pipeline.read_page(sample.payload, sample.dataset).data
+    [column] = set(TABLE) & set(data.column_names)
+    [table] = data[column].unique().to_pylist()
+    return column, table
+
+
+@pytest.mark.parametrize("dataset", PINNED.values(), ids=PINNED)
+def test_a_dataset_of_sdmx_csv_declares_its_table(dataset: Dataset) -> None:
+    declared = {name for name in TABLE if name in dataset.always or name in dataset.only}
+    assert len(declared) == 1
+
+
+@pytest.mark.parametrize("sample", [SAMPLES[name] for name in PINNED if name in SAMPLES], ids=str)
+def test_another_table_of_the_same_shape_gives_no_figure(sample: Sample) -> None:
+    column, table = of_table(sample)
+    id_, _, _ = table.partition("(")
+    other = sample.payload.replace(table.encode(), f"{id_}_{NEW_NAME}(1.0)".encode())
+
+    if column in sample.dataset.always:
+        with pytest.raises(
+            DriftError, match=f"{column} says .*{NEW_NAME}.*, and has always said .*{id_.split('@')[0]}"
+        ):
+            read(sample, other)
+    else:
+        assert read(sample, other).facts.num_rows == 0
+
+
+ANY_VERSION = [SAMPLES[name] for name, dataset in PINNED.items() if name in SAMPLES and {*TABLE} & {*dataset.always}]
+
+
+@pytest.mark.parametrize("version", ["1.1", "2.0.0", "2.0.0-draft"])
+@pytest.mark.parametrize("sample", ANY_VERSION, ids=str)
+def test_the_same_table_in_another_version_is_the_same_content(sample: Sample, version: str) -> None:
+    _, table = of_table(sample)
+    newer = sample.payload.replace(table.encode(), f"{table.partition('(')[0]}({version})".encode())
+
+    assert newer != sample.payload
+    assert read(sample, newer).content_hash == read(sample, sample.payload).content_hash
+
+
+@pytest.mark.parametrize("sample", ANY_VERSION, ids=str)
+def test_an_answer_that_does_not_say_its_table_is_refused(sample: Sample) -> None:
+    column, table = of_table(sample)
+
+    with pytest.raises(DriftError, match=f"{column} says ''"):
+        read(sample, sample.payload.replace(table.encode(), b""))
 
 
 CODED = {

@@ -571,6 +571,38 @@ def test_a_whole_year_of_two_dates_ends_with_the_year(codes: Codes) -> None:
     assert why(done) == [("bad_period", f"line {n}") for n in (4, 5, 6)]
 
 
+def test_a_figure_whose_detail_tells_another_period_is_kept_back(codes: Codes) -> None:
+    details = {
+        ("MA", "2019"): "2019",
+        ("TN", "2019.0"): " 2019.0",
+        ("SN", "2019"): None,
+        ("ZA", "2019"): "",
+        ("EC", "2019"): "2019-2020",
+        ("JM", "2019"): "2018",
+        ("BR", "2019"): "2019-06",
+        ("PE", "2019"): "Jan-Mar 2019",
+        ("CL", "?"): "2019",
+    }
+    done = run(
+        codes,
+        *({"geo": geo, "time": time, "exactly": detail} for (geo, time), detail in details.items()),
+        concepts={**DATASET["concepts"], "time_period": {"column": "time", "period": "year", "detail": "exactly"}},
+    )
+    found = sorted(wide(done, "s").select("ref_area", "time_period").iter_rows())
+    assert found == [(area, "2019") for area in ("MAR", "SEN", "TUN", "ZAF")]
+    assert sorted(why(done)) == [("bad_period", f"line {n}") for n in (10, 6, 7, 8, 9)]
+    kept = {row["code"]: (row["column"], row["suggestion"]) for row in done.quarantine.to_pylist()}
+    remedy = "exactly does not say the same period as time; ask the publisher of which one the figure is"
+    assert kept["2019, 2019-2020"] == ("time, exactly", remedy)
+    assert kept["?"] == ("time", None)
+
+
+def test_a_publisher_that_no_longer_says_the_period_exactly_is_drift(codes: Codes) -> None:
+    time = {"column": "time", "period": "year", "detail": "exactly"}
+    with pytest.raises(DriftError, match=r"the declared columns \['exactly'\] are not in the payload"):
+        run(codes, {}, concepts={**DATASET["concepts"], "time_period": time})
+
+
 def test_a_period_of_another_frequency_than_the_publisher_says_is_kept_back(codes: Codes) -> None:
     rows = [
         ("MA", "A", "2020"),
@@ -603,6 +635,9 @@ def test_a_period_of_another_frequency_than_the_publisher_says_is_kept_back(code
         ({"measured": [""]}, None, None),
         ({"measured": [""]}, "thousands", "measured says 'thousands', and has always said ''"),
         ({"other": [""]}, "thousands", None),
+        ({"measured": ["A:T(*)"]}, "A:T(1.0)", None),
+        ({"measured": ["A:T(*)"]}, "A:T2(1.0)", r"measured says 'A:T2\(1.0\)', and has always said 'A:T\(\*\)'"),
+        ({"measured": ["A:T(1.0)"]}, "A:T(1.1)", r"measured says 'A:T\(1.1\)'"),
         ({"other": ["PSNS"]}, "PSNS", "other says '', and has always said 'PSNS'"),
     ],
 )

@@ -209,6 +209,19 @@ def test_what_eurostat_marks_confidential_is_suppressed_and_never_a_figure(
     assert done.quarantine["reason"].to_pylist() == (["contradiction"] if expected is None else [])
 
 
+@pytest.mark.parametrize("dataset", SOURCES["unsd_sdg"].datasets, ids=lambda dataset: dataset.id)
+def test_an_sdg_figure_of_several_years_is_no_figure_of_its_first_year(dataset: Dataset) -> None:
+    source = SOURCES["unsd_sdg"]
+    payload = next(payload for slice_, payload in samples.payloads(source) if slice_.dataset == dataset.id)
+    year = min(read_bytes(source, dataset.id, payload)[0]["time_period"])
+    both = f"{year}-{int(year) + 1}"
+    frame, done = read_bytes(source, dataset.id, payload.replace(f'"{year}"'.encode(), f'"{both}"'.encode()))
+    assert frame.filter(time_period=year).is_empty()
+    assert frame.height
+    held = [row for row in done.quarantine.to_pylist() if row["reason"] == "bad_period"]
+    assert {(row["column"], row["code"]) for row in held} == {("timePeriodStart, time_detail", f"{year}.0, {both}")}
+
+
 @pytest.mark.parametrize(
     ("conf", "figure", "expected"),
     [("F", "5", "F"), ("", "5", "F"), ("C", "5", None), ("N", "5", None), ("C", "", "C")],

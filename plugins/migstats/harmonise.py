@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b, sha256
@@ -31,7 +32,7 @@ from migstats.observation import (
     series_id,
 )
 from migstats.parts import not_broken_down, with_combined
-from migstats.periods import frequencies, periods, require_frequency, require_point_within, time_ids
+from migstats.periods import frequencies, periods, require_detail, require_frequency, require_point_within, time_ids
 from migstats.readers import NOTE, PLACE, PROBLEM, RECORDS, ROW, SNAPSHOT, VALUE, TextTable
 from migstats.source import Column, Dataset, Multiplier
 from migstats.subdivided import UNITS, subdivided, units_of
@@ -40,6 +41,12 @@ from migstats.subdivisions import Subdivisions
 _STATUS = ("obs_status", "conf_status")
 #: Columns of a text table that are ours.
 _OURS: Final = frozenset({VALUE, PLACE, ROW, SNAPSHOT, RECORDS, PROBLEM})
+
+#: To do about a period of which two columns of the publisher do not say the same.
+_OTHER_PERIOD: Final = "{1} does not say the same period as {0}; ask the publisher of which one the figure is"
+
+#: The version of a table or a structure, as SDMX writes it: `ABS:NOM_CY(1.0.0)`.
+_VERSION: Final = re.compile(r"\([^()]*\)$")
 
 #: Records of corrections.csv that were applied: which figure, what the publisher prints, what stands instead, and why.
 OVERRIDES: Final = pa.schema(
@@ -361,6 +368,7 @@ def harmonise(
             (flags if concept in _STATUS else mapped)[concept] = constant(how, n)
         elif concept == "time_period":
             mapped[concept] = periods(how, coded(table[how.column]), problems, dataset.projected_to or last_year)
+            require_detail(table, mapped[concept], how, problems)
         elif concept in _STATUS:
             cells = coded(table[how.column])
             flags[concept], unclear[concept] = _flags(concept, how, cells, dataset, codes, problems)
@@ -503,7 +511,7 @@ def _require_always(table: pa.Table, dataset: Dataset) -> None:
     """What is said of all figures (their unit, their table) is what was said of those that were declared."""
     for name, wanted in dataset.always.items():
         cells = coded(table[name]) if name in table.column_names else constant("", table.num_rows)
-        odd = sorted({v.strip() for v in cells.values} - set(wanted))
+        odd = sorted(v for v in {v.strip() for v in cells.values} if not {v, _VERSION.sub("(*)", v)} & set(wanted))
         if odd or ("" not in wanted and (cells.codes < 0).any()):
             raise DriftError(
                 f"dataset {dataset.id}: {name} says {', '.join(map(repr, odd[:4])) or 'nothing'}, and has always said "
@@ -650,6 +658,8 @@ def _quarantine(
         code = _codes_at(table, [c for c in columns if c != VALUE], rows)
         suggestions = _suggestions(code, columns[0], dataset, concepts) if reason == "unknown_code" else {}
         suggestion = code.replace_strict(suggestions, default=None, return_dtype=pl.String)
+        if reason == "bad_period" and len(columns) > 1:
+            suggestion = pl.Series([_OTHER_PERIOD.format(*columns)]).new_from_index(0, len(rows))
         if reason == "conflicting_duplicate" and (columns or dataset.aggregate is not None):
             suggestion = pl.Series([_how_to_tell_apart(columns, dataset)]).new_from_index(0, len(rows))
         frames.append(

@@ -106,7 +106,9 @@ class WorkbookLayout(Packed):
 
 
 class JsonStatLayout(Packed):
-    """JSON-stat 1.x or 2.0 dataset. Columns: one per dimension id, and `_status`."""
+    """JSON-stat 1.x or 2.0 dataset. Columns: one per dimension id, `_status`, and `<id>.unit` of a dimension whose
+    categories have units.
+    """
 
     format: Literal["jsonstat"]
     dataset: Text | None = Field(

@@ -25,29 +25,49 @@ def periods(how: Column, cells: Coded, problems: Problems, last_year: int) -> Co
     targets: dict[str, int] = {}
 
     def number(cell: str) -> int:
-        text = cell.strip()
-        if how.period == "year":
-            text = text.removesuffix(".0")
-        if how.period == "whole_year":
-            match = _WHOLE_YEAR.fullmatch(text)
-            text = match["year"] if match else ""
-        if how.period == "month":
-            try:
-                text = dt.date.fromisoformat(text[:10]).isoformat()[:7]
-            except ValueError:
-                return bad
-        try:
-            freq, first, _ = period_bounds(text)
-        except ValueError:
+        text = _period_of(cell, how)
+        if text is None:
             return bad
-        if how.period == "year" and freq != "A":
-            return bad
+        _, first, _ = period_bounds(text)
         return future if first.year > last_year else targets.setdefault(text, len(targets))
 
     new = take([number(v) for v in cells.values], cells.codes, bad)
     problems.add(new == bad, "bad_period", how.column)
     problems.add(new == future, "future_period", how.column)
     return Coded(np.maximum(new, -1), list(targets))
+
+
+def _period_of(cell: str, how: Column) -> str | None:
+    """What a cell says, as a period of ours; None where it is none."""
+    text = cell.strip()
+    if how.period == "year":
+        text = text.removesuffix(".0")
+    if how.period == "whole_year":
+        match = _WHOLE_YEAR.fullmatch(text)
+        text = match["year"] if match else ""
+    try:
+        if how.period == "month":
+            text = dt.date.fromisoformat(text[:10]).isoformat()[:7]
+        freq, _, _ = period_bounds(text)
+    except ValueError:
+        return None
+    return None if how.period == "year" and freq != "A" else text
+
+
+def require_detail(table: pa.Table, period: Coded, how: Column, problems: Problems) -> None:
+    """A figure of 2019 to 2020 is none of 2019: a column that says more exactly of when a figure is, says the same.
+
+    SDG figures are annual by convention, and `TIME_DETAIL` has what that hides, such as an average of two years
+    (Guidelines for the Global Data Structure Definition for SDG indicators, FREQ).
+    """
+    if how.detail is None:
+        return
+    said = coded(table[how.detail])
+    index = {text: code for code, text in enumerate(period.values)}
+    silent, other = -2, -3
+    told = [index.get(_period_of(cell, how) or "", other) if cell.strip() else silent for cell in said.values]
+    same = take(told, said.codes, silent)
+    problems.add((same != silent) & (same != period.codes), "bad_period", how.column, how.detail)
 
 
 def require_point_within(period: Coded, dataset: Dataset, problems: Problems) -> None:

@@ -25,8 +25,9 @@ import msgspec
 
 from migstats import lake, settings, web
 from migstats.errors import DriftError, MigstatsError, PermanentError, PublisherError
+from migstats.pxquery import Choice, PxWeb
 from migstats.readers import answer
-from migstats.source import Choice, Dataset, PxWeb, Slice
+from migstats.source import Dataset, Slice
 
 log = logging.getLogger("migstats")
 

@@ -23,6 +23,7 @@ from migstats.errors import DeclarationError
 from migstats.facts import parse_yaml, read_text, wrong_fields
 from migstats.layout import Aggregate, Declared, Layout, Number, Text
 from migstats.observation import SERIES_DIMENSIONS, SHARED_ATTRIBUTES, period_bounds
+from migstats.pxquery import PxWeb
 
 #: Powers of ten that figures may be multiplied with.
 POWERS = range(-6, 13)
@@ -183,9 +184,19 @@ class Column(Unit):
     #: on a date, 2024-01-01, and no other date; of two that are combined, the year from one to the other. Only for
     #: time_period.
     period: Literal["sdmx", "year", "month", "whole_year"] | None = None
+    detail: Text | None = Field(
+        default=None,
+        description="of time_period: a column in which the publisher says more exactly of which period a figure is, "
+        "read as `period` says. Where it is not empty and tells another one, the figure goes to quarantine",
+    )
     #: `letters`: several one-letter flags in one cell (Eurostat `be`); the first in `precedence` is the status.
     split: Literal["letters"] | None = None
     precedence: str = ""
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The publisher's columns that it takes into account."""
+        return (*super().read, self.detail) if self.detail is not None else super().read
 
 
 class Multiplier(Declared):
@@ -203,58 +214,11 @@ _CONCEPTS = (
 )
 #: What may be said of the column of these concepts; of all others, `scheme` and `blank`.
 _SETTINGS_OF: dict[str, tuple[str, ...]] = {
-    "time_period": ("period",),
+    "time_period": ("period", "detail"),
     "subdivision": ("scheme", "blank", "name", "level", "as_of", "within"),
     "obs_status": ("split", "precedence"),
     "conf_status": ("split", "precedence"),
 }
-
-
-class Choice(Declared):
-    """The values that are asked for of one variable of a PxWeb table."""
-
-    values: Literal["*"] | Annotated[tuple[Text, ...], Field(min_length=1)]
-    texts: bool = Field(default=False, description="`values` are what the publisher calls them, and not their codes")
-    codelist: Text | None = Field(
-        default=None,
-        description="aggregation or value set that the values are of, as the publisher names it: `agg:...` or `vs:...` "
-        "(version 1), its id (version 2)",
-    )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.codelist is not None and (self.values == "*" or self.texts):
-            raise ValueError("the values of a codelist stand in no table's metadata; list their codes")
-        if self.values != "*" and len(set(self.values)) != len(self.values):
-            raise ValueError(f"a value stands twice: {list(self.values)}")
-        return self
-
-
-class PxWeb(Declared):
-    """How a table of a PxWeb server is asked for. Its limits are asked for too, and a larger query goes in parts."""
-
-    version: Literal[1, 2]
-    query: dict[Text, Literal["*"] | Annotated[tuple[Text, ...], Field(min_length=1)] | Choice | None] = Field(
-        min_length=1,
-        description="each variable of the table → codes, `*` for all of them, or a choice; null: it is left out, and "
-        "the publisher gives the total over it. May hold {release} and the axes of `slices`",
-    )
-    config: Text | None = Field(
-        default=None, description="where the limits are asked for; null: at the root of the API"
-    )
-    max_cells: int | None = Field(
-        default=None,
-        gt=0,
-        description="cells of one answer, where the publisher tells no limit or one that does not hold",
-    )
-
-    @property
-    def choices(self) -> dict[str, Choice | None]:
-        """Variable → what is asked for of it; None: it is left out."""
-        return {
-            variable: said if said is None or isinstance(said, Choice) else Choice(values=said)
-            for variable, said in self.query.items()
-        }
 
 
 class Dataset(Declared):
@@ -295,7 +259,7 @@ class Dataset(Declared):
     always: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
         default={},
         description="column → what it says of every figure, such as their unit; anything else is drift. A column "
-        "that is not there says nothing",
+        "that is not there says nothing. `ABS:NOM_CY(*)` is that table in any version",
     )
     combined: dict[str, Annotated[tuple[Text, ...], Field(min_length=2)]] = Field(
         default={},

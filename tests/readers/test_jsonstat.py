@@ -35,7 +35,12 @@ def read(payload):
 
 
 def rows(table):
-    return [tuple(r.values()) for r in table.data.drop_columns([PLACE]).to_pylist()]
+    beside = [PLACE, *(name for name in table.data.column_names if name.endswith(".unit"))]
+    return [tuple(r.values()) for r in table.data.drop_columns(beside).to_pylist()]
+
+
+def units(table, column):
+    return [r[column] for r in table.data.to_pylist()]
 
 
 def naive(payload):
@@ -241,6 +246,57 @@ def test_what_is_no_dataset_is_refused_by_both(payload, error, said):
     for act in (jsonstat.inspect, jsonstat.read):
         with pytest.raises(error, match=said):
             act(payload, LAYOUT)
+
+
+def measured(**unit_of):
+    dimension = {**CUBE["dimension"], "sex": {"category": {"index": ["F", "M"], "unit": unit_of}}}
+    return cube(dimension=dimension)
+
+
+def test_the_unit_of_what_is_measured_is_a_column(keeps_the_contract):
+    payload = measured(F={"base": "number", "decimals": 0}, M={"label": "per 1 000", "base": "number", "decimals": 1})
+    table = read(payload)
+    assert units(table, "sex.unit") == ["number", "number", "per 1 000, number", "per 1 000, number"]
+    assert table.dimensions == (("sex",), ("geo",))
+    keeps_the_contract(jsonstat, payload, table, LAYOUT)
+
+
+@pytest.mark.parametrize(
+    ("unit", "text"),
+    [
+        ({"base": "euro", "multiplier": 6, "symbol": "€", "position": "start"}, "euro, multiplier 6"),
+        ({"label": "persons", "base": "persons"}, "persons"),
+        ({"base": "", "type": "count", "label": None}, "type count"),
+        ("persons", "persons"),
+    ],
+)
+def test_a_unit_is_all_that_is_said_of_it_but_how_it_is_printed(unit, text):
+    assert units(read(measured(M=unit)), "sex.unit") == [None, None, text, text]
+
+
+def test_no_column_of_units_is_there_where_none_is_said():
+    for payload in (cube(), measured(), measured(M={"decimals": 0}), measured(M=None)):
+        assert "sex.unit" not in read(payload).data.column_names
+
+
+def test_a_dimension_with_the_name_of_a_column_of_units_is_refused():
+    dimension = {"sex": {"category": {"index": ["F", "M"], "unit": {"F": {"base": "n"}}}}}
+    dimension["sex.unit"] = CUBE["dimension"]["geo"]
+    with pytest.raises(DriftError, match=r"'sex\.unit' would stand in the way"):
+        read(cube(id=["sex", "sex.unit"], dimension=dimension))
+
+
+@pytest.mark.payloads
+@pytest.mark.parametrize(
+    ("file", "column", "expected"),
+    [
+        ("29843.json", "ContentsCode.unit", {"index", "per 1 000"}),
+        ("cso_ie-NQQ25.json", "Statistic.unit", {"Euro Million"}),
+        ("statswe.json", "ContentsCode.unit", {"antal"}),
+    ],
+)
+def test_units_of_real_cubes(payloads, file, column, expected):
+    assert set(units(read((payloads / "jsonstat" / file).read_bytes()), column)) == expected
 
 
 @pytest.mark.payloads

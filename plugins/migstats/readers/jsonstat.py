@@ -20,6 +20,8 @@ from migstats.readers import Envelope, Explained, TextTable, answer, cells
 _EXPECTED: Final = "a JSON-stat dataset"
 _STATUS: Final = "_status"
 _SPACE: Final = b" \t\r\n"
+#: What a unit says of how its figures are printed, and not of what they are.
+_PRINTED: Final = frozenset({"decimals", "symbol", "position"})
 
 Positions = npt.NDArray[np.int64]
 
@@ -31,6 +33,8 @@ class _Cube:
     at: str
     codes: dict[str, list[str]]
     labels: dict[str, dict[str, str]]
+    #: Dimension → code → unit, of dimensions whose categories have units.
+    units: dict[str, dict[str, str]]
     value: bytes
     status: Any
     updated: str | None
@@ -52,6 +56,8 @@ def inspect(payload: bytes, layout: JsonStatLayout) -> Envelope:
 def read(payload: bytes, layout: JsonStatLayout) -> TextTable:
     """One row per position with a figure or a status, by position; columns are the dimension ids and `_status`.
 
+    `<dimension>.unit` says in which unit a figure is, where the payload says so of the categories of a dimension (of
+    what is measured): the label and the base of the unit, and what else it says but for how figures are printed.
     `_value` is null where there is a status and no figure; positions with neither are counted as absent.
     DriftError where a position, a category or a length does not fit `size`, or a key stands twice.
     """
@@ -65,13 +71,17 @@ def read(payload: bytes, layout: JsonStatLayout) -> TextTable:
         raise PublisherError(f"{cube.at}: no position holds a figure or a status: no rows")
     value = values.take(pa.array(_found(positions, where), pa.int64()))
     status = statuses.take(pa.array(_found(marked, where), pa.int64()))
-    if _STATUS in cube.codes:
-        raise DriftError(f"{cube.at}: a dimension {_STATUS!r} would stand in the way of the column of that name")
+    taken = {_STATUS, *map(_unit_column, cube.units)} & set(cube.codes)
+    if taken:
+        raise DriftError(f"{cube.at}: a dimension {min(taken)!r} would stand in the way of the column of that name")
     columns: dict[str, pa.DictionaryArray] = {}
     stride = cube.cells
     for name, codes in cube.codes.items():
         stride //= len(codes)
-        columns[name] = cells.indexed(where // stride % len(codes), shown.get(name, codes))
+        at = where // stride % len(codes)
+        columns[name] = cells.indexed(at, shown.get(name, codes))
+        if name in cube.units:
+            columns[_unit_column(name)] = _of_codes(at, [cube.units[name].get(code) for code in codes])
     columns[_STATUS] = status.dictionary_encode()
     absent = cube.cells - len(where)
     explained = [Explained("absent_position", absent, f"{cube.at}/{_first_gap(where)}")] if absent else []
@@ -138,6 +148,8 @@ def _open(payload: bytes, layout: JsonStatLayout) -> _Cube:
         name: {code: label for code, label in (category.label or {}).items() if label}
         for name, (category, _) in categories.items()
     }
+    said = {name: _units(category.unit or {}) for name, (category, _) in categories.items()}
+    units = {name: unit_of for name, unit_of in said.items() if unit_of}
     status = msgspec.json.decode(document["status"]) if "status" in document else None
     if isinstance(status, dict) and answer.count_keys(bytes(document["status"])) != len(status):
         answer.refuse_repeated(bytes(document["status"]), cells.pointer(*at, "status"))
@@ -147,7 +159,7 @@ def _open(payload: bytes, layout: JsonStatLayout) -> _Cube:
     if not value.translate(None, _SPACE + b"[]{}") and not status:
         raise PublisherError(f"{cells.pointer(*at, 'value')} is empty and there is no status: no rows")
     updated = msgspec.json.decode(document["updated"]) if "updated" in document else None
-    return _Cube(cells.pointer(*at, "value"), codes, labels, value, status, _stamp(updated))
+    return _Cube(cells.pointer(*at, "value"), codes, labels, units, value, status, _stamp(updated))
 
 
 class _Item(msgspec.Struct):
@@ -222,6 +234,7 @@ def _of_bundle(bundle: answer.JsonObject, layout: JsonStatLayout) -> tuple[answe
 class _Category(msgspec.Struct):
     index: dict[str, int] | list[str | int] | None = None
     label: dict[str, str | None] | None = None
+    unit: dict[str, Any] | None = None
 
 
 class _Dimension(msgspec.Struct):
@@ -250,6 +263,22 @@ def _category(dimension: answer.JsonObject, name: str) -> _Category:
     if name not in dimension:
         raise DriftError(f"dimension {name!r} stands in `id`, but not in `dimension`: {', '.join(dimension)}")
     return msgspec.json.decode(dimension[name], type=_Dimension).category
+
+
+def _unit_column(dimension: str) -> str:
+    return f"{dimension}.unit"
+
+
+def _units(said: dict[str, Any]) -> dict[str, str]:
+    """Code → its unit as text, such as `number` or `Euro, multiplier 6`; a unit that says nothing is left out."""
+    found = {code: _unit(unit) if isinstance(unit, dict) else str(unit or "") for code, unit in said.items()}
+    return {code: text for code, text in found.items() if text}
+
+
+def _unit(unit: dict[str, Any]) -> str:
+    told = {name: str(value) for name, value in unit.items() if name not in _PRINTED and value not in (None, "")}
+    named = dict.fromkeys(told.pop(name) for name in ("label", "base") if name in told)
+    return ", ".join([*named, *(f"{name} {told[name]}" for name in sorted(told))])
 
 
 def _codes(name: str, category: _Category, size: int) -> list[str]:
@@ -390,6 +419,13 @@ def _first_gap(where: Positions) -> int:
     """The lowest position that is not among these rising ones."""
     off = np.flatnonzero(where != np.arange(len(where)))
     return int(off[0]) if len(off) else len(where)
+
+
+def _of_codes(at: Positions, texts: list[str | None]) -> pa.DictionaryArray:
+    """Column of what each code says; null where it says nothing."""
+    distinct = list(dict.fromkeys(text for text in texts if text is not None))
+    index = pa.array([None if text is None else distinct.index(text) for text in texts], pa.int32())
+    return pa.DictionaryArray.from_arrays(index.take(pa.array(at)), pa.array(distinct, pa.string()))
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
