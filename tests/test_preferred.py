@@ -67,7 +67,10 @@ CASES: dict[str, tuple[str, dict[str, list[dict[str, str]]], list[tuple[str, flo
     ),
     "without an order the figures that are added up are shown": (
         "",
-        {"ark": [{"AGE": "Y_GE15", "OBS_VALUE": "1"}], "zoo": [{"OBS_VALUE": "3"}, {"AGE": "Y_GE15", "OBS_VALUE": "2"}]},
+        {
+            "ark": [{"AGE": "Y_GE15", "OBS_VALUE": "1"}],
+            "zoo": [{"OBS_VALUE": "3"}, {"AGE": "Y_GE15", "OBS_VALUE": "2"}],
+        },
         [("ark", 1, "counted"), ("zoo", 3, "only_source")],
     ),
     "of shares without an order the name decides, and it is said": (
