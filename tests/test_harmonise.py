@@ -138,7 +138,7 @@ KEPT = {
     "half a year": ({"time": "2020/21"}, "bad_period"),
     "a figure that is said not to be there": ({"flag": "|C"}, "contradiction"),
     "a derogation and a text that nobody knows": ({"flag": "j", VALUE: "x"}, "not_a_number"),
-    "a row of another kind": ({"kind": "other"}, "not_selected"),
+    "a row that does not say of which kind it is": ({"kind": ""}, "missing_dimension"),
 }
 
 
@@ -148,6 +148,13 @@ def test_what_is_no_observation_is_kept_with_its_reason(codes: Codes, row: dict[
     assert said(done) == []
     assert [r for r, _ in why(done)] == [reason]
     assert reason in (*QUARANTINED, *EXPLAINED)
+
+
+def test_a_row_of_another_kind_is_explained_and_where_all_are_the_kind_was_renamed(codes: Codes) -> None:
+    done = run(codes, {"kind": "other"}, {"kind": "other"}, {})
+    assert (len(said(done)), why(done)) == (1, [("not_selected", "2")])
+    with pytest.raises(DriftError, match="no record is left: kind says 'new', 'other' in all of them, and 'wanted' is"):
+        run(codes, {"kind": "other"}, {"kind": "new"})
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b, sha256
@@ -34,6 +33,7 @@ from migstats.observation import (
 from migstats.parts import not_broken_down, with_combined
 from migstats.periods import frequencies, periods, require_detail, require_frequency, require_point_within, time_ids
 from migstats.readers import NOTE, PLACE, PROBLEM, RECORDS, ROW, SNAPSHOT, VALUE, TextTable
+from migstats.selected import require_always, select
 from migstats.source import Column, Dataset, Multiplier
 from migstats.subdivided import UNITS, subdivided, units_of
 from migstats.subdivisions import Subdivisions
@@ -44,9 +44,6 @@ _OURS: Final = frozenset({VALUE, PLACE, ROW, SNAPSHOT, RECORDS, PROBLEM})
 
 #: To do about a period of which two columns of the publisher do not say the same.
 _OTHER_PERIOD: Final = "{1} does not say the same period as {0}; ask the publisher of which one the figure is"
-
-#: The version of a table or a structure, as SDMX writes it: `ABS:NOM_CY(1.0.0)`.
-_VERSION: Final = re.compile(r"\([^()]*\)$")
 
 #: Records of corrections.csv that were applied: which figure, what the publisher prints, what stands instead, and why.
 OVERRIDES: Final = pa.schema(
@@ -342,7 +339,7 @@ def harmonise(
     problems = Problems(n)
     table = with_combined(table, dataset)
     _require_columns(table, dataset)
-    _require_always(table, dataset)
+    require_always(table, dataset)
     _require_dimensions(table, dataset, dict.fromkeys(same for page in pages.values() for same in page.dimensions))
     require_free(table, dataset.id, _declared(dataset))
     snapshot, place = coded(table[SNAPSHOT]), coded(table[PLACE])
@@ -351,12 +348,7 @@ def harmonise(
     cells_of = _cells_of(table)
 
     _of_reader(table, dataset, problems)
-    for name, wanted in dataset.only.items():
-        cells = coded(table[name])
-        blank = take([not v.strip() for v in cells.values], cells.codes, 1).astype(bool)
-        keep = take([v.strip() in wanted for v in cells.values], cells.codes, "" in wanted).astype(bool)
-        problems.add(blank & ~keep, "missing_dimension", name)
-        problems.add(~keep, "not_selected", name, explained=True)
+    select(table, dataset, problems)
     scale = multipliers(table, dataset, problems, place, line)
 
     mapped: dict[str, Coded] = {}
@@ -505,19 +497,6 @@ def _mapped(dataset: Dataset) -> set[str]:
 def _declared(dataset: Dataset) -> set[str]:
     """The columns of which source.yaml says something, and those that they are made of."""
     return _mapped(dataset).union(dataset.only, dataset.always, *map(dataset.parts_of, dataset.only))
-
-
-def _require_always(table: pa.Table, dataset: Dataset) -> None:
-    """What is said of all figures (their unit, their table) is what was said of those that were declared."""
-    for name, wanted in dataset.always.items():
-        cells = coded(table[name]) if name in table.column_names else constant("", table.num_rows)
-        odd = sorted(v for v in {v.strip() for v in cells.values} if not {v, _VERSION.sub("(*)", v)} & set(wanted))
-        if odd or ("" not in wanted and (cells.codes < 0).any()):
-            raise DriftError(
-                f"dataset {dataset.id}: {name} says {', '.join(map(repr, odd[:4])) or 'nothing'}, and has always said "
-                f"{' or '.join(map(repr, wanted))}: the figures may be in another unit, or of another table; find out "
-                "what they are, and mend `always` and what is declared of them in source.yaml"
-            )
 
 
 def _require_dimensions(table: pa.Table, dataset: Dataset, dimensions: Iterable[tuple[str, ...]]) -> None:
