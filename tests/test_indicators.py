@@ -161,6 +161,7 @@ def test_the_page_is_current(tmp_path: Path) -> None:
         "run `migstats indicators --markdown -o docs/indicators.md`"
     )
     assert all(f"### {code}\n" in page for code in read_codelist(FOLDER, "indicator").rows)
+    assert "Sources: none" not in page, "an indicator that nobody brings"
     assert all(f"**{code}**" in page for code in read_codelist(FOLDER, "derived_indicator").rows)
 
 

@@ -111,11 +111,12 @@ def indicators(
     from migstats.catalogue import given
     from migstats.codelists import read_codelist
     from migstats.indicators import page
+    from migstats.uploads.contract import with_indicator
 
     concepts = codelist_folders(further or ())
     sources = given(read_sources(further or ()).values(), concepts, further or ())
     if markdown:
-        _put(page(concepts, sources), output)
+        _put(page(concepts, sources, with_indicator()), output)
         return
     listed, catalogue = read_codelist(concepts, "indicator").rows, read_codelist(concepts, "indicator_catalogue").rows
     found = [

@@ -194,7 +194,8 @@ tag, to filter by.
   indicator X; *–* not at all. What is no sum over anything has no `value` (an average in dollars, a share). What is one
   over sexes, ages or origins, and not over areas, has a `value` for the sum within one area: over several areas
   `SUM(value)` is no sensible number of it. Column `aggregation_area` of `bi.dim_indicator` tells which these are.
-- **Sources** those that are declared; none: an upload form or nobody brings it so far.
+- **Sources** those that are declared, the upload forms ([docs/forms.md](forms.md)) that ask for it, and migstats where
+  it is derived.
 """
 
 _DERIVED = """\
@@ -223,8 +224,9 @@ whose corridors no mean is made here; recruitment cost of persons, which only su
 """
 
 
-def page(folders: Folders, sources: Mapping[str, Sequence[str]]) -> str:
-    """docs/indicators.md; `sources` is indicator → ids of the sources that give it."""
+def page(folders: Folders, sources: Mapping[str, Sequence[str]], forms: Mapping[str, Sequence[str]]) -> str:
+    """docs/indicators.md; `sources` is indicator → ids of the sources that give it, `forms` those of upload forms."""
+    derived = {row["indicator"] for row in read_codelist(folders, "derived_indicator").rows.values()}
     indicators, catalogue = read_codelist(folders, "indicator"), read_codelist(folders, "indicator_catalogue")
     parts = [_HEAD]
     for sector, named in read_codelist(folders, "sector").rows.items():
@@ -232,7 +234,8 @@ def page(folders: Folders, sources: Mapping[str, Sequence[str]]) -> str:
         for code, row in indicators.rows.items():
             entry = catalogue.rows.get(code)
             if entry is not None and entry["sector"] == sector:
-                parts.append("\n".join(_entry(code, row, entry, sources.get(code, ()))))
+                ways = [*sources.get(code, ()), *(f"form {form}" for form in forms.get(code, ()))]
+                parts.append("\n".join(_entry(code, row, entry, ways + ["migstats"] * (code in derived))))
     parts += [_DERIVED, "\n".join(_formulas(read_codelist(folders, "derived_indicator")))]
     return "\n".join(parts)
 

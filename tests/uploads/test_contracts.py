@@ -19,7 +19,7 @@ FORMS = [pytest.param(form, id=form.id) for form in forms().values()]
 #: What the programme asks of countries.
 ASKED = {
     *("migrant_stock", "migration_flows", "labour_permits", "returnees", "remittances", "diaspora"),
-    *("employment", "education", "health", "social_protection", "recruitment_costs", "programme_results"),
+    *("employment", "education", "health", "social_protection", "recruitment_costs", "programme_results", "neet"),
 }
 
 

@@ -229,6 +229,15 @@ def forms() -> Mapping[str, Form]:
     return found
 
 
+def with_indicator() -> dict[str, list[str]]:
+    """Indicator → ids of the forms that ask for it."""
+    found: dict[str, list[str]] = {}
+    for form in forms().values():
+        for indicator in dict.fromkeys(measure.indicator for measure in form.measures):
+            found.setdefault(indicator, []).append(form.id)
+    return found
+
+
 def form_of(form_id: str) -> Form:
     """The contract of a form; DeclarationError names those that there are."""
     if form_id not in forms():
