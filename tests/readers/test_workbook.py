@@ -414,6 +414,7 @@ def test_hidden_sheets_and_merged_figures_are_not_guessed_about():
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", PublisherError, "password"),
         (b"%PDF-1.7", PublisherError, "PDF"),
         (save()[:2000], TryAgainError, "damaged"),
+        (re.sub(rb"(PK\x01\x02..).", rb"\1c", save(), count=1, flags=re.DOTALL), PublisherError, "save it again"),
         (edit(save(), SHEET, lambda raw: raw[:300]), PublisherError, "XML"),
         (edit(save(), SHEET, lambda raw: b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + raw), PublisherError, "DOCTYPE"),
         (edit(save(), "xl/workbook.xml", lambda raw: b"<!DOCTYPE x>" + raw), PublisherError, "DOCTYPE"),

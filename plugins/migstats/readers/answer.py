@@ -13,6 +13,8 @@ import numpy as np
 from migstats.errors import DriftError, LaterError, PublisherError, TooBigError, TryAgainError
 
 BOM: Final = b"\xef\xbb\xbf"
+#: How a packed file begins, and what `compression` calls it.
+_PACKED: Final = {b"\x1f\x8b\x08": "gzip", b"PK\x03\x04": "zip"}
 #: Words by which OECD and other SDMX services say, as plain text, that nothing matched.
 _NOTHING: Final = ("norecordsfound", "noresultsfound")
 #: Codes of SDMX web services: more than is answered at once, and busy or broken for the moment.
@@ -34,8 +36,14 @@ def body(payload: bytes, expected: str, *, markup: bool = False) -> bytes:
 
     `expected` names the format for the message; `markup`: it is XML. TryAgainError: a page, or XML that says come
     back later.
-    PublisherError: nothing at all, or the publisher's own error.
+    PublisherError: nothing at all, or the publisher's own error. DriftError: a packed file.
     """
+    packed = next((name for magic, name in _PACKED.items() if payload.startswith(magic)), None)
+    if packed:
+        raise DriftError(
+            f"the answer is a {packed} file, {expected} was expected: where the publisher packs it now, declare "
+            f"`compression: {packed}` of the reader"
+        )
     start = payload[:_START].removeprefix(BOM).lstrip()
     if not start:
         raise PublisherError(f"the answer is empty, {expected} with rows was expected; no rows are not zero rows")
