@@ -57,6 +57,17 @@ def body(payload: bytes, expected: str, *, markup: bool = False) -> bytes:
     return payload[len(BOM) :] if payload.startswith(BOM) else payload
 
 
+def is_utf8(payload: bytes) -> bool:
+    """Whether a text has letters beyond ASCII and all of them are as UTF-8 writes them, which is no chance."""
+    if payload.isascii():
+        return False
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in payload
+
+
 def json_document(
     payload: bytes, expected: str, figures: Iterable[str] = ("value", "items", "dataset")
 ) -> JsonObject | JsonArray:
