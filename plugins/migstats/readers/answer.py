@@ -22,6 +22,8 @@ _TOO_BIG: Final = frozenset({"130", "413", "510"})
 _BUSY: Final = frozenset({"500", "503"})
 #: An address at which the answer will stand once it is prepared.
 _TO_POLL: Final = re.compile(r"(file|written|located|prepared|available)\b.*https?://", re.DOTALL | re.IGNORECASE)
+#: What programs write as a number that is none.
+_NO_NUMBER: Final = re.compile(rb"[:\[,]\s*(-?(?:NaN|Infinity))\s*[,}\]]")
 #: What an entry of an error says once more, in other languages, and where to read on.
 _FURTHER: Final = frozenset({"titles", "details", "links"})
 _START: Final = 4096
@@ -75,7 +77,8 @@ def json_document(
 
     A document that has one of the members `figures` is no error body, whatever else it has.
 
-    TryAgainError: not JSON, or cut off. PublisherError: `{}`, `[]`, or an error body of Eurostat's or SDMX's kind.
+    TryAgainError: not JSON, or cut off. PublisherError: `{}`, `[]`, NaN as a figure, or an error body of Eurostat's or
+    SDMX's kind.
     DriftError: a key of the outermost object stands twice.
     """
     document = body(payload, expected)
@@ -83,6 +86,12 @@ def json_document(
         document.decode()  # a raw member is not checked for UTF-8
         found: JsonObject | JsonArray = msgspec.json.decode(document, type=JsonObject | JsonArray)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        odd = _NO_NUMBER.search(document)
+        if odd and document.rstrip().endswith((b"}", b"]")):
+            raise PublisherError(
+                f"the answer is not {expected}: {odd[1].decode()} stands in it as a figure (byte {odd.start(1)}), and "
+                "JSON has no such number; ask the publisher for null"
+            ) from error
         raise TryAgainError(
             f"the answer is not whole {expected}: {error}; it begins with {short(document)!r} and ends with "
             f"{short(document[-60:].lstrip())!r}; it may have been cut off, or a server page stood in for it"
