@@ -539,6 +539,21 @@ def test_projections_are_believed_as_far_as_they_are_declared(codes: Codes) -> N
     assert why(run(codes, *rows, projected_to=2100)) == [("future_period", "line 4")]
 
 
+def test_years_and_months_may_be_written_as_reporting_periods_of_sdmx(codes: Codes) -> None:
+    said = {"2023-A1": "MA", "2023-M07": "SN", "2023-S1": "TN", "2023-M13": "EC", "2023-W05": "JM", "2023-M7": "RS"}
+    done = run(codes, *({"time": period, "geo": geo} for period, geo in said.items()), reference_point="end")
+    found = sorted(wide(done, "s").select("ref_area", "time_period").iter_rows())
+    assert found == [("MAR", "2023"), ("SEN", "2023-07"), ("TUN", "2023-S1")]
+    assert why(done) == [("bad_period", f"line {n}") for n in (5, 6, 7)]
+
+
+def test_a_reporting_year_that_is_not_the_calendars_is_refused(codes: Codes) -> None:
+    rows = [{"geo": geo, "REPORTING_YEAR_START_DAY": day} for geo, day in (("MA", "--01-01"), ("SN", ""))]
+    assert run(codes, *rows).facts.num_rows == 2
+    with pytest.raises(DriftError, match=r"REPORTING_YEAR_START_DAY says '--07-01': .* of calendar periods"):
+        run(codes, *rows, {"geo": "TN", "REPORTING_YEAR_START_DAY": "--07-01"})
+
+
 def test_a_date_stands_in_its_month(codes: Codes) -> None:
     concepts = {**DATASET["concepts"], "time_period": {"column": "time", "period": "month"}}
     days = {"2024-05-31": "MA", "2024-06-01T00:00:00": "SN", "2024-05": "TN", "2024-13-01": "EC", "31.05.2024": "JM"}
