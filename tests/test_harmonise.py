@@ -372,7 +372,7 @@ def test_contradicting_figures_name_the_columns_that_differ(codes: Codes) -> Non
     rows = [{"geo": "MC", VALUE: "7", "note": "a"}, {"geo": "MA", VALUE: "8", "note": "a"}]
     [first, second] = run(codes, *rows).quarantine.to_pylist()
     assert (first["column"], first["code"], second["code"]) == ("geo", "MC", "MA")
-    assert "several codes of geo one meaning" in first["suggestion"]
+    assert "or the scheme where it has no line, gives several codes of geo one meaning" in first["suggestion"]
     rows[1]["note"] = "b"
     rows[1]["stay"] = rows[0]["stay"] = "long"
     [first, _] = run(codes, *rows).quarantine.to_pylist()

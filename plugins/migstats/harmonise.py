@@ -691,7 +691,8 @@ def _how_to_tell_apart(columns: Sequence[str], dataset: Dataset) -> str:
     unmapped = [column for column in columns if column not in _mapped(dataset)]
     if unmapped:
         return f"declare {', '.join(unmapped)} in `concepts`, or keep one code of it with `only`"
-    return f"codes.csv gives several codes of {', '.join(columns)} one meaning: mend a line"
+    several = f"several codes of {', '.join(columns)} one meaning"
+    return f"codes.csv, or the scheme where it has no line, gives {several}: say in codes.csv what each of them is"
 
 
 def _suggestions(codes: pl.Series, column: str, dataset: Dataset, concepts: Folders) -> dict[str, str]:
