@@ -43,3 +43,12 @@ def test_the_walk_through_works_as_it_is_written(tmp_path: Path, monkeypatch: py
     ]
     assert found.filter(counterpart_area="KOR")["value"].sort().to_list() == ["12.0", "15.0"]
     assert found.filter(counterpart_area="_T", sex="M")["value"].to_list() == ["1530.0"]
+
+
+def test_the_shell_finds_the_program_before_it_is_called() -> None:
+    first, *others = [
+        block["text"] for block in _BLOCK.finditer(PAGE.read_text("utf-8")) if block["language"] == "bash"
+    ]
+    assert "make venv" in first
+    assert "/.venv/bin:$PATH" in first
+    assert any(text.startswith("migstats ") for text in others)

@@ -581,6 +581,22 @@ def test_lines_without_an_end_of_their_own_are_refused_where_only_the_connection
         assert land_from(monkeypatch, server, "eurostat_migr", "citizenship").pages
 
 
+@pytest.mark.parametrize("header", ["Content-Length: unknown", "Content-Length: -1", "Transfer-Encoding: gzip"])
+def test_a_header_that_tells_no_end_is_none(lake: Path, monkeypatch: pytest.MonkeyPatch, header: str) -> None:
+    """N09"""
+    body = (SAMPLES / TEXTS["eurostat_migr", "birth"]).read_bytes()
+    told = closing(body).replace(b"Connection: close", f"Connection: close\r\n{header}".encode())
+    with FaultServer(in_turn(raw(told))) as server, pytest.raises(TryAgainError, match="how long it is"):
+        land_from(monkeypatch, server, "eurostat_migr", "birth")
+
+
+def test_a_body_whose_last_chunk_does_not_come_ended_too_early(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = (SAMPLES / TEXTS["eurostat_migr", "birth"]).read_bytes()
+    cut = raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(body), body))
+    with FaultServer(in_turn(cut)) as server, pytest.raises(TryAgainError, match="ended too early, before its last"):
+        land_from(monkeypatch, server, "eurostat_migr", "birth")
+
+
 @pytest.mark.parametrize("way", ["length", "chunks", "gzip"])
 def test_lines_whose_end_the_transport_tells_are_taken(lake: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     import gzip

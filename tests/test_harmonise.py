@@ -372,7 +372,7 @@ def test_contradicting_figures_name_the_columns_that_differ(codes: Codes) -> Non
     rows = [{"geo": "MC", VALUE: "7", "note": "a"}, {"geo": "MA", VALUE: "8", "note": "a"}]
     [first, second] = run(codes, *rows).quarantine.to_pylist()
     assert (first["column"], first["code"], second["code"]) == ("geo", "MC", "MA")
-    assert "several codes of geo one meaning" in first["suggestion"]
+    assert "or the scheme where it has no line, gives several codes of geo one meaning" in first["suggestion"]
     rows[1]["note"] = "b"
     rows[1]["stay"] = rows[0]["stay"] = "long"
     [first, _] = run(codes, *rows).quarantine.to_pylist()
@@ -537,6 +537,21 @@ def test_projections_are_believed_as_far_as_they_are_declared(codes: Codes) -> N
     rows = [{"time": year, "geo": geo} for year, geo in (("2027", "MA"), ("2100", "SN"), ("2101", "TN"))]
     assert why(run(codes, *rows)) == [("future_period", "line 3"), ("future_period", "line 4")]
     assert why(run(codes, *rows, projected_to=2100)) == [("future_period", "line 4")]
+
+
+def test_years_and_months_may_be_written_as_reporting_periods_of_sdmx(codes: Codes) -> None:
+    said = {"2023-A1": "MA", "2023-M07": "SN", "2023-S1": "TN", "2023-M13": "EC", "2023-W05": "JM", "2023-M7": "RS"}
+    done = run(codes, *({"time": period, "geo": geo} for period, geo in said.items()), reference_point="end")
+    found = sorted(wide(done, "s").select("ref_area", "time_period").iter_rows())
+    assert found == [("MAR", "2023"), ("SEN", "2023-07"), ("TUN", "2023-S1")]
+    assert why(done) == [("bad_period", f"line {n}") for n in (5, 6, 7)]
+
+
+def test_a_reporting_year_that_is_not_the_calendars_is_refused(codes: Codes) -> None:
+    rows = [{"geo": geo, "REPORTING_YEAR_START_DAY": day} for geo, day in (("MA", "--01-01"), ("SN", ""))]
+    assert run(codes, *rows).facts.num_rows == 2
+    with pytest.raises(DriftError, match=r"REPORTING_YEAR_START_DAY says '--07-01': .* of calendar periods"):
+        run(codes, *rows, {"geo": "TN", "REPORTING_YEAR_START_DAY": "--07-01"})
 
 
 def test_a_date_stands_in_its_month(codes: Codes) -> None:

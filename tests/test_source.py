@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 from migstats import settings
 from migstats.checks import source_schema
-from migstats.errors import DeclarationError
+from migstats.errors import DeclarationError, PublisherError
+from migstats.pipeline import read_page
 from migstats.source import Dataset, declared, folder_of, plan, read_source, read_sources
 
 TODAY = dt.date(2026, 11, 1)
@@ -440,8 +441,27 @@ def test_a_page_is_asked_for_by_its_number_or_by_an_offset() -> None:
     [
         ({"page_from": 0}, "say nothing without page_parameter"),
         ({"page_parameter": "offset", "page_step": 100}, "no parameter of `query` asks for as many rows"),
+        ({"most_records": 100, "query": {"limit": "10"}}, "no parameter of `query` asks for as many"),
     ],
 )
 def test_pages_that_nobody_could_ask_for_are_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Dataset.model_validate({**DATASET, **changes})
+
+
+@pytest.mark.parametrize(("asked", "refused"), [(4, False), (3, True), (2, True)])
+def test_an_answer_as_long_as_was_asked_for_at_most_may_have_been_cut_there(asked: int, refused: bool) -> None:
+    dataset = Dataset.model_validate({**DATASET, "query": {"limit": str(asked)}, "most_records": asked})
+    answer = b"DATAFLOW,REF_AREA,TIME_PERIOD,OBS_VALUE\nX,MAR,2020,1\nX,MAR,2021,2\nX,MAR,2022,3\n"
+    if not refused:
+        assert read_page(answer, dataset).landed == 3
+        return
+    with pytest.raises(PublisherError, match=f"has 3 records, and {asked} were asked for at most.*smaller slices"):
+        read_page(answer, dataset)
+
+
+def test_whoever_asks_for_so_many_records_and_no_pages_knows_when_there_are_more() -> None:
+    for source in read_sources().values():
+        for dataset in source.datasets:
+            limits = {"limit", "$limit", "top", "$top", "rows", "pageSize", "per_page"} & dataset.query.keys()
+            assert not limits or dataset.page_parameter or dataset.most_records, f"{source.id} {dataset.id}"

@@ -19,7 +19,7 @@ from migstats.source import Column, Dataset, Id, Multiplier, Source
 
 #: What is said of how a dataset is asked for. A form is not asked for.
 _OF_REQUESTS: Final = frozenset(
-    {"query", "page_parameter", "page_from", "page_step", "slices", "split", "pxweb", "accept"}
+    {"query", "page_parameter", "page_from", "page_step", "most_records", "slices", "split", "pxweb", "accept"}
 )
 
 

@@ -31,7 +31,15 @@ from migstats.observation import (
     series_id,
 )
 from migstats.parts import not_broken_down, with_combined
-from migstats.periods import frequencies, periods, require_detail, require_frequency, require_point_within, time_ids
+from migstats.periods import (
+    frequencies,
+    periods,
+    require_calendar,
+    require_detail,
+    require_frequency,
+    require_point_within,
+    time_ids,
+)
 from migstats.readers import NOTE, PLACE, PROBLEM, RECORDS, ROW, SNAPSHOT, VALUE, TextTable
 from migstats.selected import require_always, select
 from migstats.source import Column, Dataset, Multiplier
@@ -342,6 +350,7 @@ def harmonise(
     require_always(table, dataset)
     _require_dimensions(table, dataset, dict.fromkeys(same for page in pages.values() for same in page.dimensions))
     require_free(table, dataset.id, _declared(dataset))
+    require_calendar(table, dataset.id)
     snapshot, place = coded(table[SNAPSHOT]), coded(table[PLACE])
     line = table[ROW].combine_chunks().to_numpy(zero_copy_only=False)
     raw = pl.Series(VALUE, table[VALUE].cast(pa.string()))
@@ -682,7 +691,8 @@ def _how_to_tell_apart(columns: Sequence[str], dataset: Dataset) -> str:
     unmapped = [column for column in columns if column not in _mapped(dataset)]
     if unmapped:
         return f"declare {', '.join(unmapped)} in `concepts`, or keep one code of it with `only`"
-    return f"codes.csv gives several codes of {', '.join(columns)} one meaning: mend a line"
+    several = f"several codes of {', '.join(columns)} one meaning"
+    return f"codes.csv, or the scheme where it has no line, gives {several}: say in codes.csv what each of them is"
 
 
 def _suggestions(codes: pl.Series, column: str, dataset: Dataset, concepts: Folders) -> dict[str, str]:

@@ -10,11 +10,17 @@ import numpy as np
 import pyarrow as pa
 
 from migstats.coded import Coded, Problems, coded, take
+from migstats.errors import DriftError
 from migstats.observation import period_bounds, point_in_time, time_id
 from migstats.source import Column, Dataset
 
 #: The year that begins on a date, and ends on the other one where there are two.
 _WHOLE_YEAR: Final = re.compile(r"(?P<year>\d{4})-01-01(T00:00:00)?(\|(?P=year)-12-31(T(00:00:00|23:59:59))?)?")
+#: A year and a month as SDMX writes reporting periods (Technical Notes 4.2.6); its half-years and quarters are ours.
+_REPORTING: Final = re.compile(r"(?P<year>\d{4})-(A1|M(?P<month>0[1-9]|1[0-2]))")
+#: The column that says when a reporting year begins, and its day where that is the year of the calendar.
+_START_DAY: Final = "REPORTING_YEAR_START_DAY"
+_FIRST_OF_JANUARY: Final = ("", "--01-01")
 #: Frequencies that periods of ours can have.
 _FREQUENCIES: Final = frozenset({"A", "S", "Q", "M"})
 
@@ -45,6 +51,8 @@ def _period_of(cell: str, how: Column) -> str | None:
     if how.period == "whole_year":
         match = _WHOLE_YEAR.fullmatch(text)
         text = match["year"] if match else ""
+    if how.period in (None, "sdmx") and (match := _REPORTING.fullmatch(text)):
+        text = match["year"] + (f"-{match['month']}" if match["month"] else "")
     try:
         if how.period == "month":
             text = dt.date.fromisoformat(text[:10]).isoformat()[:7]
@@ -68,6 +76,17 @@ def require_detail(table: pa.Table, period: Coded, how: Column, problems: Proble
     told = [index.get(_period_of(cell, how) or "", other) if cell.strip() else silent for cell in said.values]
     same = take(told, said.codes, silent)
     problems.add((same != silent) & (same != period.codes), "bad_period", how.column, how.detail)
+
+
+def require_calendar(table: pa.Table, dataset: str) -> None:
+    """DriftError where a reporting year begins on another day than a year: its first quarter is then another one."""
+    for name in (name for name in table.column_names if name.upper() == _START_DAY):
+        odd = sorted({text.strip() for text in coded(table[name]).values} - set(_FIRST_OF_JANUARY))
+        if odd:
+            raise DriftError(
+                f"dataset {dataset}: {name} says {', '.join(map(repr, odd[:4]))}: years, quarters and months are "
+                "counted from that day, and are none of the calendar; ask the publisher for figures of calendar periods"
+            )
 
 
 def require_point_within(period: Coded, dataset: Dataset, problems: Problems) -> None:

@@ -236,8 +236,15 @@ def _made_of(landed: Landed, dataset: Dataset, codes: str, folder: Path, lists: 
 
 
 def read_page(payload: bytes, dataset: Dataset) -> TextTable:
-    """One payload as text, by the reader of its dataset."""
-    return reader_for(dataset.reader).read(payload, dataset.reader)
+    """One payload as text, by the reader of its dataset. PublisherError where it is as long as an answer can be."""
+    table = reader_for(dataset.reader).read(payload, dataset.reader)
+    records = table.landed if table.records is None else table.records
+    if dataset.most_records is not None and records >= dataset.most_records:
+        raise PublisherError(
+            f"the answer has {records} records, and {dataset.most_records} were asked for at most (`most_records`): "
+            "others may have been left out; declare smaller slices, or pages"
+        )
+    return table
 
 
 def check_total(slice_id: str, tables: Mapping[str, TextTable]) -> None:

@@ -236,6 +236,12 @@ class Dataset(Declared):
         description="by how much it grows from page to page: above 1 it counts rows (an offset), and this many are on "
         "each page but the last",
     )
+    most_records: int | None = Field(
+        default=None,
+        ge=1,
+        description="without pages: how many records `query` asks for at most. An answer with as many is refused, "
+        "since it may have been cut there",
+    )
     #: Axes along which the dataset is asked for, each value (or year) one request or series of pages.
     slices: dict[str, Years | tuple[str, ...]] = Field(default={})
     split: dict[str, tuple[str, ...]] = Field(
@@ -341,6 +347,8 @@ class Dataset(Declared):
             raise ValueError("page_from and page_step say nothing without page_parameter")
         if self.page_step > 1 and str(self.page_step) not in self.query.values():
             raise ValueError(f"page_step is {self.page_step}, and no parameter of `query` asks for as many rows")
+        if self.most_records is not None and str(self.most_records) not in self.query.values():
+            raise ValueError(f"most_records is {self.most_records}, and no parameter of `query` asks for as many")
         called = [*self.also_called, *itertools.chain.from_iterable(self.also_called.values())]
         if len(set(called)) != len(called):
             raise ValueError(f"also_called gives one name to two columns: {called}")

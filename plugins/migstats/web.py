@@ -403,8 +403,10 @@ def _codings(response: requests.Response) -> list[str]:
 
 def _is_framed(response: requests.Response) -> bool:
     """Whether a body that was cut off would have been an error; one that ends with the connection may end anywhere."""
-    told = any(name in response.headers for name in ("Content-Length", "Transfer-Encoding"))
-    return told or bool(_codings(response))
+    length = response.headers.get("Content-Length", "").split(",")
+    told = all(part.strip().isdecimal() for part in length)  # of what is no number the transport takes no notice
+    chunked = response.headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
+    return told or chunked or bool(_codings(response))
 
 
 def _pieces(response: requests.Response, max_bytes: int) -> Iterator[bytes]:
@@ -793,6 +795,8 @@ class Client:
             partial = cast(object, short.partial)  # a number where urllib3 made it
             size = len(partial) if isinstance(partial, bytes) else partial
             return TryAgainError(f"the body of {host} ended too early, after {size} bytes ({short.expected} more said)")
+        if any("prematurely" in str(e) for e in chain):  # urllib3, where no further chunk comes
+            return TryAgainError(f"the body of {host} ended too early, before its last chunk")
         return TryAgainError(f"the exchange with {host} failed: {trip.text(str(chain[-1]) or repr(chain[-1]))[:300]}")
 
     def _judge(self, trip: _Trip, reply: _Reply, *, conditional: bool) -> Answer:

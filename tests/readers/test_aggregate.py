@@ -341,6 +341,16 @@ def test_records_that_do_not_count_are_counted(wanted, figure, left):
     assert table.landed == 3
 
 
+def test_a_payload_of_which_no_record_counts_is_drift_and_says_what_its_column_holds():
+    renamed = ROLES.replace(b"Recommended figure", b"Best figure")
+    said = "role says 'Best figure', 'Triangulation', '', wanted is 'Recommended figure'; .* `aggregate.where`"
+    with pytest.raises(DriftError, match=said):
+        delimited.read(renamed, delimited_layout(made={**SUM, "where": {"role": ("Recommended figure",)}}))
+    undated = renamed + b"Sea,2025-02-30,1,Recommended figure\n"  # one counts, and cannot be read
+    table = delimited.read(undated, delimited_layout(made={**SUM, "where": {"role": ("Recommended figure",)}}))
+    assert [row[-1] for row in rows(table)] == ["bad_period"]
+
+
 def test_a_column_that_says_which_records_count_may_be_gone_only_where_an_empty_cell_counts():
     without = b"region,date,dead\nSea,2025-03-01,1\n"
     allowed = {**SUM, "where": {"role": ("Recommended figure", "")}}

@@ -315,7 +315,7 @@ SAMPLE = layout(figures=("figure",), columns={"area": ("geo", "area")})
         (b'{"message":"no"}', TryAgainError, "JSON"),
         (b"<html>busy</html>", TryAgainError, "web page"),
         (b"Please wait", TryAgainError, "Please wait"),
-        (b"PK\x03\x04\0\0", TryAgainError, "not text"),
+        (b"PK\x03\x04\0\0", DriftError, "is a zip file"),
     ],
 )
 def test_what_is_no_whole_text_of_this_layout_is_refused(payload, error, said):
@@ -381,9 +381,9 @@ def test_a_declaration_that_contradicts_itself_is_refused(declared, said):
 # -- packed -----------------------------------------------------------------------------------------------------
 
 
-def zipped(*members, flags=0):
+def zipped(*members, method=zipfile.ZIP_DEFLATED):
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, content in members:
             archive.writestr(name, content)
     return buffer.getvalue()
@@ -435,9 +435,15 @@ LINES = b"year,figure\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(500))
         (b"<html>busy</html>", GZIP, TryAgainError, "web page"),
         (b'{"error":"unknown"}', GZIP, PublisherError, "answers with an error: unknown"),
         (b"", GZIP, PublisherError, "empty"),
-        (gzip.compress(LONG, mtime=0), ZIP, DriftError, "not a zip file"),
+        (gzip.compress(LONG, mtime=0), ZIP, DriftError, "is a gzip file, a zip file was"),
         (zipped(("a.csv", LINES))[:-30], ZIP, TryAgainError, "cut off"),
         (damaged(zipped(("a.csv", LINES)), 60), ZIP, TryAgainError, "damaged"),
+        (zipped(("a.csv", LINES)).replace(b"PK\x05\x06", b"PK\x05\x06\0\0\0\0", 1), ZIP, TryAgainError, "damaged"),
+        (zipped(("\u00e9.csv", LINES)).replace(b"\xc3\xa9", b"\xff\xfe"), ZIP, TryAgainError, "damaged"),
+        (damaged(zipped(("a.csv", LINES), method=zipfile.ZIP_BZIP2), 60), ZIP, TryAgainError, "damaged"),
+        (damaged(zipped(("a.csv", LINES), method=zipfile.ZIP_LZMA), 60), ZIP, TryAgainError, "damaged"),
+        (gzip.compress(LONG, mtime=0), FIGURE, DriftError, "is a gzip file.*declare `compression: gzip`"),
+        (zipped(("a.csv", LONG)), FIGURE, DriftError, "is a zip file.*declare `compression: zip`"),
         (zipped(("/etc/a.csv", LONG)), ZIP, PublisherError, "leads out"),
         (zipped(("a.csv", LONG), ("x/../../a.csv", LONG)), ZIP, PublisherError, "leads out"),
         (zipped(("..\\a.csv", LONG)), ZIP, PublisherError, "leads out"),

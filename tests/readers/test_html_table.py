@@ -80,6 +80,29 @@ QUIRKS = {
         ["12"],
     ),
     "remarks are no text": ([record("2020", "Nepal", "1<!-- <td>9</td> -->2", "7")], ["12"]),
+    "a mark lowered beside a figure is no digit of it": ([record("2020", "Nepal", "12<sub>3</sub>", "7")], ["12"]),
+    "what is crossed out is no digit of what stands instead": (
+        [record("2020", "Nepal", "<del>11</del><ins>12</ins>", "7"), record("2021", "Chad", "<s>3</s>", "7")],
+        ["12", None],
+    ),
+    "a link to a note behind a figure is no digit of it": (
+        [record("2020", "Nepal", '12<a href="#note1">1</a>', "7"), record("2021", "Chad", '<a href="#c">3</a>', "7")],
+        ["12", "3"],
+    ),
+    "what a reader does not see in a cell is no digit of it": (
+        [
+            record("2020", "Nepal", '<span style="display:none">000012</span>12', "7"),
+            record("2021", "Chad", "<div hidden>9<div>8</div>7</div>3", "7"),
+            record("2022", "Mali", '<span hidden/>4<img hidden src="x">', "7"),
+            record("2023", "Togo", "<span hidden>5", "7"),
+            record("2024", "Peru", "6", "7"),
+        ],
+        ["12", "3", "4", None, "6"],
+    ),
+    "the choices of a list are not one number": (
+        [record("2020", "Nepal", "<select><option>1<option>2</select>", "7")],
+        ["1 2"],
+    ),
     "ends of cells and rows may be left out": (
         ["<tr><td>2020<td>Nepal<td>12<td>7", "<tr><td>2021<td>Chad<td>3<td>4"],
         ["12", "3"],
@@ -146,6 +169,12 @@ def test_hidden_rows_and_remarks_below_are_counted_and_are_no_figures() -> None:
     told = {e.reason: (e.count, e.example) for e in table.explained}
     assert told == {"outside_tables": (3, "table 1 row 3 column 1"), "header_or_note": (1, "table 1 row 4 column 1")}
     assert table.landed == 2 + 3 + 1
+
+
+def test_a_hidden_group_of_rows_is_counted_and_the_next_group_is_read() -> None:
+    table = read(page(f"<tbody hidden>{A}</tbody><tbody>{B}</tbody>", before="<div hidden><p>menu</p></div>"))
+    assert [value for *_, value in figures(table)] == ["3", None]
+    assert {e.reason: e.count for e in table.explained} == {"outside_tables": 3}
 
 
 def test_sections_over_the_whole_width_become_a_declared_column() -> None:
@@ -256,6 +285,11 @@ REFUSED: dict[str, tuple[str | bytes, type[MigstatsError], str]] = {
     ),
     "a page without a table": (LOGIN, TryAgainError, "'Please log in' has none"),
     "a hidden table": (page(A).replace("<table>", "<table hidden>"), TryAgainError, "'Statistics' has none"),
+    "a table within what is hidden": (
+        page(A, before="<div style='display:none'>", after="</div>"),
+        TryAgainError,
+        "'Statistics' has none",
+    ),
     "a page that was cut off": (page(A, B).split("</table>")[0], TryAgainError, "table 1 .*no end"),
     "no record": (page(), PublisherError, "no record"),
     "nothing": (b" \n", PublisherError, "empty"),

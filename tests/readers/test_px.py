@@ -214,6 +214,13 @@ def test_letters_are_read_in_the_encoding_that_the_file_says(encoding: str, head
     assert figures(text.encode(encoding)) == [(name, "7")]
 
 
+def test_utf8_that_calls_itself_something_else_is_not_read_as_that() -> None:
+    payload = 'CODEPAGE="windows-1252";STUB="a";VALUES("a")="\u00c5land";DATA=7;'.encode()
+    with pytest.raises(DriftError, match=r"is UTF-8 .* windows-1252 is said; declare `encoding: utf-8`"):
+        px.read(payload, LAYOUT)
+    assert figures(payload, PxLayout(format="px", encoding="utf-8")) == [("\u00c5land", "7")]
+
+
 def test_letters_of_an_encoding_that_nobody_says_are_not_guessed() -> None:
     payload = 'STUB="area";VALUES("area")="\u00c5land";DATA=7;'.encode("cp850")
     with pytest.raises(DriftError, match="declare `encoding`"):

@@ -109,7 +109,7 @@ def test_a_quote_within_a_field_does_not_move_lines():
         (b'{"error":[{"id":150,"label":"INVALID"}]}', PublisherError, "150"),
         (b"<html>busy</html>", TryAgainError, "web page"),
         (b"Please wait", TryAgainError, "Please wait"),
-        (b"PK\x03\x04\0\0", TryAgainError, "not text"),
+        (b"PK\x03\x04\0\0", DriftError, "is a zip file"),
     ],
 )
 def test_what_is_no_whole_sdmx_csv_is_refused(payload, error, said):

@@ -416,7 +416,9 @@ TICKET = "the response will be written to a file which will be located under URL
         (b"NoResultsFound", PublisherError, "no rows"),
         (b'{"error":[{"status":413,"id":413,"label":"EXTRACTION_TOO_BIG: 9 rows"}]}', TooBigError, "too big"),
         (b'{"a": 1}', TryAgainError, "not XML"),
-        (b"PK\x03\x04", TryAgainError, "not XML"),
+        (b"PK\x03\x04", DriftError, "declare `compression: zip`"),
+        (WAYS["series"].replace(b"UTF-8", b"big5"), PublisherError, "encoding that is not read"),
+        (WAYS["series"].replace(b"UTF-8", b"klingon"), PublisherError, "encoding that is not read"),
         (b"<S:Fault><faultstring>ASYNCHRONOUS_RESPONSE</faultstring></S:Fault>", LaterError, "later"),
     ],
 )

@@ -322,6 +322,28 @@ def test_a_period_before_the_last_declared_column_is_missed_too():
         workbook.read(save(moved), layout(blocks=False))
 
 
+HEADERS = {"A10": "Location code", "B10": "Country", "C10": 1980, "D10": 1985, "E10": 1980, "F10": 1985}
+
+
+@pytest.mark.parametrize(
+    ("further", "row"),
+    [
+        (HEADERS, 10),
+        (HEADERS | {"A10": "LOCATION  code"}, 10),
+        ({"A9": "Code", "B9": "Pays", "C9": 1990, "D9": 2024, "E9": 1990, "F9": 2024}, 9),
+    ],
+)
+def test_a_header_among_the_rows_begins_another_table_and_is_drift(further, row):
+    below = {f"A{row + 1}": 788, f"C{row + 1}": 5}
+    with pytest.raises(DriftError, match=rf"sheet 'Table 1' row {row}: the header of row 6 stands there once more"):
+        workbook.read(save(GRID | further | below), layout())
+
+
+def test_figures_that_look_like_a_header_are_figures():
+    row = {"A9": 788, "B9": "Country", "C9": 1990, "D9": 2024, "E9": 1990, "F9": 2023}
+    assert figures(workbook.read(save(GRID | row), layout()))["Table 1!D9"] == "2024"
+
+
 def test_what_is_declared_to_be_outside_is_counted():
     payload = save(GRID | {"G6": "Change\n1990-2024", "G7": 0.5, "G8": "..", "H6": "Total", "H7": 5})
     table = workbook.read(payload, layout(outside="Change .*|Total"))
@@ -414,6 +436,7 @@ def test_hidden_sheets_and_merged_figures_are_not_guessed_about():
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", PublisherError, "password"),
         (b"%PDF-1.7", PublisherError, "PDF"),
         (save()[:2000], TryAgainError, "damaged"),
+        (re.sub(rb"(PK\x01\x02..).", rb"\1c", save(), count=1, flags=re.DOTALL), PublisherError, "save it again"),
         (edit(save(), SHEET, lambda raw: raw[:300]), PublisherError, "XML"),
         (edit(save(), SHEET, lambda raw: b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + raw), PublisherError, "DOCTYPE"),
         (edit(save(), "xl/workbook.xml", lambda raw: b"<!DOCTYPE x>" + raw), PublisherError, "DOCTYPE"),

@@ -77,8 +77,8 @@ def table(blocks: Blocks, of: Records, envelope: Envelope) -> TextTable:
 
     `landed` counts cells: records times figures. A figure has the number of its cells in `_records`; cells of records
     that `where` leaves out are explained as `not_selected`, empty ones beside known ones as `blank`.
-    DriftError where there are more groups than figures can have, or more records that cannot be read than anybody
-    would look at.
+    DriftError where there are more groups than figures can have, more records that cannot be read than anybody would
+    look at, or none that counts.
     """
     return _added(blocks, of).table(envelope)
 
@@ -155,6 +155,8 @@ class _Groups:
         self.records = 0
         #: Reason → records that it explains, and the first of them.
         self.explained: dict[str, tuple[int, int]] = {}
+        #: Column of `where` → some of the texts in it.
+        self.said_where: dict[str, dict[str, None]] = {}
 
     def add(self, block: Block) -> None:
         """Add the records of a block."""
@@ -192,6 +194,8 @@ class _Groups:
             if name in texts:
                 distinct, codes = texts[name]
                 chosen &= np.array([text in wanted for text in distinct], dtype=bool)[codes]
+                some = self.said_where.setdefault(name, {})
+                some |= dict.fromkeys(distinct[code] for code in np.unique(codes)[:_FIRST] if len(some) < _FIRST)
         self._explain("not_selected", block.rows[counts & ~chosen])
         columns: dict[str, Rows] = {name: self._codes(name, *texts[name]) for name in self.of.declared.by}
         twice = np.zeros(len(block.rows), dtype=bool) if block.contradicts is None else block.contradicts
@@ -245,6 +249,7 @@ class _Groups:
     def table(self, envelope: Envelope) -> TextTable:
         """The text table of all figures."""
         of = self.of
+        self._require_some()
         times = max(len(of.figures), 1)
         groups = [self.figures_of(figure).with_columns(_int(_FIGURE, figure)) for figure in range(times)]
         shape = {PROBLEM: pl.String, **({STATUS: pl.String, NOTE: pl.String} if of.figures else {})}
@@ -279,6 +284,19 @@ class _Groups:
         )
         weighed = found.data.append_column(RECORDS, rows[RECORDS].cast(pl.Int64).to_arrow())
         return replace(found, data=weighed, records=self.records)
+
+    def _require_some(self) -> None:
+        """DriftError where `where` leaves no record: a text that changed would else empty a source without a word."""
+        if "not_selected" in self.explained and not self.unreadable and not self.together().height:
+            where = self.of.declared.where
+            found = "; ".join(
+                f"{name} says {', '.join(map(repr, texts))}, wanted is {' or '.join(map(repr, where[name]))}"
+                for name, texts in self.said_where.items()
+            )
+            raise DriftError(
+                f"no record is left: {found}; find out what the publisher writes now, and mend `aggregate.where` in "
+                "source.yaml"
+            )
 
     # -- what cannot be read ------------------------------------------------------------------------------------
 

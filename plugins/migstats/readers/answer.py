@@ -13,6 +13,8 @@ import numpy as np
 from migstats.errors import DriftError, LaterError, PublisherError, TooBigError, TryAgainError
 
 BOM: Final = b"\xef\xbb\xbf"
+#: How a packed file begins, and what `compression` calls it.
+_PACKED: Final = {b"\x1f\x8b\x08": "gzip", b"PK\x03\x04": "zip"}
 #: Words by which OECD and other SDMX services say, as plain text, that nothing matched.
 _NOTHING: Final = ("norecordsfound", "noresultsfound")
 #: Codes of SDMX web services: more than is answered at once, and busy or broken for the moment.
@@ -20,6 +22,8 @@ _TOO_BIG: Final = frozenset({"130", "413", "510"})
 _BUSY: Final = frozenset({"500", "503"})
 #: An address at which the answer will stand once it is prepared.
 _TO_POLL: Final = re.compile(r"(file|written|located|prepared|available)\b.*https?://", re.DOTALL | re.IGNORECASE)
+#: What programs write as a number that is none.
+_NO_NUMBER: Final = re.compile(rb"[:\[,]\s*(-?(?:NaN|Infinity))\s*[,}\]]")
 #: What an entry of an error says once more, in other languages, and where to read on.
 _FURTHER: Final = frozenset({"titles", "details", "links"})
 _START: Final = 4096
@@ -34,8 +38,14 @@ def body(payload: bytes, expected: str, *, markup: bool = False) -> bytes:
 
     `expected` names the format for the message; `markup`: it is XML. TryAgainError: a page, or XML that says come
     back later.
-    PublisherError: nothing at all, or the publisher's own error.
+    PublisherError: nothing at all, or the publisher's own error. DriftError: a packed file.
     """
+    packed = next((name for magic, name in _PACKED.items() if payload.startswith(magic)), None)
+    if packed:
+        raise DriftError(
+            f"the answer is a {packed} file, {expected} was expected: where the publisher packs it now, declare "
+            f"`compression: {packed}` of the reader"
+        )
     start = payload[:_START].removeprefix(BOM).lstrip()
     if not start:
         raise PublisherError(f"the answer is empty, {expected} with rows was expected; no rows are not zero rows")
@@ -49,6 +59,17 @@ def body(payload: bytes, expected: str, *, markup: bool = False) -> bytes:
     return payload[len(BOM) :] if payload.startswith(BOM) else payload
 
 
+def is_utf8(payload: bytes) -> bool:
+    """Whether a text has letters beyond ASCII and all of them are as UTF-8 writes them, which is no chance."""
+    if payload.isascii():
+        return False
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in payload
+
+
 def json_document(
     payload: bytes, expected: str, figures: Iterable[str] = ("value", "items", "dataset")
 ) -> JsonObject | JsonArray:
@@ -56,7 +77,8 @@ def json_document(
 
     A document that has one of the members `figures` is no error body, whatever else it has.
 
-    TryAgainError: not JSON, or cut off. PublisherError: `{}`, `[]`, or an error body of Eurostat's or SDMX's kind.
+    TryAgainError: not JSON, or cut off. PublisherError: `{}`, `[]`, NaN as a figure, or an error body of Eurostat's or
+    SDMX's kind.
     DriftError: a key of the outermost object stands twice.
     """
     document = body(payload, expected)
@@ -64,6 +86,12 @@ def json_document(
         document.decode()  # a raw member is not checked for UTF-8
         found: JsonObject | JsonArray = msgspec.json.decode(document, type=JsonObject | JsonArray)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        odd = _NO_NUMBER.search(document)
+        if odd and document.rstrip().endswith((b"}", b"]")):
+            raise PublisherError(
+                f"the answer is not {expected}: {odd[1].decode()} stands in it as a figure (byte {odd.start(1)}), and "
+                "JSON has no such number; ask the publisher for null"
+            ) from error
         raise TryAgainError(
             f"the answer is not whole {expected}: {error}; it begins with {short(document)!r} and ends with "
             f"{short(document[-60:].lstrip())!r}; it may have been cut off, or a server page stood in for it"

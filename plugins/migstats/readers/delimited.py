@@ -318,7 +318,7 @@ def _decoded(payload: bytes, layout: DelimitedLayout) -> bytes:
         if plain.startswith(_UTF16):
             raise DriftError("line 1: the text begins with the mark of UTF-16; declare `encoding: utf-16`")
         return plain
-    if _is_utf8(payload):
+    if answer.is_utf8(payload):
         raise DriftError(
             f"the text is UTF-8 from its first byte to its last, `encoding` says {layout.encoding}: the publisher "
             "changed the encoding; declare `encoding: utf-8`"
@@ -333,17 +333,6 @@ def _decoded(payload: bytes, layout: DelimitedLayout) -> bytes:
             f"line {line}: byte {payload[error.start]:#x} is not {layout.encoding}, as `encoding` says "
             f"({error.reason}); the publisher changed the encoding"
         ) from error
-
-
-def _is_utf8(payload: bytes) -> bool:
-    """Whether a text has letters beyond ASCII and all of them are as UTF-8 writes them, which is no chance."""
-    if payload.isascii():
-        return False
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return False
-    return b"\0" not in payload
 
 
 def _without_comments(text: bytes, layout: DelimitedLayout) -> tuple[bytes, list[tuple[int, list[str]]]]:

@@ -1,4 +1,4 @@
-"""Tables of a web page as rows of cells: spans expanded, raised marks beside the text, hidden rows told apart."""
+"""Tables of a web page as rows of cells: spans expanded, marks beside the text, what is hidden told apart."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _UNREAD: Final = frozenset({"script", "style", "template", "noscript"})
 _GROUPS: Final = frozenset({"thead", "tbody", "tfoot"})
 #: Tags between which words do not touch.
-_APART: Final = frozenset({"br", "p", "div", "li", "ul", "ol", "dd", "dt", "hr", *_HEADINGS})
+_APART: Final = frozenset({"br", "p", "div", "li", "ul", "ol", "dd", "dt", "hr", "option", *_HEADINGS})
+#: What is raised, lowered or crossed out stands beside a figure and is no part of it.
+_BESIDE: Final = frozenset({"sup", "sub", "del", "s", "strike"})
+#: Tags that hold nothing, and so have no end.
+_EMPTY: Final = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
 _CHARSET: Final = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _HIDDEN: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*(hidden|collapse)", re.IGNORECASE)
 
@@ -117,6 +121,7 @@ class _Parser(HTMLParser):
         self._open: list[_Building] = []
         self._heading = ""
         self._words: list[str] | None = None  # of the heading or title that is open
+        self._veil = _Veil()  # around whole tables
         self._unread = 0
         self._cells = 0
 
@@ -131,11 +136,13 @@ class _Parser(HTMLParser):
         if tag == "table":
             if at is not None:
                 at.table.holds_tables = True
-            table = Table(len(self.tables) + 1, self._heading, is_hidden=_is_hidden(said))
+            hidden = _is_hidden(said) or self._veil.is_drawn
+            table = Table(len(self.tables) + 1, self._heading, is_hidden=hidden)
             self.tables.append(table)
             self._open.append(_Building(table))
         elif at is not None and tag in _GROUPS:
             at.end_group()
+            at.group_hidden = _is_hidden(said)
         elif at is not None and tag == "tr":
             at.end_row()
             at.start_row(hidden=_is_hidden(said))
@@ -148,16 +155,21 @@ class _Parser(HTMLParser):
             at.start_cell(max(_span(said, "colspan", _WIDEST), 1), _span(said, "rowspan", MOST_CELLS))
         elif at is not None and tag == "caption":
             at.caption = []
-        elif at is not None and tag == "sup":
+        elif at is not None and tag in _BESIDE:
             at.raised += 1
+        elif at is not None and tag == "a" and said.get("href", "").startswith("#"):
+            at.start_link()
         elif tag == "title" or (tag in _HEADINGS and at is None):
             self._words = []
+        elif tag not in _EMPTY:
+            (self._veil if at is None else at.veil).start(tag, hidden=_is_hidden(said))
         if at is not None and tag in _APART:
             at.add(" ")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag not in _UNREAD:
             self.handle_starttag(tag, attrs)
+            (self._open[-1].veil if self._open else self._veil).end(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _UNREAD:
@@ -166,6 +178,7 @@ class _Parser(HTMLParser):
         if self._unread:
             return
         at = self._open[-1] if self._open else None
+        (self._veil if at is None else at.veil).end(tag)
         if tag == "title" and self._words is not None:
             self.title, self._words = self._words, None
         elif tag in _HEADINGS and self._words is not None:
@@ -189,9 +202,11 @@ class _Parser(HTMLParser):
             at.end_cell()
         elif tag == "caption" and at.caption is not None:
             at.table.caption, at.caption = _spaced("".join(at.caption)), None
-        elif tag == "sup":
+        elif tag in _BESIDE:
             at.raised = max(at.raised - 1, 0)
             at.end_mark()
+        elif tag == "a":
+            at.end_link()
         elif tag in _APART:
             at.add(" ")
 
@@ -204,6 +219,29 @@ class _Parser(HTMLParser):
             self._open[-1].add(data)
 
 
+class _Veil:
+    """Whether something stands within an element that a reader of the page does not see."""
+
+    def __init__(self) -> None:
+        self._tag = ""
+        self._depth = 0
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether such an element is open."""
+        return self._depth > 0
+
+    def start(self, tag: str, *, hidden: bool) -> None:
+        if self._depth == 0 and hidden:
+            self._tag, self._depth = tag, 1
+        elif self._depth and tag == self._tag:
+            self._depth += 1
+
+    def end(self, tag: str) -> None:
+        if self._depth and tag == self._tag:
+            self._depth -= 1
+
+
 class _Building:
     """A table while its cells come: what hangs down from rows above is put in before them."""
 
@@ -211,6 +249,9 @@ class _Building:
         self.table = table
         self.caption: list[str] | None = None
         self.raised = 0
+        self.veil = _Veil()  # within the open cell
+        self.group_hidden = False
+        self._link = False
         self._row: list[Cell] | None = None
         self._hidden = False
         self._cell: Cell | None = None
@@ -222,6 +263,8 @@ class _Building:
         self._expanded = 0
 
     def add(self, text: str) -> None:
+        if self.veil.is_drawn:
+            return
         if self.caption is not None:
             self.caption.append(text)
         elif self._cell is not None:
@@ -233,14 +276,27 @@ class _Building:
             self._marks.append(mark)
         self._mark = []
 
+    def start_link(self) -> None:
+        """A link within the page; directly behind a digit it is the number of a note, and not a digit."""
+        if not self._link and "".join(self._text)[-1:].isdigit():
+            self._link = True
+            self.raised += 1
+
+    def end_link(self) -> None:
+        if self._link:
+            self._link = False
+            self.raised = max(self.raised - 1, 0)
+            self.end_mark()
+
     def start_row(self, *, hidden: bool) -> None:
-        self._row, self._hidden = [], hidden
+        self._row, self._hidden = [], hidden or self.group_hidden
 
     def start_cell(self, across: int, down: int) -> None:
         self.end_cell()
         if self._row is None:  # a page may leave out <tr> before the first cell
             self.start_row(hidden=False)
         self._cell, self._text, self._marks, self._mark, self.raised = Cell(across=across, down=down), [], [], [], 0
+        self.veil, self._link = _Veil(), False
 
     def end_cell(self) -> None:
         cell, row = self._cell, self._row
@@ -284,6 +340,7 @@ class _Building:
         """Nothing hangs from one group of rows into another."""
         self.end_row()
         self._hanging = {}
+        self.group_hidden = False
 
 
 def _span(said: dict[str, str], name: str, most: int) -> int:

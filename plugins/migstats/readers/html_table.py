@@ -44,9 +44,10 @@ def inspect(payload: bytes, layout: HtmlTableLayout) -> Envelope:
 def read(payload: bytes, layout: HtmlTableLayout) -> TextTable:
     """One row per record and column of figures, as `delimited.read` gives them, at places `table 2 row 5 column 3`.
 
-    Rows and columns count from 1, with spans expanded. Marks raised (`<sup>`) beside a figure, beside the header above
-    it or beside another cell of its record are its `_note`. Numbers of hidden rows are counted as `outside_tables`,
-    those of rows over the whole width below the records as `header_or_note`.
+    Rows and columns count from 1, with spans expanded. Marks raised, lowered or crossed out beside a figure, links to
+    notes behind it, and those beside the header above it or beside another cell of its record are its `_note`. Texts
+    that a reader of the page does not see are no part of a cell. Numbers of hidden rows are counted as
+    `outside_tables`, those of rows over the whole width below the records as `header_or_note`.
     """
     found = _found(payload, layout)
     try:

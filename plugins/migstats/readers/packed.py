@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import zipfile
 import zlib
@@ -17,7 +18,8 @@ _PIECE: Final = 1 << 20
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK"
 _ENCRYPTED: Final = 1
-_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError)
+#: What a damaged zip file makes its reader raise: of its directory (names, places) a ValueError, of bzip2 an OSError.
+DAMAGE: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
 
 
 def unpacked(payload: bytes, layout: Packed) -> bytes:
@@ -88,7 +90,7 @@ def _unzipped(payload: bytes, layout: Packed) -> Iterator[bytes]:
                     if size > layout.unpacked_bytes:
                         raise _too_big(layout)
                     yield piece
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise TryAgainError(f"the zip file is damaged or was cut off: {error}; it may be whole another time") from error
     except NotImplementedError as error:
         raise PublisherError(f"the zip file is packed in a way that is not read: {error}") from error

@@ -214,6 +214,10 @@ def _decoded(payload: bytes, layout: PxLayout) -> str:
             "the reader, such as cp850"
         )
     try:
+        if codecs.lookup(name).name not in ("utf-8", "utf-8-sig") and answer.is_utf8(payload):
+            raise DriftError(
+                f"the file is UTF-8 from its first byte to its last, and {name} is said; declare `encoding: utf-8`"
+            )
         return codecs.decode(payload, name)
     except LookupError:
         raise DriftError(f"CODEPAGE is {name!r}, no encoding that Python knows; declare `encoding`") from None

@@ -293,7 +293,7 @@ def _data_set(raw: msgspec.Raw, at: str, number: int, structures: list[_Structur
         raise DriftError(f"{at}: has `series` and `observations`; one of them is expected")
     if not holders:
         return None
-    which = msgspec.json.decode(members["structure"]) if "structure" in members else 0
+    which = cells.SCALARS.decode(members["structure"]) if "structure" in members else 0
     if type(which) is not int or not 0 <= which < len(structures):
         raise DriftError(f"{at}/structure: found {which!r}, there are {len(structures)} structures")
     attributes = cells.SCALARS.decode(members["attributes"]) if "attributes" in members else None

@@ -133,6 +133,12 @@ def _feed(parser: expat.XMLParserType, text: bytes, after: Callable[[], bool] = 
             f"the answer is not whole {_EXPECTED}: {error}; it ends with {answer.short(text[-60:].lstrip())!r}; it may "
             "have been cut off"
         ) from error
+    except (LookupError, ValueError) as error:
+        if type(error) not in (LookupError, ValueError):
+            raise
+        raise PublisherError(
+            f"the XML is in an encoding that is not read ({error}); ask the publisher for UTF-8"
+        ) from error
 
 
 def _refuse_doctype(*_: object) -> NoReturn:

@@ -8,6 +8,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -55,8 +56,8 @@ def read(payload: bytes, layout: WorkbookLayout) -> TextTable:
     Whole numbers are text without fraction, others the shortest text of the stored number; a date is its ISO
     text, an error cell its error, a formula that nobody calculated its formula. Figure cells that hold nothing
     are counted as blank, texts of rows without a key as header or note; a number in such a row is kept, with a
-    null key, stored as text or not. DriftError: a sheet, title, header or column is missing or stands twice, or numbers
-    stand in a column that is neither declared nor over a period.
+    null key, stored as text or not. DriftError: a sheet, title, header or column is missing or stands twice, also among
+    the rows, or numbers stand in a column that is neither declared nor over a period.
     """
     parts: list[TextTable] = []
     with opened(payload) as archive:
@@ -124,6 +125,8 @@ def _table(sheet: Sheet, table: WorkbookTable) -> TextTable:
     for number in sorted(row for row in sheet.cells if row > header.row):
         row = sheet.cells[number]
         keyed = header.columns[table.key] in row
+        if keyed:
+            _refuse_header_again(sheet, table, header, number)
         if keyed and header.unheard:
             for column in header.unheard & row.keys():
                 if _is_number(row[column]):
@@ -269,6 +272,24 @@ def _refuse_strays(sheet: Sheet, table: WorkbookTable, header: _Header, strays: 
     )
 
 
+def _refuse_header_again(sheet: Sheet, table: WorkbookTable, header: _Header, number: int) -> None:
+    """Headers among the rows are the beginning of another table, whose figures would pass for those of this one."""
+    row, heads = sheet.cells[number], sheet.cells[header.row]
+    first, *others = [column for column, _, _ in header.figures]
+    again = row[header.columns[table.key]].is_text and all(
+        column in row and _normal(row[column].text) in map(_normal, table.columns[name])
+        for name, column in header.columns.items()
+    )
+    if not again and others and first in row and row[first].text == heads[first].text:
+        again = all(column in row and row[column].text == heads[column].text for column in others)
+    if again:
+        texts = [cell.text for _, cell in sorted(row.items())][:12]
+        raise DriftError(
+            f"sheet {table.sheet!r} row {number}: the header of row {header.row} stands there once more ({texts}); "
+            "another table may begin there, of which it is not said whether its figures are meant: see what it holds"
+        )
+
+
 def _is_number(cell: Cell) -> bool:
     return not cell.is_text or _FIGURE.fullmatch(cell.text.strip()) is not None
 
@@ -347,6 +368,7 @@ def _plain_text(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
+@lru_cache(maxsize=10_000)
 def _normal(text: str) -> str:
     return _plain_text(text).casefold()
 

@@ -7,7 +7,6 @@ import io
 import posixpath
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,7 +15,7 @@ from xml.parsers import expat
 
 from migstats import excel
 from migstats.errors import PublisherError, TryAgainError
-from migstats.readers import answer
+from migstats.readers import answer, packed
 
 _EXPECTED: Final = "an Excel workbook (.xlsx)"
 _MAX_UNPACKED: Final = 512 * 2**20
@@ -78,8 +77,10 @@ def opened(payload: bytes) -> zipfile.ZipFile:
         raise TryAgainError(f"the answer is not {_EXPECTED}; it begins with {answer.short(payload)!r}")
     try:
         archive = zipfile.ZipFile(io.BytesIO(payload))
-    except zipfile.BadZipFile as error:
+    except packed.DAMAGE as error:
         raise TryAgainError(f"the workbook is damaged: {error}; it may have been cut off") from error
+    except NotImplementedError as error:
+        raise PublisherError(f"the workbook cannot be unpacked: {error}; save it again") from error
     unpacked = sum(member.file_size for member in archive.infolist())
     if unpacked > _MAX_UNPACKED:
         raise PublisherError(f"the workbook unpacks to {unpacked:,} bytes, at most {_MAX_UNPACKED:,} are read")
@@ -115,7 +116,7 @@ def _member(archive: zipfile.ZipFile, path: str) -> bytes:
         return archive.read(path)
     except KeyError as error:
         raise PublisherError(f"the file is a zip without {path}; {_EXPECTED} was expected") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except packed.DAMAGE as error:
         raise TryAgainError(f"{path}: the workbook is damaged: {error}; it may have been cut off") from error
     except (NotImplementedError, RuntimeError) as error:  # a method of compression or a password
         raise PublisherError(f"{path}: cannot be unpacked: {error}; save the workbook again") from error
