@@ -451,6 +451,37 @@ def test_districts_and_their_province_do_not_tell_the_one_that_is_hidden(facts: 
     assert len(found.changes) == 2
 
 
+@pytest.mark.parametrize("small", [("F", "Y0T14", TOTAL), ("F", TOTAL, "FRA")])
+def test_women_by_age_and_by_origin_do_not_tell_each_other_where_women_alone_stand_nowhere(
+    facts: Facts, small: Place
+) -> None:
+    """Two tables without margins: both rows come to the same, 53."""
+    table = {
+        **{("F", age, TOTAL): float(n) for age, n in zip(AGES, (23, 20, 10), strict=True)},
+        **{("F", TOTAL, origin): float(n) for origin, n in zip(ORIGINS, (11, 9, 13, 20), strict=True)},
+    }
+    table[small], table["F", "Y15T64", TOTAL], table["F", TOTAL, "DEU"] = 3.0, 20.0, 20.0
+    by_age, by_origin = (sum(v for p, v in table.items() if p[axis] != TOTAL) for axis in (1, 2))
+    table["F", "Y_GE65", TOTAL] += max(by_origin - by_age, 0.0)
+    table["F", TOTAL, "ITA"] += max(by_age - by_origin, 0.0)
+    shown = figures(table)
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    assert view[small] is None
+    for unknown, (low, high) in attacker.intervals(
+        attacker.atoms(view), [(0, p) for p in hidden(view)], least=1.0
+    ).items():
+        assert high - low >= WIDTH - 1e-6, f"{unknown} is between {low} and {high}"
+
+
+def test_a_whole_that_two_rows_tell_is_none_that_readers_see(facts: Facts) -> None:
+    """Where nobody can work anything out by it, nothing more is hidden for its sake."""
+    table = {("F", age, TOTAL): 30.0 for age in AGES} | {("M", age, TOTAL): 30.0 for age in AGES}
+    table["F", "Y0T14", TOTAL] = 3.0
+    shown = figures(table)
+    found = disclose(shown, POLICY, facts)
+    assert found.changes["observation_id"].to_list() == [shown["observation_id"][0]]
+
+
 def test_where_parts_are_fewer_than_the_whole_one_may_be_hidden_alone(facts: Facts) -> None:
     """The ten largest origins and a total: nobody can take the rest from it."""
     table = {(TOTAL, TOTAL, "FRA"): 3.0, (TOTAL, TOTAL, "ESP"): 500.0, ALL: 1000.0}

@@ -92,8 +92,34 @@ class Sums:
         return sparse.csc_array(self.matrix)
 
 
+def unpublished(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """The wholes that parts among `figures` have and that do not stand there: KEYS, of each state and axis.
+
+    A reader adds up a row as well as a total: where women stand by age and by province, and nowhere alone, both rows
+    come to the same.
+    """
+    frame = figures.select(*KEYS)
+    for dimension in ADDED_ALONG:
+        others = [k for k in KEYS if k != dimension]
+        # a total over all counterparts is the same under every basis
+        common = [k for k in others if dimension != "counterpart_area" or k != "counterpart_basis"]
+        parts = frame.filter(pl.col(dimension).is_in([TOTAL, NOT_APPLICABLE]).not_())
+        if dimension == "counterpart_area":
+            parts = parts.filter(pl.col(dimension).is_in(list(facts.groups)).not_())
+        there = frame.filter(pl.col(dimension).is_in([TOTAL, NOT_APPLICABLE])).select(common)
+        found = (
+            parts.group_by(common, maintain_order=True)
+            .agg(pl.col(dimension).n_unique().alias("parts"), *(pl.col(k).first() for k in others if k not in common))
+            .filter(pl.col("parts") > 1)
+            .join(there, on=common, how="anti", nulls_equal=True, maintain_order="left")
+        )
+        frame = pl.concat([frame, found.with_columns(pl.lit(TOTAL).alias(dimension)).select(frame.columns)])
+    return frame.slice(figures.height)
+
+
 def build(figures: pl.DataFrame, facts: Facts) -> Sums:
-    """The relations among `figures`: KEYS, `variable`, `value`, `kept` (a null value is one that the sender hid).
+    """The relations among `figures`: KEYS, `variable`, `value`, `kept` (a null value is one that the sender hid), and
+    `unpublished` where there is such a column (a whole that nobody published).
 
     Two rows with one `variable` (0, 1, 2 ...) are the same figure, published twice.
     """
@@ -117,12 +143,15 @@ def build(figures: pl.DataFrame, facts: Facts) -> Sums:
     variables = frame["variable"].to_numpy().astype(np.int64)
     values[variables] = frame["value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
     hidden_by_sender[variables] = frame["kept"].to_numpy() & np.isnan(values[variables])
+    nowhere = np.zeros(width, dtype=bool)
+    if "unpublished" in frame.columns:
+        nowhere[variables] = frame["unpublished"].to_numpy()
     if not count:
         return Sums(sparse.csr_array((0, width)), np.nan_to_num(values), np.zeros(width, dtype=bool))
     raw = sparse.csr_array(
         (np.concatenate(sign), (np.concatenate(relation), variables[np.concatenate(member)])), shape=(count, width)
     )
-    return _kept(_distinct(raw, np.concatenate(exact)), values, hidden_by_sender)
+    return _kept(_distinct(raw, np.concatenate(exact)), values, hidden_by_sender | nowhere, nowhere)
 
 
 def _distinct(matrix: sparse.csr_array, exact: Bools) -> tuple[sparse.csr_array, Bools]:
@@ -133,9 +162,38 @@ def _distinct(matrix: sparse.csr_array, exact: Bools) -> tuple[sparse.csr_array,
     return sparse.csr_array(matrix[first]), exact[first]
 
 
-def _kept(found: tuple[sparse.csr_array, Bools], values: Floats, hidden_by_sender: Bools) -> Sums:
+def _told(matrix: sparse.csr_array, nowhere: Bools) -> Bools:
+    """Relations that say something: a whole that nobody published, and that stands in no other one, says nothing."""
+    pattern = abs(matrix)
+    keep = np.ones(matrix.shape[0], dtype=bool)
+    while True:
+        alone = nowhere & (pattern.T @ keep.astype(np.float64) == 1)
+        idle = keep & (pattern @ alone.astype(np.float64) > 0)
+        if not idle.any():
+            return keep
+        keep &= ~idle
+
+
+def _at_least(matrix: sparse.csr_array, values: Floats, nowhere: Bools) -> Floats:
+    """A whole that nobody published is as large as the largest row of parts that there is of it."""
+    wholes = sparse.csr_array(matrix.multiply(matrix < 0))
+    own = np.flatnonzero((np.diff(wholes.indptr) == 1) & (abs(wholes) @ nowhere.astype(np.float64) > 0))
+    rows, parts = sparse.csr_array(wholes[own]).indices, sparse.csr_array(matrix[own])
+    values = values.copy()
+    for _ in ADDED_ALONG:
+        before = values.copy()
+        np.maximum.at(values, rows, values[rows] + parts @ values)
+        if np.array_equal(before, values):
+            break
+    return values
+
+
+def _kept(found: tuple[sparse.csr_array, Bools], values: Floats, hidden_by_sender: Bools, nowhere: Bools) -> Sums:
     """The relations that the figures bear out."""
     matrix, exact = found
+    if nowhere.any():
+        said = _told(matrix, nowhere)
+        matrix, exact = sparse.csr_array(matrix[said]), exact[said]
     missing = np.isnan(values) & ~hidden_by_sender
     negative = (matrix < 0).astype(np.float64)
     without_whole = (negative @ missing.astype(np.float64)) > 0
@@ -145,6 +203,8 @@ def _kept(found: tuple[sparse.csr_array, Bools], values: Floats, hidden_by_sende
     matrix = sparse.csr_array(matrix @ sparse.diags_array(np.where(missing, 0.0, 1.0)))
     matrix.eliminate_zeros()
     values = _filled(matrix, np.where(missing, 0.0, values))
+    if nowhere.any():
+        values = _at_least(matrix, values, nowhere)
     members = np.diff(matrix.indptr)
     over = matrix @ values  # parts less their whole
     near = 0.5 * members

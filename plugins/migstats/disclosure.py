@@ -21,7 +21,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from migstats import hiding
-from migstats.additive import ADDED_ALONG, KEYS, TOTAL, Bools, Facts, Floats, Share, Sums, build
+from migstats.additive import ADDED_ALONG, KEYS, TOTAL, Bools, Facts, Floats, Share, Sums, build, unpublished
 from migstats.codelists import Folders, read_codelist
 from migstats.hypercube import WHOLE, Places
 from migstats.source import Disclosure
@@ -146,26 +146,28 @@ def _of_unit(
     if not now.height:
         return {}, 0
     frame = _both(now, before)
-    width = int(frame["variable"].max()) + 1  # type: ignore[arg-type]
     small = _small(policy, facts)
     sender = pl.col("conf_status").is_in(NOT_FOR_PUBLICATION) | (
         pl.col("value").is_null() & (pl.col("obs_status") == "Q")
     )
     here, there = pl.col("state") == 1, pl.col("state") == 0
+    if not frame.filter(sender | (here & small) | (there & pl.col("kind").is_in([HIDDEN, BESIDE]))).height:
+        return {}, 0
+    frame = _with_wholes(frame, facts)
+    width = int(frame["variable"].max()) + 1  # type: ignore[arg-type]
 
     def flags(condition: pl.Expr) -> Bools:
         found = np.zeros(width, dtype=bool)
         found[frame.filter(condition)["variable"].to_numpy()] = True
         return found
 
+    nowhere = flags(pl.col("unpublished"))
     of_sender = flags(sender & (here | pl.col("kind").is_null()))
     primary = flags(here & small) & ~of_sender
     was_hidden = flags(there & pl.col("kind").is_in([HIDDEN, BESIDE]))
     now_there, was_there = flags(here), flags(there)
-    if not (of_sender | primary | was_hidden).any():
-        return {}, 0
     sums = build(frame.with_columns(kept=sender), facts)
-    hidden = of_sender | primary | was_hidden
+    hidden = of_sender | primary | was_hidden | nowhere
     signed = flags(pl.col("indicator").is_in(list(facts.signed)))
     shown_before = was_there & ~was_hidden & ~of_sender
     # what was shown and has become small since the policy is another one: new readers do not see it
@@ -182,9 +184,11 @@ def _of_unit(
     upper = np.full(width, np.inf)
     told_before = flags(there & pl.col("told").fill_null(value=False)) & was_hidden
     lower, upper = _told(values, lower, upper, told_before, limit)
+    lower = np.where(nowhere, np.minimum(0.0, values), lower)
     lower = np.where(signed, -np.inf, lower)
     wide = np.full(width, float(policy.possible - 1))
     wide = np.where(of_sender, np.maximum(wide, _OF_SENDER * np.abs(values)), wide)
+    wide[nowhere] = 0.0
     rest = len(sums.values) - width
     table = hiding.Table(
         sums=sums,
@@ -199,9 +203,9 @@ def _of_unit(
     done, lost = hiding.protect(table)
     if lost.any():
         done, lost = _all_that_can_be(table, done, lost)
-    apart = _told_apart(table, done, of_sender | signed, limit)
+    apart = _told_apart(table, done, of_sender | signed | nowhere, limit)
     labels = {}
-    flat = frame.filter(here).select("observation_id", "variable", "conf_status", "implied")
+    flat = frame.filter(here & ~pl.col("unpublished")).select("observation_id", "variable", "conf_status", "implied")
     for observation, variable, conf, _ in flat.iter_rows():
         if not done[variable]:
             continue
@@ -229,6 +233,24 @@ def _both(now: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     both = pl.concat(frames, how="vertical_relaxed")
     identity = pl.struct("observation_id", "value")
     return both.with_columns(variable=identity.rank("dense").cast(pl.Int64) - 1)
+
+
+def _with_wholes(frame: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """The figures, and the wholes of them that nobody published (`unpublished`): a reader can work them out."""
+    wholes = unpublished(frame, facts).with_row_index("variable", offset=int(frame["variable"].max()) + 1)  # type: ignore[arg-type]
+    return pl.concat(
+        [
+            frame.with_columns(unpublished=pl.lit(value=False)),
+            wholes.with_columns(
+                pl.col("variable").cast(pl.Int64),
+                observation_id=pl.lit(""),
+                obs_status=pl.lit("A"),
+                conf_status=pl.lit("F"),
+                unpublished=pl.lit(value=True),
+            ),
+        ],
+        how="diagonal_relaxed",
+    )
 
 
 def _places(frame: pl.DataFrame) -> Places:

@@ -45,14 +45,14 @@ class Table:
     """Figures and what an attacker knows of them, one element per column of `sums`."""
 
     sums: Sums
-    #: Hidden already; true of what parts leave out, which nobody publishes.
+    #: Hidden already; true of what nobody publishes: what parts leave out, wholes that do not stand there.
     hidden: Bools
     #: Shown, and not to be hidden: it was shown before and did not change, or it is nought.
     fixed: Bools
     #: Least and most that a figure can be, once it is hidden.
     lower: Floats
     upper: Floats
-    #: How far apart the least and the most have to be.
+    #: How far apart the least and the most have to be; 0 of what nobody has to protect.
     width: Floats
     #: Hidden in the last vintage: hidden again before others are.
     usual: Bools
@@ -107,7 +107,7 @@ def _boxed(table: Table, hidden: Bools, price: Floats, safe: Bools) -> Bools:
     finest = np.count_nonzero(table.places.codes, axis=1)
     first = np.zeros(len(hidden), dtype=np.int64)
     np.maximum.at(first, table.places.figure, finest)
-    waiting = np.flatnonzero(hidden & ~safe & ~table.sums.rest)
+    waiting = np.flatnonzero(hidden & ~safe & ~table.sums.rest & (table.width > 0))
     for figure in waiting[np.argsort(-first[waiting], kind="stable")].tolist():
         if safe[figure]:
             continue
@@ -157,7 +157,7 @@ def _closed(table: Table) -> Bools:
             continue
         members = rows[row_ends[relation] : row_ends[relation + 1]]
         alone = members[hidden[members]][0]
-        if sums.rest[alone]:
+        if sums.rest[alone] or not table.width[alone]:
             continue
         choice = members[~hidden[members] & ~table.fixed[members]]
         if not len(choice):
@@ -186,7 +186,7 @@ class _Attack:
 
     def __init__(self, table: Table, hidden: Bools, wanted: Bools) -> None:
         self.table, self.hidden = table, hidden
-        self.targets = hidden & wanted & ~table.sums.rest
+        self.targets = hidden & wanted & ~table.sums.rest & (table.width > 0)
         self.least = np.zeros(len(hidden))
         self.most = np.zeros(len(hidden))
         reach = _REACH * float(table.width.max(initial=0.0))
