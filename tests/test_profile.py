@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import shown
 import toy
 from samples import Filled
 from typer.testing import CliRunner
@@ -86,6 +87,30 @@ def test_a_country_of_which_nothing_is_published_says_so(warehouse_url: str) -> 
     html = profile.page(profile.read(warehouse_url, "MAR"), now=NOW)
     assert "Nothing is published of this country." in html
     assert html.count("<svg") == 0
+
+
+@pytest.mark.database
+def test_a_part_of_the_country_stands_once_whatever_it_is_broken_down_by(warehouse_url: str) -> None:
+    """Of the latest year, not of its quarters; provinces, and not their districts; not by reason."""
+
+    def row(value: float, **said: str) -> dict[str, object]:
+        of = {"subdivision": "MA-01", **said}
+        flow = {"source": "ark", "indicator": "RETURNEES", "ref_area": "MAR", "reference_point": "period"}
+        return {**flow, **of, "subdivision_matched": of["subdivision"], "match_level": 1, "value": value}
+
+    rows = [
+        row(9, time_period="2019"),
+        row(7),
+        row(3, time_period="2020-Q4", freq="Q"),
+        row(4, reason="FAMILY"),
+        row(5, migration_status="MIGRANT"),
+        row(2, subdivision="MA-CHE"),
+    ]
+    shown.show(warehouse_url, rows)
+    found = profile.read(warehouse_url, "MAR")
+    bars = [row for part in found.parts for chart in part.charts for row in chart.rows if row.get("subdivision")]
+    assert [(row["subdivision"], row["time_period"], row["value"]) for row in bars] == [("MA-01", "2020", 7)]
+    assert "No total of the whole country is published." in profile.page(found, now=NOW)
 
 
 @pytest.mark.database

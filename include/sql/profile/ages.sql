@@ -17,6 +17,9 @@ WITH figures AS (
         f.ref_area = %(area)s AND f.indicator = any(%(indicators)s) AND f.method = 'published'
         AND f.sex IN ('F', 'M') AND f.age NOT IN ('_T', '_U') AND f.published_value IS NOT NULL
         AND f.counterpart_area = '_T' AND f.subdivision = '_T' AND f.breakdown IN ('_T', '_Z')
+        AND f.migration_status = '_T' AND f.education = '_T' AND f.labour_status IN ('_T', '_Z')
+        AND f.occupation = '_T' AND f.activity = '_T' AND f.reason = '_T' AND f.urbanisation = '_T'
+        AND f.disability = '_T'
 ),
 
 chosen AS (

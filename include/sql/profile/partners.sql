@@ -19,6 +19,9 @@ WITH figures AS (
         AND CASE WHEN %(as_origin)s THEN f.counterpart_area ELSE f.ref_area END = %(area)s
         AND f.counterpart_area <> '_T' AND f.published_value IS NOT NULL
         AND f.subdivision = '_T' AND f.sex = '_T' AND f.age = '_T' AND f.breakdown IN ('_T', '_Z')
+        AND f.migration_status = '_T' AND f.education = '_T' AND f.labour_status IN ('_T', '_Z')
+        AND f.occupation = '_T' AND f.activity = '_T' AND f.reason = '_T' AND f.urbanisation = '_T'
+        AND f.disability = '_T'
 ),
 
 counted AS (
