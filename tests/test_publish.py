@@ -105,6 +105,24 @@ SUMS = {
         ],
         0,
     ),
+    "women alone have a figure, and men none": (
+        [{"SEX": "F", "OBS_VALUE": "10"}, {"SEX": "M", "OBS_VALUE": "", "OBS_STATUS": "Q"}],
+        0,
+    ),
+    "women, and those whose sex is not known": ([{"SEX": "F", "OBS_VALUE": "9"}, {"SEX": "_U", "OBS_VALUE": "1"}], 0),
+    "ages with a hole between them": (
+        [{"AGE": "Y0T14", "OBS_VALUE": "4"}, {"AGE": "Y_GE65", "OBS_VALUE": "6"}],
+        0,
+    ),
+    "ages with a gap come after sexes without": (
+        [
+            {"AGE": "Y0T14", "OBS_VALUE": "4"},
+            {"AGE": "Y_GE15", "OBS_VALUE": "", "OBS_STATUS": "O"},
+            {"SEX": "M", "OBS_VALUE": "5"},
+            {"SEX": "F", "OBS_VALUE": "6"},
+        ],
+        11,
+    ),
     "an age band that ends is not everybody": ([{"AGE": "Y0T17", "OBS_VALUE": "4"}], 0),
     "an open one may be all that are asked": ([{"AGE": "Y_GE15", "OBS_VALUE": "4"}], 4),
     "origins that the catalogue does not add up do not count": (
@@ -212,24 +230,24 @@ PARTS: dict[str, tuple[list[dict[str, str]], list[dict[str, str]], float]] = {
     "a part is missing in both": (
         [{**WOMEN, **MISSING}, {**MEN, "OBS_VALUE": "60"}],
         [{**WOMEN, **MISSING}, {**MEN, "OBS_VALUE": "55"}],
-        60,
+        0,
     ),
     "a part is missing, and of the other nobody knows whether it is a whole": (
         [{**WOMEN, **MISSING}, {**MEN, "OBS_VALUE": "60"}],
         [{"COUNTERPART": "FRA", "BASIS": "origin", "OBS_VALUE": "5"}],
-        60,
+        5,
     ),
     "a part is missing, and of the other a quarter of the year": (
         [{"INDICATOR": "NET_MIG", **WOMEN, **MISSING}, {"INDICATOR": "NET_MIG", **MEN, "OBS_VALUE": "60"}],
         [{"INDICATOR": "NET_MIG", "TIME_PERIOD": "2020-Q1", "OBS_VALUE": "20"}],
-        60,
+        20,
     ),
     "a part is missing, and all quarters of the other are there": (
         [{"INDICATOR": "NET_MIG", **WOMEN, **MISSING}, {"INDICATOR": "NET_MIG", **MEN, "OBS_VALUE": "60"}],
         [{"INDICATOR": "NET_MIG", "TIME_PERIOD": f"2020-Q{q}", "OBS_VALUE": "25"} for q in range(1, 5)],
         100,
     ),
-    "a part is missing, and there is no other": ([{**WOMEN, **MISSING}, {**MEN, "OBS_VALUE": "60"}], [], 60),
+    "a part is missing, and there is no other": ([{**WOMEN, **MISSING}, {**MEN, "OBS_VALUE": "60"}], [], 0),
 }
 
 
@@ -251,7 +269,7 @@ def test_parts_with_a_gap_do_not_count_where_another_source_has_a_whole(
             "SELECT published_value FROM bi.fact_observation WHERE sex = '_T' AND counterpart_area = '_T' "
             "AND time_period = '2020' AND published_value IS NOT NULL AND method = 'published'"
         ).fetchall()
-    assert ready == [{"s": total}]
+    assert (ready[0]["s"] or 0) == total
     if whole := [row["published_value"] for row in told]:
         assert total >= max(whole), "no less than the total that readers are shown"
 

@@ -117,6 +117,28 @@ def unpublished(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     return frame.slice(figures.height)
 
 
+def nested(facts: Facts, education: Sequence[str]) -> pl.DataFrame:
+    """Codes that lie in one another, by dimension: `code`, the `whole` that holds it, and whether it `is_inside` it.
+
+    A code that holds others has itself as its whole. Units of areas, ages and counterparts are not among them.
+    """
+    pairs = [
+        (dimension, code, wholes[0])
+        for dimension, of in facts.inside.items()
+        if dimension in _LISTED
+        for code, wholes in of.items()
+    ]
+    levels = {code: (int(m[1]), int(m[2] or m[1])) for code in education if (m := _ISCED.fullmatch(code))}
+    for code, (low, high) in levels.items():
+        wider = [c for c, (a, z) in levels.items() if a <= low and high <= z and (a, z) != (low, high)]
+        if wider:
+            nearest = min(wider, key=lambda c: levels[c][1] - levels[c][0])
+            pairs.append(("education", code, nearest))
+    holding = {(dimension, whole) for dimension, _, whole in pairs} - {(d, code) for d, code, _ in pairs}
+    rows = [(*pair, True) for pair in pairs] + [(d, whole, whole, False) for d, whole in sorted(holding)]
+    return pl.DataFrame(rows, schema=["dimension", "code", "whole", "is_inside"], orient="row")
+
+
 def build(figures: pl.DataFrame, facts: Facts) -> Sums:
     """The relations among `figures`: KEYS, `variable`, `value`, `kept` (a null value is one that the sender hid), and
     `unpublished` where there is such a column (a whole that nobody published).

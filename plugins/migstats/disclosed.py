@@ -12,7 +12,8 @@ from typing import Any, Final
 import polars as pl
 
 from migstats import settings, warehouse
-from migstats.additive import KEYS, Facts
+from migstats.additive import KEYS, Facts, nested
+from migstats.codelists import read_codelist
 from migstats.disclosure import Disclosed, disclose, read_facts
 from migstats.source import Disclosure, codelist_folders
 
@@ -34,7 +35,7 @@ def control(connection: warehouse.Connection, sources: Sequence[str], run_id: st
     facts: Facts | None = None
     for row in warehouse.rows(connection, "publication/sources_to_disclose"):
         source = row["source"]
-        facts = facts or read_facts(codelist_folders(), settings.include() / "relations.csv")
+        facts = facts or _facts()
         found = _of_source(connection, row, sources, facts)
         cells[source], exposed[source] = found.cells, found.exposed
         changes = found.changes.with_columns(pl.col("vintage").cast(pl.Int32), source=pl.lit(source))
@@ -46,6 +47,15 @@ def control(connection: warehouse.Connection, sources: Sequence[str], run_id: st
     warehouse.execute(connection, "publication/lift_suppressed", touched)
     warehouse.execute(connection, "publication/add_suppressed")
     warehouse.execute(connection, "publication/add_withheld_snapshot")
+
+
+def codes_inside() -> pl.DataFrame:
+    """Codes that lie in one another, as `additive.nested` has them."""
+    return nested(_facts(), list(read_codelist(codelist_folders(), "education").rows))
+
+
+def _facts() -> Facts:
+    return read_facts(codelist_folders(), settings.include() / "relations.csv")
 
 
 def _of_source(

@@ -134,6 +134,8 @@ def _stage(connection: warehouse.Connection, sources: Sequence[str], run_id: str
     # before anything is said of the figures: which of them count, and what is computed from them, gives none away
     disclosed.control(connection, sources, run_id)
     reach("publish.disclosed")
+    warehouse.execute(connection, "publication/stage_code_inside")
+    warehouse.copy(connection, ("pg_temp", "code_inside"), disclosed.codes_inside())
     # of its steps the planner knows no sizes: joined row by row they take minutes
     connection.execute("SET LOCAL enable_nestloop = off")
     warehouse.execute(connection, "publication/mark_additive", {})

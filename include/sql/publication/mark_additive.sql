@@ -32,13 +32,19 @@ WITH figures AS (
         || CASE WHEN p.urbanisation = '_T' THEN '' ELSE 'urbanisation ' END
         || CASE WHEN p.disability = '_T' THEN '' ELSE 'disability ' END
         || CASE WHEN p.breakdown = '_T' THEN '' ELSE 'breakdown ' END AS pattern,
+        p.published_value IS NOT NULL AS is_known,
         p.sex,
         p.age,
-        p.migration_status,
-        p.education,
-        p.labour_status,
+        coalesce(m.whole, p.migration_status) AS migration_status,
+        coalesce(e.whole, p.education) AS education,
+        coalesce(l.whole, p.labour_status) AS labour_status,
+        coalesce(r.whole, p.reason) AS reason,
         p.urbanisation,
         p.disability,
+        m.is_inside AS is_inside_migration_status,
+        e.is_inside AS is_inside_education,
+        l.is_inside AS is_inside_labour_status,
+        r.is_inside AS is_inside_reason,
         -- the same total under two bases (by citizenship, by birth) counts once
         row_number() OVER (
             PARTITION BY
@@ -70,6 +76,10 @@ WITH figures AS (
     INNER JOIN ref.subdivision AS u ON p.subdivision = u.code
     LEFT JOIN ref.age AS g ON p.age = g.code
     LEFT JOIN ref.indicator_catalogue AS k ON p.indicator = k.code
+    LEFT JOIN pg_temp.code_inside AS m ON p.migration_status = m.code AND m.dimension = 'migration_status'
+    LEFT JOIN pg_temp.code_inside AS e ON p.education = e.code AND e.dimension = 'education'
+    LEFT JOIN pg_temp.code_inside AS l ON p.labour_status = l.code AND l.dimension = 'labour_status'
+    LEFT JOIN pg_temp.code_inside AS r ON p.reason = r.code AND r.dimension = 'reason'
     WHERE
         p.unit IN ('PS', 'USD', 'USD_CONSTANT', 'NUMBER')
         AND (
@@ -85,6 +95,7 @@ parts AS (
     SELECT
         *,
         min_age IS NOT NULL AND reached IS NOT NULL AND reached >= min_age AS crosses,
+        age <> '_T' AND min_age IS NOT NULL AND is_known AS is_known_band,
         min(fineness) FILTER (WHERE published_value IS NOT NULL) OVER w AS best_fineness,
         max(time_period) FILTER (WHERE published_value IS NOT NULL AND is_stock) OVER (
             PARTITION BY source, indicator, ref_area, year, fineness
@@ -112,13 +123,60 @@ patterns AS (
         count(*) AS cells,
         bool_or(published_value IS NULL AND obs_status <> 'M') AS has_gap,
         bool_or(crosses) AS crosses,
-        coalesce(nullif(min(sex), '_T') = max(sex), FALSE)
-        OR coalesce(nullif(min(migration_status), '_T') = max(migration_status), FALSE)
-        OR coalesce(nullif(min(education), '_T') = max(education), FALSE)
-        OR coalesce(nullif(min(labour_status), '_T') = max(labour_status), FALSE)
-        OR coalesce(nullif(min(urbanisation), '_T') = max(urbanisation), FALSE)
-        OR coalesce(nullif(min(disability), '_T') = max(disability), FALSE)
-        OR coalesce(nullif(min(age), '_T') = max(age) AND max(max_age) < 999, FALSE) AS is_part,
+        (
+            min(sex) <> '_T'
+            AND min(sex) FILTER (WHERE is_known AND sex <> '_U')
+            IS NOT DISTINCT FROM max(sex) FILTER (WHERE is_known AND sex <> '_U')
+        )
+        OR (
+            min(migration_status) <> '_T'
+            AND min(migration_status) FILTER (WHERE is_known AND migration_status <> '_U')
+            IS NOT DISTINCT FROM max(migration_status) FILTER (WHERE is_known AND migration_status <> '_U')
+        )
+        OR (
+            min(education) <> '_T'
+            AND min(education) FILTER (WHERE is_known AND education <> '_U')
+            IS NOT DISTINCT FROM max(education) FILTER (WHERE is_known AND education <> '_U')
+        )
+        OR (
+            min(labour_status) <> '_T'
+            AND min(labour_status) FILTER (WHERE is_known AND labour_status <> '_U')
+            IS NOT DISTINCT FROM max(labour_status) FILTER (WHERE is_known AND labour_status <> '_U')
+        )
+        OR (
+            min(urbanisation) <> '_T'
+            AND min(urbanisation) FILTER (WHERE is_known AND urbanisation <> '_U')
+            IS NOT DISTINCT FROM max(urbanisation) FILTER (WHERE is_known AND urbanisation <> '_U')
+        )
+        OR (
+            min(disability) <> '_T'
+            AND min(disability) FILTER (WHERE is_known AND disability <> '_U')
+            IS NOT DISTINCT FROM max(disability) FILTER (WHERE is_known AND disability <> '_U')
+        )
+        -- bands with a figure that leave a hole, end, or begin after others do
+        OR coalesce(
+            upper(range_agg(int4range(min_age, max_age + 1)) FILTER (WHERE is_known_band))
+            < 1000
+            OR lower(range_agg(int4range(min_age, max_age + 1)) FILTER (WHERE is_known_band))
+            > min(min_age)
+            OR int4multirange(
+                range_merge(range_agg(int4range(min_age, max_age + 1)) FILTER (WHERE is_known_band))
+            ) <> range_agg(int4range(min_age, max_age + 1)) FILTER (WHERE is_known_band),
+            FALSE
+        ) AS is_part,
+        -- a whole is there, and what lies in it too
+        count(DISTINCT migration_status) FILTER (WHERE is_inside_migration_status IS NOT NULL)
+        < count(DISTINCT migration_status) FILTER (WHERE is_inside_migration_status)
+        + count(DISTINCT migration_status) FILTER (WHERE NOT is_inside_migration_status)
+        OR count(DISTINCT education) FILTER (WHERE is_inside_education IS NOT NULL)
+        < count(DISTINCT education) FILTER (WHERE is_inside_education)
+        + count(DISTINCT education) FILTER (WHERE NOT is_inside_education)
+        OR count(DISTINCT labour_status) FILTER (WHERE is_inside_labour_status IS NOT NULL)
+        < count(DISTINCT labour_status) FILTER (WHERE is_inside_labour_status)
+        + count(DISTINCT labour_status) FILTER (WHERE NOT is_inside_labour_status)
+        OR count(DISTINCT reason) FILTER (WHERE is_inside_reason IS NOT NULL)
+        < count(DISTINCT reason) FILTER (WHERE is_inside_reason)
+        + count(DISTINCT reason) FILTER (WHERE NOT is_inside_reason) AS is_nested,
         bool_and(
             (adds_counterparts OR pattern NOT LIKE '%%counterpart:%%')
             AND (adds_breakdowns OR pattern !~ '(^| )(?!counterpart|subdivision)[a-z_]+ ')
@@ -155,7 +213,7 @@ usable AS (
     LEFT JOIN ref.source_preference AS f ON c.indicator = f.code
     WHERE
         c.pattern = '' OR c.adds_up
-        OR (NOT c.has_total AND NOT c.is_part AND c.pattern NOT LIKE '%%breakdown %%')
+        OR (NOT c.has_total AND NOT c.is_part AND NOT c.is_nested AND c.pattern NOT LIKE '%%breakdown %%')
 ),
 
 -- what counts of each source, if that source does
@@ -179,6 +237,8 @@ chosen AS (
         u.indicator ASC,
         u.ref_area ASC,
         u.time_period ASC,
+        -- without a total, a breakdown with a gap counts only where none is whole
+        u.has_gap AND NOT coalesce(u.adds_up, FALSE) ASC,
         CASE WHEN u.adds_up THEN u.depth ELSE -coalesce(u.depth, 0) - 1 END DESC NULLS LAST,
         -- without a total nobody knows whether all districts are there; of provinces a reader would see it
         CASE WHEN u.adds_up THEN u.level ELSE -u.level END DESC,
