@@ -473,6 +473,25 @@ def test_women_by_age_and_by_origin_do_not_tell_each_other_where_women_alone_sta
         assert high - low >= WIDTH - 1e-6, f"{unknown} is between {low} and {high}"
 
 
+def test_quarters_and_ages_of_a_year_that_stands_nowhere_do_not_tell_each_other(facts: Facts) -> None:
+    quarters = {f"2023-Q{q}": value for q, value in enumerate((3.0, 40.0, 30.0, 30.0), start=1)}
+    of_quarters = pl.concat(
+        figures({(TOTAL, TOTAL, TOTAL): value}, indicator="IMMIGRATION", time_period=quarter, freq="Q")
+        for quarter, value in quarters.items()
+    )
+    ages = figures(
+        {(TOTAL, age, TOTAL): value for age, value in zip(AGES, (23.0, 50.0, 30.0), strict=True)},
+        indicator="IMMIGRATION",
+        freq="A",
+    )
+    found = disclose(pl.concat([of_quarters, ages]), POLICY, facts)
+    changed = set(found.changes["observation_id"])
+    assert of_quarters["observation_id"][0] in changed
+    assert len(changed) > 1, "the ages come to 103, and the other quarters to 100"
+    of_stock = pl.concat([of_quarters, ages]).with_columns(indicator=pl.lit("FOREIGN_POP"))
+    assert len(disclose(of_stock, POLICY, facts).changes) == 1, "a stock of a year is not the sum of its quarters"
+
+
 def test_a_whole_that_two_rows_tell_is_none_that_readers_see(facts: Facts) -> None:
     """Where nobody can work anything out by it, nothing more is hidden for its sake."""
     table = {("F", age, TOTAL): 30.0 for age in AGES} | {("M", age, TOTAL): 30.0 for age in AGES}
