@@ -157,6 +157,12 @@ def test_a_row_of_another_kind_is_explained_and_where_all_are_the_kind_was_renam
         run(codes, {"kind": "other"}, {"kind": "new"})
 
 
+def test_where_all_rows_are_of_kinds_that_are_known_nothing_was_renamed(tmp_path: Path) -> None:
+    (tmp_path / "codes.csv").write_text(CODES + "*,kind,other,indicator,POP,map,\n", encoding="utf-8")
+    done = run(read_codes(tmp_path, CONCEPTS), {"kind": "other"}, {"kind": "other"})
+    assert (said(done), why(done)) == ([], [("not_selected", "2")])
+
+
 @pytest.mark.parametrize(
     ("scheme", "code"),
     [("eurostat", "TOTAL"), ("eurostat", "UNK"), ("eurostat", "STLS"), ("unhcr", "TIB"), ("name_en", "Stateless")],

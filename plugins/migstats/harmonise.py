@@ -6,6 +6,7 @@ import datetime as dt
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Final
@@ -357,7 +358,7 @@ def harmonise(
     cells_of = _cells_of(table)
 
     _of_reader(table, dataset, problems)
-    select(table, dataset, problems)
+    select(table, dataset, partial(codes.columns, dataset.id), problems)
     scale = multipliers(table, dataset, problems, place, line)
 
     mapped: dict[str, Coded] = {}
