@@ -109,7 +109,15 @@ SUMS = {
         [{"SEX": "F", "OBS_VALUE": "10"}, {"SEX": "M", "OBS_VALUE": "", "OBS_STATUS": "Q"}],
         0,
     ),
+    "cases count as persons do": (
+        [{"INDICATOR": "ASYLUM_APPLICATION_CASES", "UNIT": "CASES", "OBS_VALUE": "7"}],
+        7,
+    ),
     "women, and those whose sex is not known": ([{"SEX": "F", "OBS_VALUE": "9"}, {"SEX": "_U", "OBS_VALUE": "1"}], 0),
+    "ages, of which the first has no figure": (
+        [{"AGE": "Y0T14", "OBS_VALUE": "", "OBS_STATUS": "O"}, {"AGE": "Y_GE15", "OBS_VALUE": "6"}],
+        0,
+    ),
     "ages with a hole between them": (
         [{"AGE": "Y0T14", "OBS_VALUE": "4"}, {"AGE": "Y_GE65", "OBS_VALUE": "6"}],
         0,

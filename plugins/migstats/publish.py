@@ -14,6 +14,7 @@ from psycopg import sql as composed
 
 from migstats import ages, disclosed, warehouse
 from migstats.faultpoint import reach
+from migstats.indicators import COUNTED
 from migstats.source import codelist_folders
 
 #: What is staged first: the indicators that the publication is about, all their figures, where ours come from.
@@ -138,7 +139,7 @@ def _stage(connection: warehouse.Connection, sources: Sequence[str], run_id: str
     warehouse.copy(connection, ("pg_temp", "code_inside"), disclosed.codes_inside())
     # of its steps the planner knows no sizes: joined row by row they take minutes
     connection.execute("SET LOCAL enable_nestloop = off")
-    warehouse.execute(connection, "publication/mark_additive", {})
+    warehouse.execute(connection, "publication/mark_additive", {"counted": list(COUNTED)})
     connection.execute("SET LOCAL enable_nestloop = on")
     warehouse.execute(connection, "publication/mark_preferred", {})
     # ours are made of what is preferred, and take their own place in their cells
@@ -162,7 +163,7 @@ def add_ages(connection: warehouse.Connection) -> int:
 
 def _stage_each(connection: warehouse.Connection, tables: Sequence[str]) -> None:
     for table in tables:
-        warehouse.execute(connection, f"publication/stage_{table}")
+        warehouse.execute(connection, f"publication/stage_{table}", {"counted": list(COUNTED)})
         # without it the planner takes the table for a small one, and joins it row by row
         connection.execute(composed.SQL("ANALYZE {}").format(composed.Identifier("pg_temp", table)))
 

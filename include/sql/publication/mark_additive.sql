@@ -2,11 +2,13 @@
 -- preferred one, ref.source_preference) in one frequency (the year before its quarters; of a stock one day), and of it
 -- one pattern of breakdowns: the finest whose parts are all there, overlap nowhere and add up to the published total
 -- (each part may be off by half a unit), else the total itself; provinces and districts are two patterns. A source that
--- has no total, and of whose parts one has no figure, counts only where no other has the whole. What is broken down by
--- scheme:code (instances of asylum, variants of a projection) may overlap: without a published total that it adds up to,
--- nothing of it counts. A source that may not be passed on counts where no other source has a figure, so that what
--- readers of bi see is a whole without it. Groups of areas, shares and rates never count, nor does what is added up over
--- no dimension (an average in dollars).
+-- has no total, and of whose parts one has no figure, counts only where no other has the whole. Without a published total
+-- that they add up to, nothing counts of parts that may overlap (by scheme:code: instances of asylum, variants of a
+-- projection; codes beside one that holds them, pg_temp.code_inside), nor of parts that are alone (women, migrants, ages
+-- that end or leave a hole); a part without a figure is none. A source that may not be passed on counts where no other
+-- source has a figure, so that what readers of bi see is a whole without it. Groups of areas, shares and rates never
+-- count, nor does what the catalogue adds up over no dimension (an average in dollars); parts count only over what it adds
+-- up.
 WITH figures AS (
     SELECT
         p.observation_id,
@@ -32,19 +34,30 @@ WITH figures AS (
         || CASE WHEN p.urbanisation = '_T' THEN '' ELSE 'urbanisation ' END
         || CASE WHEN p.disability = '_T' THEN '' ELSE 'disability ' END
         || CASE WHEN p.breakdown = '_T' THEN '' ELSE 'breakdown ' END AS pattern,
-        p.published_value IS NOT NULL AS is_known,
         p.sex,
         p.age,
-        coalesce(m.whole, p.migration_status) AS migration_status,
-        coalesce(e.whole, p.education) AS education,
-        coalesce(l.whole, p.labour_status) AS labour_status,
-        coalesce(r.whole, p.reason) AS reason,
+        p.migration_status,
+        p.education,
+        p.labour_status,
         p.urbanisation,
         p.disability,
-        m.is_inside AS is_inside_migration_status,
-        e.is_inside AS is_inside_education,
-        l.is_inside AS is_inside_labour_status,
-        r.is_inside AS is_inside_reason,
+        -- what each part that is there lies in, or is; unknown sex beside women is no second part
+        CASE WHEN h.is_there THEN nullif(p.sex, '_U') END AS of_sex,
+        CASE WHEN h.is_there THEN nullif(coalesce(m.whole, p.migration_status), '_U') END AS of_migration_status,
+        CASE WHEN h.is_there THEN nullif(coalesce(e.whole, p.education), '_U') END AS of_education,
+        CASE WHEN h.is_there THEN nullif(coalesce(l.whole, p.labour_status), '_U') END AS of_labour_status,
+        CASE WHEN h.is_there THEN nullif(p.urbanisation, '_U') END AS of_urbanisation,
+        CASE WHEN h.is_there THEN nullif(p.disability, '_U') END AS of_disability,
+        CASE WHEN h.is_there AND p.age <> '_T' THEN int4range(g.min_age, coalesce(g.max_age, 999) + 1) END AS years,
+        -- the whole, and whether the code is in it or is it
+        m.whole AS whole_migration_status,
+        m.whole || m.is_inside AS side_migration_status,
+        e.whole AS whole_education,
+        e.whole || e.is_inside AS side_education,
+        l.whole AS whole_labour_status,
+        l.whole || l.is_inside AS side_labour_status,
+        r.whole AS whole_reason,
+        r.whole || r.is_inside AS side_reason,
         -- the same total under two bases (by citizenship, by birth) counts once
         row_number() OVER (
             PARTITION BY
@@ -80,8 +93,10 @@ WITH figures AS (
     LEFT JOIN pg_temp.code_inside AS e ON p.education = e.code AND e.dimension = 'education'
     LEFT JOIN pg_temp.code_inside AS l ON p.labour_status = l.code AND l.dimension = 'labour_status'
     LEFT JOIN pg_temp.code_inside AS r ON p.reason = r.code AND r.dimension = 'reason'
+    -- what is not applicable, or did not exist, is no part that is missing
+    CROSS JOIN LATERAL (SELECT p.published_value IS NOT NULL OR p.obs_status = 'M' AS is_there) AS h
     WHERE
-        p.unit IN ('PS', 'USD', 'USD_CONSTANT', 'NUMBER')
+        p.unit = any(%(counted)s)
         AND (
             k.code IS NULL
             OR 'sum' IN (k.aggregation_area, k.aggregation_counterpart, k.aggregation_time, k.aggregation_breakdown)
@@ -95,7 +110,6 @@ parts AS (
     SELECT
         *,
         min_age IS NOT NULL AND reached IS NOT NULL AND reached >= min_age AS crosses,
-        age <> '_T' AND min_age IS NOT NULL AND is_known AS is_known_band,
         min(fineness) FILTER (WHERE published_value IS NOT NULL) OVER w AS best_fineness,
         max(time_period) FILTER (WHERE published_value IS NOT NULL AND is_stock) OVER (
             PARTITION BY source, indicator, ref_area, year, fineness
@@ -123,60 +137,23 @@ patterns AS (
         count(*) AS cells,
         bool_or(published_value IS NULL AND obs_status <> 'M') AS has_gap,
         bool_or(crosses) AS crosses,
-        (
-            min(sex) <> '_T'
-            AND min(sex) FILTER (WHERE is_known AND sex <> '_U')
-            IS NOT DISTINCT FROM max(sex) FILTER (WHERE is_known AND sex <> '_U')
-        )
-        OR (
-            min(migration_status) <> '_T'
-            AND min(migration_status) FILTER (WHERE is_known AND migration_status <> '_U')
-            IS NOT DISTINCT FROM max(migration_status) FILTER (WHERE is_known AND migration_status <> '_U')
-        )
-        OR (
-            min(education) <> '_T'
-            AND min(education) FILTER (WHERE is_known AND education <> '_U')
-            IS NOT DISTINCT FROM max(education) FILTER (WHERE is_known AND education <> '_U')
-        )
-        OR (
-            min(labour_status) <> '_T'
-            AND min(labour_status) FILTER (WHERE is_known AND labour_status <> '_U')
-            IS NOT DISTINCT FROM max(labour_status) FILTER (WHERE is_known AND labour_status <> '_U')
-        )
-        OR (
-            min(urbanisation) <> '_T'
-            AND min(urbanisation) FILTER (WHERE is_known AND urbanisation <> '_U')
-            IS NOT DISTINCT FROM max(urbanisation) FILTER (WHERE is_known AND urbanisation <> '_U')
-        )
-        OR (
-            min(disability) <> '_T'
-            AND min(disability) FILTER (WHERE is_known AND disability <> '_U')
-            IS NOT DISTINCT FROM max(disability) FILTER (WHERE is_known AND disability <> '_U')
-        )
-        -- bands with a figure that leave a hole, end, or begin after others do
+        (min(sex) <> '_T' AND min(of_sex) IS NOT DISTINCT FROM max(of_sex))
+        OR (min(migration_status) <> '_T' AND min(of_migration_status) IS NOT DISTINCT FROM max(of_migration_status))
+        OR (min(education) <> '_T' AND min(of_education) IS NOT DISTINCT FROM max(of_education))
+        OR (min(labour_status) <> '_T' AND min(of_labour_status) IS NOT DISTINCT FROM max(of_labour_status))
+        OR (min(urbanisation) <> '_T' AND min(of_urbanisation) IS NOT DISTINCT FROM max(of_urbanisation))
+        OR (min(disability) <> '_T' AND min(of_disability) IS NOT DISTINCT FROM max(of_disability))
+        -- ages that end, begin after the first band, or leave a hole
         OR coalesce(
-            upper(range_agg(int4range(min_age, max_age + 1)) FILTER (WHERE is_known_band))
-            < 1000
-            OR lower(range_agg(int4range(min_age, max_age + 1)) FILTER (WHERE is_known_band))
-            > min(min_age)
-            OR int4multirange(
-                range_merge(range_agg(int4range(min_age, max_age + 1)) FILTER (WHERE is_known_band))
-            ) <> range_agg(int4range(min_age, max_age + 1)) FILTER (WHERE is_known_band),
+            upper(range_agg(years)) <= 999 OR lower(range_agg(years)) > min(min_age)
+            OR range_agg(years) <> int4multirange(range_merge(range_agg(years))),
             FALSE
         ) AS is_part,
-        -- a whole is there, and what lies in it too
-        count(DISTINCT migration_status) FILTER (WHERE is_inside_migration_status IS NOT NULL)
-        < count(DISTINCT migration_status) FILTER (WHERE is_inside_migration_status)
-        + count(DISTINCT migration_status) FILTER (WHERE NOT is_inside_migration_status)
-        OR count(DISTINCT education) FILTER (WHERE is_inside_education IS NOT NULL)
-        < count(DISTINCT education) FILTER (WHERE is_inside_education)
-        + count(DISTINCT education) FILTER (WHERE NOT is_inside_education)
-        OR count(DISTINCT labour_status) FILTER (WHERE is_inside_labour_status IS NOT NULL)
-        < count(DISTINCT labour_status) FILTER (WHERE is_inside_labour_status)
-        + count(DISTINCT labour_status) FILTER (WHERE NOT is_inside_labour_status)
-        OR count(DISTINCT reason) FILTER (WHERE is_inside_reason IS NOT NULL)
-        < count(DISTINCT reason) FILTER (WHERE is_inside_reason)
-        + count(DISTINCT reason) FILTER (WHERE NOT is_inside_reason) AS is_nested,
+        -- codes stand beside the one that holds them
+        count(DISTINCT side_migration_status) > count(DISTINCT whole_migration_status)
+        OR count(DISTINCT side_education) > count(DISTINCT whole_education)
+        OR count(DISTINCT side_labour_status) > count(DISTINCT whole_labour_status)
+        OR count(DISTINCT side_reason) > count(DISTINCT whole_reason) AS is_nested,
         bool_and(
             (adds_counterparts OR pattern NOT LIKE '%%counterpart:%%')
             AND (adds_breakdowns OR pattern !~ '(^| )(?!counterpart|subdivision)[a-z_]+ ')

@@ -22,7 +22,7 @@ INNER JOIN pg_temp.touched AS t ON f.indicator = t.indicator
 LEFT JOIN ref.indicator_catalogue AS k ON f.indicator = k.code
 WHERE
     coalesce(k.aggregation_area, 'sum') = 'sum'
-    AND f.unit IN ('PS', 'USD', 'NUMBER') AND f.counterpart_area = '_T' AND f.subdivision = '_T'
+    AND f.unit = any(%(counted)s) AND f.counterpart_area = '_T' AND f.subdivision = '_T'
     AND f.migration_status = '_T' AND f.education = '_T' AND f.labour_status = '_T' AND f.occupation = '_T'
     AND f.activity = '_T' AND f.reason = '_T' AND f.urbanisation = '_T' AND f.disability = '_T'
     AND f.breakdown = '_T'
