@@ -501,6 +501,72 @@ def test_a_whole_that_two_rows_tell_is_none_that_readers_see(facts: Facts) -> No
     assert found.changes["observation_id"].to_list() == [shown["observation_id"][0]]
 
 
+# -- tables that leave figures out ------------------------------------------------------------------------------
+
+
+def test_a_figure_that_two_rows_leave_out_does_not_tell_a_third(facts: Facts) -> None:
+    """Boys are missing among the men and among the children: the men tell them, and they tell the girls."""
+    table = {("F", "Y0T14"): 3.0, (TOTAL, "Y0T14"): 23.0}
+    table |= {("M", "Y15T64"): 50.0, ("M", "Y_GE65"): 60.0, ("M", TOTAL): 130.0}
+    shown = figures(table, ("sex", "age"))
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    assert view["F", "Y0T14"] is None
+    wanted = [(0, p) for p in hidden(view)]
+    for unknown, (low, high) in attacker.intervals(attacker.atoms(view), wanted, least=1.0).items():
+        assert high - low >= WIDTH - 1e-6, f"{unknown} is between {low} and {high}"
+
+
+def test_where_the_rest_comes_to_the_total_what_is_left_out_is_nobody(facts: Facts) -> None:
+    """A publisher who leaves noughts out: to take the missing origin for a possible one would protect nobody."""
+    table = {("F", TOTAL, "FRA"): 4.0, ("F", TOTAL, "ESP"): 96.0, ("F", TOTAL, TOTAL): 100.0}
+    table |= {("M", TOTAL, "FRA"): 50.0, ("M", TOTAL, "ITA"): 50.0, ("M", TOTAL, TOTAL): 100.0}
+    table |= {(TOTAL, TOTAL, "FRA"): 54.0, (TOTAL, TOTAL, "ESP"): 96.0, (TOTAL, TOTAL, "ITA"): 50.0, ALL: 200.0}
+    shown = figures(table)
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    assert {("F", TOTAL, "FRA"), ("F", TOTAL, "ESP")} <= set(hidden(view))
+
+
+def left_out(table: Table, how: str, seed: int) -> tuple[Table, set[Place]]:
+    """The table without some of its figures, and which of those that stay have no value."""
+    pick = np.random.default_rng(seed + 500)
+    if how == "nought":
+        return {p: v for p, v in table.items() if v}, set()
+    there = {p: v for p, v in table.items() if pick.random() > 0.4}
+    return there, {p for p, v in there.items() if how != "gone" and v > THRESHOLD and pick.random() < 0.15}
+
+
+@pytest.mark.parametrize("tables", ["one", "three"])
+@pytest.mark.parametrize("how", ["nought", "gone", "M", "Q"])
+@pytest.mark.parametrize("seed", [3, 6, 8, 9, 15, 24, 28, 35])
+def test_of_a_table_that_leaves_figures_out_nothing_is_learnt(facts: Facts, seed: int, how: str, tables: str) -> None:
+    """Noughts, some at random, or some that are missing (M) or hidden by their sender (Q).
+
+    Who reads it thinks of the persons behind all tables; where noughts are left out, knows that too.
+    """
+    whole = {p: v for p, v in random_table(seed).items() if tables == "one" or TOTAL in p}
+    table, empty = left_out(whole, how, seed)
+    values = {p: None if p in empty else v for p, v in table.items()}
+    shown = figures(values).with_columns(
+        pl.col("value").cast(pl.Float64),
+        obs_status=pl.when(pl.col("value").is_null()).then(pl.lit(how)).otherwise(pl.lit("A")),
+    )
+    found = disclose(shown, POLICY, facts)
+    assert found.exposed == 0
+    view = seen(values, found, shown)
+    known = view | (dict.fromkeys(set(whole) - set(table), 0.0) if how == "nought" else {})
+    wanted = [(0, p) for p in hidden(view) if how != "M" or p not in empty]
+    ends = attacker.intervals(attacker.atoms(known), wanted)
+    for (_, place), (low, high) in ends.items():  # type: ignore[misc]
+        width = max(WIDTH, 0.1 * table[place]) if place in empty else WIDTH
+        assert high - low >= width - 1e-6, f"{place} is between {low} and {high}"
+
+
+@pytest.mark.parametrize("value", [3.0, None])
+def test_a_source_of_one_figure_is_no_less_safe(facts: Facts, value: float | None) -> None:
+    found = disclose(figures({("F", "Y0T14", "FRA"): value}), POLICY, facts)
+    assert found.changes["shown"].to_list() == ([None] if value else [])
+
+
 def test_where_parts_are_fewer_than_the_whole_one_may_be_hidden_alone(facts: Facts) -> None:
     """The ten largest origins and a total: nobody can take the rest from it."""
     table = {(TOTAL, TOTAL, "FRA"): 3.0, (TOTAL, TOTAL, "ESP"): 500.0, ALL: 1000.0}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 from scipy import sparse
+from scipy.optimize import linprog
 
 from migstats.observation import SERIES_DIMENSIONS, period_bounds
 
@@ -35,6 +36,9 @@ KEYS: Final = ("state", "unit", *(d for d in SERIES_DIMENSIONS if d != "source")
 _LISTED: Final = ("sex", "migration_status", "labour_status", "occupation", "activity", "reason", "urbanisation")
 #: Dimensions of which the total is the sum of the rest.
 ADDED_ALONG: Final = (*_LISTED, "disability", "breakdown", "subdivision", "age", "education", "counterpart_area")
+
+#: Places of a table, those that nobody published among them, from which on no more of them are looked for.
+_PLACES: Final = 200_000
 
 _ISCED: Final = re.compile(r"ISCED11_(\d)(?:T(\d))?")
 
@@ -74,6 +78,8 @@ class _Rule:
     signs: tuple[int, ...]
     #: It holds exactly, or it is none; else the parts may be fewer than those that there are.
     exact: bool
+    #: Parts are known to be left out: a quarter of the year, an age between two bands, a code that stands elsewhere.
+    gaps: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,19 +99,29 @@ class Sums:
 
 
 def unpublished(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
-    """The wholes that parts among `figures` have and that do not stand there: KEYS, of each state and axis.
+    """Figures that the sums among `figures` speak of, and that do not stand there: KEYS, of each state.
 
     A reader adds up a row as well as a total: where women stand by age and by province, and nowhere alone, both rows
-    come to the same.
+    come to the same. And one who misses a figure in a row of ages and in a row of provinces knows that it is the same.
     """
     frame = figures.select(*KEYS)
+    frame = pl.concat([frame, _wholes(frame, facts)])
+    while (gaps := _gaps(frame, facts)).height:
+        frame = pl.concat([frame, gaps])
+        frame = pl.concat([frame, _wholes(frame, facts)])
+        if frame.height > _PLACES:
+            break
+    return frame.slice(figures.height)
+
+
+def _wholes(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """Totals of two parts or more, on one axis after the other."""
+    frame = figures
     for dimension in ADDED_ALONG:
         others = [k for k in KEYS if k != dimension]
         # a total over all counterparts is the same under every basis
         common = [k for k in others if dimension != "counterpart_area" or k != "counterpart_basis"]
-        parts = frame.filter(pl.col(dimension).is_in([TOTAL, NOT_APPLICABLE]).not_())
-        if dimension == "counterpart_area":
-            parts = parts.filter(pl.col(dimension).is_in(list(facts.groups)).not_())
+        parts = _parts(frame, dimension, facts)
         there = frame.filter(pl.col(dimension).is_in([TOTAL, NOT_APPLICABLE])).select(common)
         found = (
             parts.group_by(common, maintain_order=True)
@@ -115,6 +131,41 @@ def unpublished(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         )
         frame = pl.concat([frame, found.with_columns(pl.lit(TOTAL).alias(dimension)).select(frame.columns)])
     return frame.slice(figures.height)
+
+
+def _gaps(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """Places that two rows of parts or more, on different axes, leave out: with codes that stand elsewhere."""
+    frame = figures.with_columns(year=pl.col("time_period").str.head(4))
+    found = []
+    for dimension in (*ADDED_ALONG, "indicator", "time_period"):
+        own = ["freq", "time_period"] if dimension == "time_period" else [dimension]
+        around = [k for k in ("state", "unit", "indicator", "ref_area", "counterpart_basis") if k not in own]
+        if dimension == "time_period":
+            around.append("year")
+        rows = _parts(frame, dimension, facts).select(pl.exclude(own)).unique(maintain_order=True)
+        codes = frame.filter(pl.col(dimension).is_in([NOT_APPLICABLE, *facts.groups]).not_())
+        codes = codes.select(*around, *own).unique(maintain_order=True)
+        found.append(rows.join(codes, on=around, nulls_equal=True).select(KEYS))
+    return (
+        pl.concat(found)
+        .group_by(KEYS, maintain_order=True)
+        .len()
+        .filter(pl.col("len") > 1)
+        .select(KEYS)
+        .join(figures, on=KEYS, how="anti", nulls_equal=True, maintain_order="left")
+    )
+
+
+def _parts(figures: pl.DataFrame, dimension: str, facts: Facts) -> pl.DataFrame:
+    """Rows that are part of something along `dimension`."""
+    if dimension == "indicator":
+        return figures.filter(pl.col("indicator").is_in([c for parts in facts.sums.values() for c in parts]))
+    if dimension == "time_period":
+        return figures.filter(pl.col("indicator").is_in(list(facts.flows)) & (pl.col("freq") != "A"))
+    rows = figures.filter(pl.col(dimension).is_in([TOTAL, NOT_APPLICABLE]).not_())
+    if dimension == "counterpart_area":
+        rows = rows.filter(pl.col(dimension).is_in(list(facts.groups)).not_())
+    return rows
 
 
 def nested(facts: Facts, education: Sequence[str]) -> pl.DataFrame:
@@ -140,8 +191,8 @@ def nested(facts: Facts, education: Sequence[str]) -> pl.DataFrame:
 
 
 def build(figures: pl.DataFrame, facts: Facts) -> Sums:
-    """The relations among `figures`: KEYS, `variable`, `value`, `kept` (a null value is one that the sender hid), and
-    `unpublished` where there is such a column (a whole that nobody published).
+    """The relations among `figures`: KEYS, `variable`, `value`, `kept` (a null value is one that the sender hid; any
+    other null is of a figure that nobody published).
 
     Two rows with one `variable` (0, 1, 2 ...) are the same figure, published twice.
     """
@@ -150,6 +201,7 @@ def build(figures: pl.DataFrame, facts: Facts) -> Sums:
     member: list[Ints] = []
     sign: list[Floats] = []
     exact: list[Bools] = []
+    gaps: list[Bools] = []
     count = 0
     for rows, rule in _applied(frame, facts):
         used = np.flatnonzero(rule.signs)
@@ -158,81 +210,100 @@ def build(figures: pl.DataFrame, facts: Facts) -> Sums:
         member.append(rows[:, used].ravel())
         sign.append(np.tile(np.asarray(rule.signs, dtype=np.float64)[used], groups))
         exact.append(np.full(groups, rule.exact))
+        gaps.append(np.full(groups, rule.gaps))
         count += groups
     width = int(frame["variable"].max() or 0) + 1 if frame.height else 0  # type: ignore[arg-type]
     values = np.full(width, np.nan)
-    hidden_by_sender = np.zeros(width, dtype=bool)
+    by_sender, signed = np.zeros(width, dtype=bool), np.zeros(width, dtype=bool)
     variables = frame["variable"].to_numpy().astype(np.int64)
     values[variables] = frame["value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    hidden_by_sender[variables] = frame["kept"].to_numpy() & np.isnan(values[variables])
-    nowhere = np.zeros(width, dtype=bool)
-    if "unpublished" in frame.columns:
-        nowhere[variables] = frame["unpublished"].to_numpy()
+    by_sender[variables] = frame["kept"].to_numpy()
+    signed[variables] = frame["indicator"].is_in(list(facts.signed)).to_numpy()
     if not count:
         return Sums(sparse.csr_array((0, width)), np.nan_to_num(values), np.zeros(width, dtype=bool))
     raw = sparse.csr_array(
         (np.concatenate(sign), (np.concatenate(relation), variables[np.concatenate(member)])), shape=(count, width)
     )
-    return _kept(_distinct(raw, np.concatenate(exact)), values, hidden_by_sender | nowhere, nowhere)
+    # each relation once: what did not change says the same before and now
+    mark = np.random.default_rng(0).random(width)
+    first = np.sort(np.unique(np.round(raw @ mark, 9), return_index=True)[1])
+    matrix, nowhere = sparse.csr_array(raw[first]), np.isnan(values) & ~by_sender
+    return _kept(matrix, np.concatenate(exact)[first], np.concatenate(gaps)[first], values, nowhere, signed)
 
 
-def _distinct(matrix: sparse.csr_array, exact: Bools) -> tuple[sparse.csr_array, Bools]:
-    """Each relation once: what did not change says the same before and now."""
-    mark = np.random.default_rng(0).random(matrix.shape[1])
-    _, first = np.unique(np.round(matrix @ mark, 9), return_index=True)
-    first.sort()
-    return sparse.csr_array(matrix[first]), exact[first]
-
-
-def _told(matrix: sparse.csr_array, nowhere: Bools) -> Bools:
+def _told(matrix: sparse.csr_array, exact: Bools, nowhere: Bools) -> Bools:
     """Relations that say something: a whole that nobody published, and that stands in no other one, says nothing."""
-    pattern = abs(matrix)
+    pattern, wholes = abs(matrix), sparse.csr_array(matrix < 0).astype(np.float64)
     keep = np.ones(matrix.shape[0], dtype=bool)
     while True:
         alone = nowhere & (pattern.T @ keep.astype(np.float64) == 1)
-        idle = keep & (pattern @ alone.astype(np.float64) > 0)
+        idle = keep & ~exact & (wholes @ alone.astype(np.float64) > 0)
         if not idle.any():
             return keep
         keep &= ~idle
 
 
-def _at_least(matrix: sparse.csr_array, values: Floats, nowhere: Bools) -> Floats:
-    """A whole that nobody published is as large as the largest row of parts that there is of it."""
-    wholes = sparse.csr_array(matrix.multiply(matrix < 0))
-    own = np.flatnonzero((np.diff(wholes.indptr) == 1) & (abs(wholes) @ nowhere.astype(np.float64) > 0))
-    rows, parts = sparse.csr_array(wholes[own]).indices, sparse.csr_array(matrix[own])
-    values = values.copy()
-    for _ in ADDED_ALONG:
-        before = values.copy()
-        np.maximum.at(values, rows, values[rows] + parts @ values)
-        if np.array_equal(before, values):
-            break
+def _without(matrix: sparse.csr_array, columns: Bools) -> sparse.csr_array:
+    found = sparse.csr_array(matrix @ sparse.diags_array(np.where(columns, 0.0, 1.0)))
+    found.eliminate_zeros()
+    return found
+
+
+def _supposed(matrix: sparse.csr_array, exact: Bools, gaps: Bools, values: Floats, signed: Bools) -> Floats:
+    """Values of what is not known, with which as much as possible adds up and as little as possible is left out."""
+    unknown = np.flatnonzero(np.isnan(values))
+    asked = np.flatnonzero(abs(matrix) @ np.isnan(values).astype(np.float64) > 0)
+    values = np.nan_to_num(values)
+    if not len(asked):
+        return values
+    system, none = sparse.csr_array(matrix[asked]), np.zeros(len(asked))
+    left_out = sparse.eye_array(len(asked), format="csr")
+    odd = np.where(exact[asked], 10.0, np.where(gaps[asked], 0.1, 1.0))
+    least = np.concatenate([np.where(signed[unknown], -np.inf, 0.0), none, none])
+    found = linprog(
+        np.concatenate([np.zeros(len(unknown)), odd, none + 10.0]),
+        A_eq=sparse.hstack([system[:, unknown], left_out, -left_out], format="csr"),
+        b_eq=-(system @ values),
+        bounds=np.column_stack([least, np.full(len(least), np.inf)]),
+        method="highs",
+    )
+    values[unknown] = found.x[: len(unknown)]
     return values
 
 
-def _kept(found: tuple[sparse.csr_array, Bools], values: Floats, hidden_by_sender: Bools, nowhere: Bools) -> Sums:
+def _nobody(matrix: sparse.csr_array, exact: Bools, gaps: Bools, values: Floats, nowhere: Bools) -> Bools:
+    """Of what nobody published, parts of a known whole that the other parts come to: there is nobody there."""
+    parts, wholes = (sparse.csr_array(of).astype(np.float64) for of in (matrix > 0, matrix < 0))
+    whole_adds_up = ~exact & ~gaps & (np.abs(matrix @ values) < 0.5)
+    nobody = np.zeros(len(values), dtype=bool)
+    told = ~nowhere
+    while True:
+        open_ = (~told).astype(np.float64)
+        by_parts = whole_adds_up & (parts @ open_ == 0)
+        full = ~exact & (wholes @ open_ == 0) & (matrix @ np.where(told, values, 0.0) > -0.5)
+        none = ~told & (parts.T @ full.astype(np.float64) > 0)
+        more = ~told & (wholes.T @ by_parts.astype(np.float64) > 0) | none
+        if not more.any():
+            return nobody
+        nobody |= none
+        told |= more
+
+
+def _kept(matrix: sparse.csr_array, exact: Bools, gaps: Bools, values: Floats, nowhere: Bools, signed: Bools) -> Sums:
     """The relations that the figures bear out."""
-    matrix, exact = found
     if nowhere.any():
-        said = _told(matrix, nowhere)
-        matrix, exact = sparse.csr_array(matrix[said]), exact[said]
-    missing = np.isnan(values) & ~hidden_by_sender
-    negative = (matrix < 0).astype(np.float64)
-    without_whole = (negative @ missing.astype(np.float64)) > 0
-    lacking = (abs(matrix) @ missing.astype(np.float64)) > 0
-    keep = ~without_whole & ~(exact & lacking)
-    matrix, exact, lacking = sparse.csr_array(matrix[keep]), exact[keep], lacking[keep]
-    matrix = sparse.csr_array(matrix @ sparse.diags_array(np.where(missing, 0.0, 1.0)))
-    matrix.eliminate_zeros()
-    values = _filled(matrix, np.where(missing, 0.0, values))
+        said = _told(matrix, exact, nowhere)
+        matrix, exact, gaps = sparse.csr_array(matrix[said]), exact[said], gaps[said]
+    values = _supposed(matrix, exact, gaps, values, signed)
     if nowhere.any():
-        values = _at_least(matrix, values, nowhere)
+        known = np.where(_nobody(matrix, exact, gaps, values, nowhere & ~signed), 0.0, 1.0)
+        matrix = sparse.csr_array(matrix @ sparse.diags_array(known))
+        matrix.eliminate_zeros()
     members = np.diff(matrix.indptr)
     over = matrix @ values  # parts less their whole
     near = 0.5 * members
-    holds = np.abs(over) <= near
-    leaves_out = ~exact & ((over < -near) | (lacking & (over <= near)))
-    keep = (members > 1) & (holds | leaves_out)
+    leaves_out = ~exact & (over < -near)
+    keep = (members > 1) & ((np.abs(over) <= near) | leaves_out)
     matrix, over, leaves_out = sparse.csr_array(matrix[keep]), over[keep], leaves_out[keep]
     open_ = np.flatnonzero(leaves_out)
     rests = sparse.csr_array((np.ones(len(open_)), (open_, np.arange(len(open_)))), shape=(matrix.shape[0], len(open_)))
@@ -241,28 +312,6 @@ def _kept(found: tuple[sparse.csr_array, Bools], values: Floats, hidden_by_sende
         np.concatenate([values, np.maximum(-over[open_], 0.0)]),
         np.concatenate([np.zeros(len(values), dtype=bool), np.ones(len(open_), dtype=bool)]),
     )
-
-
-def _filled(matrix: sparse.csr_array, values: Floats) -> Floats:
-    """Figures that the sender hid, as a reader would work them out: alone in a relation first, else in equal shares."""
-    values = values.copy()
-    while True:
-        unknown = np.isnan(values)
-        if not unknown.any():
-            return values
-        per_relation = abs(matrix) @ unknown.astype(np.float64)
-        tried = np.flatnonzero(per_relation > 0)
-        if not len(tried):
-            values[unknown] = 1.0  # nothing is known of them, and no relation asks
-            return values
-        fewest = tried[per_relation[tried] == per_relation[tried].min()]
-        for least in fewest:
-            inside = slice(matrix.indptr[least], matrix.indptr[least + 1])
-            members, signs = matrix.indices[inside], matrix.data[inside]
-            asked = np.isnan(values[members])
-            if asked.any():
-                known = float(signs[~asked] @ values[members[~asked]])
-                values[members[asked]] = np.maximum(-known / asked.sum() * signs[asked], 1.0)
 
 
 # -- which figures make a group, and what adds up in it ---------------------------------------------------------
@@ -280,10 +329,13 @@ def _applied(frame: pl.DataFrame, facts: Facts) -> Iterator[tuple[Ints, _Rule]]:
             .agg(pl.col(dimension).alias("codes"), pl.col("row"))
             .filter(pl.col("codes").list.len() > 1)
         )
-        for (codes,), alike in groups.group_by(pl.col("codes").list.join("\x1f")):
+        known = set(rows[dimension].unique()) - {NOT_APPLICABLE, *facts.groups}
+        for (joined,), alike in groups.group_by(pl.col("codes").list.join("\x1f")):
             places = np.array(alike["row"].to_list(), dtype=np.int64)
-            for rule in _rules(dimension, str(codes).split("\x1f"), facts):
-                yield places, rule
+            codes = str(joined).split("\x1f")
+            for rule in _rules(dimension, codes, facts):
+                of_all = codes[rule.signs.index(-1)] == TOTAL
+                yield places, replace(rule, gaps=True) if of_all and known - set(codes) else rule
 
 
 def _axes(frame: pl.DataFrame, facts: Facts) -> Iterator[tuple[pl.DataFrame, str, list[str]]]:
@@ -369,7 +421,7 @@ def _of_bands(codes: Sequence[str], bounds: Mapping[str, tuple[int, int]]) -> It
     before: list[tuple[int, int, int]] = []
     for low, high, band in bands:
         way = _way(steps, low, high)
-        exact = False
+        exact, gaps = False, way is None
         if way is None:
             steps[low].append((high, band, 1))
             steps[high].append((low, band, -1))
@@ -382,7 +434,7 @@ def _of_bands(codes: Sequence[str], bounds: Mapping[str, tuple[int, int]]) -> It
             for part, direction in way:
                 signs[part] = direction
             signs[band] = -1
-            yield _Rule(tuple(signs), exact)
+            yield _Rule(tuple(signs), exact, gaps)
 
 
 def _way(steps: Mapping[int, list[tuple[int, int, int]]], start: int, goal: int) -> list[tuple[int, int]] | None:

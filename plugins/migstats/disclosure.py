@@ -153,7 +153,7 @@ def _of_unit(
     here, there = pl.col("state") == 1, pl.col("state") == 0
     if not frame.filter(sender | (here & small) | (there & pl.col("kind").is_in([HIDDEN, BESIDE]))).height:
         return {}, 0
-    frame = _with_wholes(frame, facts)
+    frame = _with_unpublished(frame, facts)
     width = int(frame["variable"].max()) + 1  # type: ignore[arg-type]
 
     def flags(condition: pl.Expr) -> Bools:
@@ -161,7 +161,7 @@ def _of_unit(
         found[frame.filter(condition)["variable"].to_numpy()] = True
         return found
 
-    nowhere = flags(pl.col("unpublished"))
+    nowhere = flags(pl.col("value").is_null() & ~sender)
     of_sender = flags(sender & (here | pl.col("kind").is_null()))
     primary = flags(here & small) & ~of_sender
     was_hidden = flags(there & pl.col("kind").is_in([HIDDEN, BESIDE]))
@@ -235,13 +235,13 @@ def _both(now: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     return both.with_columns(variable=identity.rank("dense").cast(pl.Int64) - 1)
 
 
-def _with_wholes(frame: pl.DataFrame, facts: Facts) -> pl.DataFrame:
-    """The figures, and the wholes of them that nobody published (`unpublished`): a reader can work them out."""
-    wholes = unpublished(frame, facts).with_row_index("variable", offset=int(frame["variable"].max()) + 1)  # type: ignore[arg-type]
+def _with_unpublished(frame: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """The figures, and those beside them that nobody published (`unpublished`): a reader can work them out."""
+    beside = unpublished(frame, facts).with_row_index("variable", offset=int(frame["variable"].max()) + 1)  # type: ignore[arg-type]
     return pl.concat(
         [
             frame.with_columns(unpublished=pl.lit(value=False)),
-            wholes.with_columns(
+            beside.with_columns(
                 pl.col("variable").cast(pl.Int64),
                 observation_id=pl.lit(""),
                 obs_status=pl.lit("A"),

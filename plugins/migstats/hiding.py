@@ -45,7 +45,7 @@ class Table:
     """Figures and what an attacker knows of them, one element per column of `sums`."""
 
     sums: Sums
-    #: Hidden already; true of what nobody publishes: what parts leave out, wholes that do not stand there.
+    #: Hidden already; true of what nobody publishes: what parts leave out, figures that do not stand there.
     hidden: Bools
     #: Shown, and not to be hidden: it was shown before and did not change, or it is nought.
     fixed: Bools

@@ -56,8 +56,8 @@ class Finder:
     def __init__(self, places: Places, columns: sparse.csc_array) -> None:
         self.places, self.columns = places, columns
         sizes = places.codes.max(axis=0, initial=0) + 1
-        self.steps = np.concatenate([np.cumprod(sizes[::-1].astype(object))[::-1][1:], [1]])
-        self.usable = not len(sizes) or int(np.prod(sizes.astype(object))) < 2**62
+        self.steps = np.concatenate([np.cumprod(sizes[::-1].astype(object))[::-1][1:], [1]])[: len(sizes)]
+        self.usable = int(np.prod(sizes.astype(object))) < 2**62
         if self.usable:
             self.steps = self.steps.astype(np.int64)
             keys = places.codes @ self.steps
