@@ -282,6 +282,24 @@ def test_the_weakest_status_of_the_inputs_is_that_of_the_figure(
     assert row["published_value"] is not None
 
 
+NATURES = {
+    "of a modelled figure": ("M", None, "M"),
+    "over a modelled one": (None, "M", "M"),
+    "modelled goes before estimated": ("E", "M", "M"),
+    "of an estimated figure": ("E", "C", "E"),
+    "of what countries have": ("C", "C", None),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "expected"), NATURES.values(), ids=NATURES)
+def test_what_comes_of_a_modelled_figure_is_modelled(
+    warehouse_url: str, first: str | None, second: str | None, expected: str | None
+) -> None:
+    flow = figure("NET_MIG", -39998, nature=first)
+    [row] = derived(warehouse_url, [flow, {**POP, "nature": second}])
+    assert row["nature"] == expected
+
+
 # -- which figures go together ---------------------------------------------------------------------------------------
 
 
