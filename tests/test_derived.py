@@ -248,6 +248,11 @@ NOTHING = {
     "figures that migstats made": [{**STOCK, "method": "sum"}, POP],
     "figures that may not be passed on": [{**STOCK, "source": "upload_mar"}, POP],
     "two bases of one total": [STOCK_M, {**STOCK_F, "counterpart_basis": "citizenship"}],
+    "men of one source and women of another": [STOCK_M, {**STOCK_F, "source": "oecd_migration"}],
+    "migrants of one survey and others of another": [
+        figure("EMPLOYMENT_RATE", 40, migration_status="MIGRANT"),
+        figure("EMPLOYMENT_RATE", 45.5, migration_status="NON_MIGRANT", source="ilostat_migrants"),
+    ],
     "a first stock": [STOCK, {**STOCK_2020, "source": "oecd_migration"}],
 }
 
