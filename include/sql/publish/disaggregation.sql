@@ -58,7 +58,18 @@ by_dimension AS (
         sum(v.figures)::integer AS figures,
         count(DISTINCT v.source)::integer AS sources
     FROM bi.availability AS v
-    CROSS JOIN LATERAL unnest(string_to_array(v.breakdowns, ' ')) AS d (dimension)
+    -- where migrants have to be told from others, citizenship or country of birth tells them
+    CROSS JOIN
+        LATERAL unnest(
+            string_to_array(
+                CASE
+                    WHEN v.breakdowns LIKE '%counterpart_area%' AND v.breakdowns NOT LIKE '%migration_status%'
+                        THEN v.breakdowns || ' migration_status'
+                    ELSE v.breakdowns
+                END,
+                ' '
+            )
+        ) AS d (dimension)
     WHERE v.figures > 0 AND v.depth > 0
     GROUP BY v.indicator, v.ref_area, d.dimension
 )
@@ -87,7 +98,8 @@ COMMENT ON VIEW bi.disaggregation IS
 'Breakdowns that the catalogue requires of each indicator, country by country: which there are, and since when. Countries of the programme are listed without figures too';
 COMMENT ON COLUMN bi.disaggregation.indicator IS 'What is measured, see dim_indicator';
 COMMENT ON COLUMN bi.disaggregation.ref_area IS 'Country or territory, see dim_area';
-COMMENT ON COLUMN bi.disaggregation.dimension IS 'Dimension that the indicator has to be broken down by';
+COMMENT ON COLUMN bi.disaggregation.dimension IS
+'Dimension that the indicator has to be broken down by; citizenship and country of birth (counterpart_area) tell migration_status too';
 COMMENT ON COLUMN bi.disaggregation.state IS
 'available: in the latest year too; not_lately: in earlier years only; not_broken_down: figures without this dimension; no_figures: none at all';
 COMMENT ON COLUMN bi.disaggregation.latest_year IS 'Latest year with any figure; NULL: none';
