@@ -39,7 +39,11 @@ def counted(url: str) -> dict[Key, Counter[str]]:
         place = (row["source"], row["indicator"], row["ref_area"], row["year"])
         if len(ages[place]) == 1 and place[1:3] not in totals:
             said.discard("age")
-        key = (*place, " ".join(d for d in BROKEN_DOWN if d in said) or "none")
+        projected = row["breakdown"].startswith("WPP:")
+        dimensions = [d for d in BROKEN_DOWN if d in said and not (projected and d == "breakdown")]
+        if projected or row["obs_status"] == "F":
+            dimensions.append("projection")
+        key = (*place, " ".join(dimensions) or "none")
         state = "suppressed" if row["obs_status"] == "Q" else "missing"
         counts = found.setdefault(key, Counter())
         counts[state if row["published_value"] is None else "figures"] += 1
@@ -252,3 +256,17 @@ def test_a_band_of_age_of_one_source_is_a_part_of_the_total_of_another(
     load(warehouse_url, sources[1], [{"OBS_VALUE": "10"}])
     assert scores(warehouse_url, "MIG_STOCK")["MAR"][3] == "counterpart_area sex"
     assert available(warehouse_url) == counted(warehouse_url)
+
+
+def test_a_projection_is_named_and_makes_no_year_the_latest(warehouse_url: str, sources: list[Source]) -> None:
+    population = {"INDICATOR": "POP", "OBS_VALUE": "10"}
+    projected = {**population, "TIME_PERIOD": "2024", "BREAKDOWN": "WPP:MEDIUM"}
+    load(warehouse_url, sources[0], [population, {**population, "SEX": "F"}, projected, {**projected, "AGE": "Y0T14"}])
+    assert available(warehouse_url) == counted(warehouse_url)
+    assert {key[3:] for key in available(warehouse_url)} >= {(2024, "projection"), (2024, "age projection")}
+    with warehouse.connect(warehouse_url) as connection:
+        found = connection.execute(
+            "SELECT dimension, state, latest_year FROM bi.disaggregation WHERE indicator = 'POP' AND ref_area = 'MAR' "
+            "ORDER BY dimension"
+        ).fetchall()
+    assert [tuple(row.values()) for row in found] == [("age", "not_broken_down", 2020), ("sex", "available", 2020)]

@@ -1,5 +1,6 @@
 -- A dimension is broken down where its code is neither the total nor not applicable. One band of age alone is no breakdown
--- where nobody has the total of all ages: rates of employment are of 15 to 64 years, and of no age.
+-- where nobody has the total of all ages: rates of employment are of 15 to 64 years, and of no age. What is
+-- said of a year to come (a forecast, a variant of World Population Prospects) is named so: nobody has counted it.
 WITH cells AS (
     SELECT
         f.source,
@@ -18,7 +19,8 @@ WITH cells AS (
         || CASE WHEN f.reason IN ('_T', '_Z') THEN '' ELSE ' reason' END
         || CASE WHEN f.urbanisation IN ('_T', '_Z') THEN '' ELSE ' urbanisation' END
         || CASE WHEN f.disability IN ('_T', '_Z') THEN '' ELSE ' disability' END
-        || CASE WHEN f.breakdown IN ('_T', '_Z') THEN '' ELSE ' breakdown' END AS after_age,
+        || CASE WHEN f.breakdown IN ('_T', '_Z') OR f.breakdown LIKE 'WPP:%' THEN '' ELSE ' breakdown' END
+        || CASE WHEN f.breakdown LIKE 'WPP:%' OR f.obs_status = 'F' THEN ' projection' ELSE '' END AS after_age,
         count(f.published_value) AS figures,
         count(*) FILTER (WHERE f.published_value IS NULL AND f.obs_status <> 'Q') AS missing,
         count(*) FILTER (WHERE f.published_value IS NULL AND f.obs_status = 'Q') AS suppressed,

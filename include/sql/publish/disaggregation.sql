@@ -22,7 +22,8 @@ held AS (
         min(year) AS first_year,
         max(year) AS latest_year
     FROM bi.availability
-    WHERE figures > 0
+    -- what is projected nobody has counted
+    WHERE figures > 0 AND breakdowns NOT LIKE '%projection%'
     GROUP BY indicator, ref_area
 ),
 
@@ -70,7 +71,7 @@ by_dimension AS (
                 ' '
             )
         ) AS d (dimension)
-    WHERE v.figures > 0 AND v.depth > 0
+    WHERE v.figures > 0 AND v.depth > 0 AND v.breakdowns NOT LIKE '%projection%'
     GROUP BY v.indicator, v.ref_area, d.dimension
 )
 
@@ -102,7 +103,7 @@ COMMENT ON COLUMN bi.disaggregation.dimension IS
 'Dimension that the indicator has to be broken down by; citizenship and country of birth (counterpart_area) tell migration_status too';
 COMMENT ON COLUMN bi.disaggregation.state IS
 'available: in the latest year too; not_lately: in earlier years only; not_broken_down: figures without this dimension; no_figures: none at all';
-COMMENT ON COLUMN bi.disaggregation.latest_year IS 'Latest year with any figure; NULL: none';
+COMMENT ON COLUMN bi.disaggregation.latest_year IS 'Latest year with any figure that is no projection; NULL: none';
 COMMENT ON COLUMN bi.disaggregation.first_year_broken_down IS 'First year with figures by this dimension';
 COMMENT ON COLUMN bi.disaggregation.latest_year_broken_down IS 'Latest year with figures by this dimension';
 COMMENT ON COLUMN bi.disaggregation.figures IS 'Figures by this dimension, all years';
@@ -131,7 +132,7 @@ COMMENT ON COLUMN bi.disaggregation_score.available IS 'Those of them that there
 COMMENT ON COLUMN bi.disaggregation_score.available_lately IS 'Those that there are figures for in the latest year with any figure';
 COMMENT ON COLUMN bi.disaggregation_score.score IS 'available divided by required: 1 all, 0 none';
 COMMENT ON COLUMN bi.disaggregation_score.score_lately IS 'available_lately divided by required';
-COMMENT ON COLUMN bi.disaggregation_score.latest_year IS 'Latest year with any figure; NULL: none';
+COMMENT ON COLUMN bi.disaggregation_score.latest_year IS 'Latest year with any figure that is no projection; NULL: none';
 COMMENT ON COLUMN bi.disaggregation_score.gaps IS 'Dimensions that are missing, with a space between; NULL: none';
 
 CREATE OR REPLACE VIEW bi.disaggregation_gap AS
@@ -160,5 +161,5 @@ COMMENT ON COLUMN bi.disaggregation_gap.topic IS 'Topic of the indicator';
 COMMENT ON COLUMN bi.disaggregation_gap.dimension IS 'Dimension that is missing';
 COMMENT ON COLUMN bi.disaggregation_gap.state IS
 'no_figures: none at all; not_broken_down: not by this dimension; not_lately: not in the latest year';
-COMMENT ON COLUMN bi.disaggregation_gap.latest_year IS 'Latest year with any figure; NULL: none';
+COMMENT ON COLUMN bi.disaggregation_gap.latest_year IS 'Latest year with any figure that is no projection; NULL: none';
 COMMENT ON COLUMN bi.disaggregation_gap.latest_year_broken_down IS 'Latest year with figures by this dimension; NULL: none';
