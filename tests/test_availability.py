@@ -25,16 +25,29 @@ Key = tuple[str, str, str, int, str]
 
 
 def counted(url: str) -> dict[Key, Counter[str]]:
-    """The slow count: one row of observation_all after the other."""
+    """The slow count: one row of observation_all after the other. A source's only band of age, where nobody has a total
+    of all ages, breaks nothing down."""
     found: dict[Key, Counter[str]] = {}
     with warehouse.connect(url) as connection:
-        for row in connection.execute("SELECT * FROM bi.observation_all").fetchall():
-            dimensions = " ".join(d for d in BROKEN_DOWN if row[d] not in ("_T", "_Z")) or "none"
-            key = (row["source"], row["indicator"], row["ref_area"], row["year"], dimensions)
-            state = "suppressed" if row["obs_status"] == "Q" else "missing"
-            counts = found.setdefault(key, Counter())
-            counts[state if row["published_value"] is None else "figures"] += 1
-            counts["preferred"] += row["published_value"] is not None and row["preferred"]
+        rows = connection.execute("SELECT * FROM bi.observation_all").fetchall()
+    totals = {(row["indicator"], row["ref_area"]) for row in rows if row["age"] in ("_T", "_Z")}
+    ages: dict[tuple[object, ...], set[str]] = {}
+    for row in rows:
+        ages.setdefault(tuple(row[d] for d in ("source", "indicator", "ref_area", "year")), set()).add(row["age"])
+    for row in rows:
+        said = {d for d in BROKEN_DOWN if row[d] not in ("_T", "_Z")}
+        place = (row["source"], row["indicator"], row["ref_area"], row["year"])
+        if len(ages[place]) == 1 and place[1:3] not in totals:
+            said.discard("age")
+        projected = row["breakdown"].startswith("WPP:")
+        dimensions = [d for d in BROKEN_DOWN if d in said and not (projected and d == "breakdown")]
+        if projected or row["obs_status"] == "F":
+            dimensions.append("projection")
+        key = (*place, " ".join(dimensions) or "none")
+        state = "suppressed" if row["obs_status"] == "Q" else "missing"
+        counts = found.setdefault(key, Counter())
+        counts[state if row["published_value"] is None else "figures"] += 1
+        counts["preferred"] += row["published_value"] is not None and row["preferred"]
     return found
 
 
@@ -211,3 +224,49 @@ def test_the_gaps_of_the_programme_say_what_is_missing_and_how(warehouse_url: st
         ("counterpart_area", "not_broken_down", 2020, None),
     ]
     assert countries == [{"n": 11}]
+
+
+RATES = {"INDICATOR": "EMPLOYMENT_RATE", "UNIT": "PT", "OBS_VALUE": "60", "AGE": "Y15T64"}
+FOREIGN = {"COUNTERPART": "ESTAT_FOR", "BASIS": "citizenship"}
+#: Rates of employment, which have to be broken down by sex, age and migration status → the gaps that are left.
+GAPS = {
+    "one band of age is no breakdown": ([RATES], "age migration_status sex"),
+    "nor is it with men and women": ([{**RATES, "SEX": sex} for sex in ("F", "M")], "age migration_status"),
+    "nor when it changes": ([RATES, {**RATES, "AGE": "Y20T64", "TIME_PERIOD": "2019"}], "age migration_status sex"),
+    "two bands are one": ([RATES, {**RATES, "AGE": "Y15T24"}], "migration_status sex"),
+    "a band beside the total is one": ([RATES, {**RATES, "AGE": "_T"}], "migration_status sex"),
+    "foreigners are told from others": ([RATES, {**RATES, **FOREIGN}], "age sex"),
+}
+
+
+@pytest.mark.parametrize(("rows", "gaps"), GAPS.values(), ids=GAPS)
+def test_the_only_band_of_age_breaks_nothing_down_and_citizenship_tells_migrants(
+    warehouse_url: str, sources: list[Source], rows: list[dict[str, str]], gaps: str
+) -> None:
+    load(warehouse_url, sources[0], rows)
+    assert available(warehouse_url) == counted(warehouse_url)
+    assert scores(warehouse_url, "EMPLOYMENT_RATE")["MAR"][3] == gaps
+
+
+def test_a_band_of_age_of_one_source_is_a_part_of_the_total_of_another(
+    warehouse_url: str, sources: list[Source]
+) -> None:
+    load(warehouse_url, sources[0], [{"AGE": "Y0T17", "OBS_VALUE": "4"}])
+    assert scores(warehouse_url, "MIG_STOCK")["MAR"][3] == "age counterpart_area sex"
+    load(warehouse_url, sources[1], [{"OBS_VALUE": "10"}])
+    assert scores(warehouse_url, "MIG_STOCK")["MAR"][3] == "counterpart_area sex"
+    assert available(warehouse_url) == counted(warehouse_url)
+
+
+def test_a_projection_is_named_and_makes_no_year_the_latest(warehouse_url: str, sources: list[Source]) -> None:
+    population = {"INDICATOR": "POP", "OBS_VALUE": "10"}
+    projected = {**population, "TIME_PERIOD": "2024", "BREAKDOWN": "WPP:MEDIUM"}
+    load(warehouse_url, sources[0], [population, {**population, "SEX": "F"}, projected, {**projected, "AGE": "Y0T14"}])
+    assert available(warehouse_url) == counted(warehouse_url)
+    assert {key[3:] for key in available(warehouse_url)} >= {(2024, "projection"), (2024, "age projection")}
+    with warehouse.connect(warehouse_url) as connection:
+        found = connection.execute(
+            "SELECT dimension, state, latest_year FROM bi.disaggregation WHERE indicator = 'POP' AND ref_area = 'MAR' "
+            "ORDER BY dimension"
+        ).fetchall()
+    assert [tuple(row.values()) for row in found] == [("age", "not_broken_down", 2020), ("sex", "available", 2020)]

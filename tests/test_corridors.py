@@ -291,6 +291,39 @@ def test_what_is_no_corridor_stays_visible_and_every_figure_has_its_row(warehous
     assert rows_of(warehouse_url, remainder) == [("ITA", "residual", 35, 2), ("ITA", "same_area", 2, 1)]
 
 
+UNKNOWN_BIRTH = between("POP", "ITA", "_U", "birth", 30)
+STATELESS = between("POP", "ITA", "_X_STATELESS", "citizenship", 5)
+#: Figures of one country → what is added up: value, figures, indicator, basis, source.
+REMAINDER = {
+    "two bases are two counts of the same people": ([UNKNOWN_BIRTH, STATELESS], (30, 1, "POP", "birth", "ark")),
+    "two indicators too": (
+        [STATELESS, between("FOREIGN_POP", "ITA", "_U", "citizenship", 8)],
+        (5, 1, "POP", "citizenship", "ark"),
+    ),
+    "two sources too": (
+        [UNKNOWN_BIRTH, between("POP", "ITA", "_X_OTHER", "birth", 40, source="bee")],
+        (40, 1, "POP", "birth", "bee"),
+    ),
+    "the members of one count are added up": (
+        [STATELESS, between("POP", "ITA", "_U", "citizenship", 8)],
+        (13, 2, "POP", "citizenship", "ark"),
+    ),
+    "a count without a figure comes last": (
+        [{**UNKNOWN_BIRTH, "value": None}, STATELESS],
+        (5, 1, "POP", "citizenship", "ark"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("rows", "expected"), REMAINDER.values(), ids=REMAINDER)
+def test_what_is_no_corridor_is_added_up_of_one_count(
+    warehouse_url: str, rows: Sequence[Row], expected: tuple[Any, ...]
+) -> None:
+    show(warehouse_url, rows)
+    columns = "value, figures, indicator, counterpart_basis, source"
+    assert rows_of(warehouse_url, f"SELECT {columns} FROM bi.corridor_remainder") == [expected]
+
+
 def test_corridors_have_nothing_of_a_source_that_may_not_be_passed_on(warehouse_url: str) -> None:
     show(warehouse_url, [immigrants("MAR", "ITA", 20, source="zoo"), emigrants("MAR", "ITA", 16)])
     there = corridors(warehouse_url)["MAR", "ITA", 2020]

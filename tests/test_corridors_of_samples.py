@@ -112,3 +112,18 @@ def test_sources_that_are_published_one_after_the_other_give_what_all_at_once_gi
     for number, source in enumerate(reversed(SOME)):
         publish.publish(copy, run_id="test", anew=number == 0, only=[source])
     assert contents() == at_once
+
+
+def test_net_migration_of_world_population_prospects_is_modelled_whoever_passes_it_on(url: str) -> None:
+    sources = "source IN ('undesa_wpp', 'worldbank_wdi', 'migstats')"
+    flagged = rows_of(
+        url,
+        "SELECT DISTINCT source, indicator, is_modelled FROM bi.migration_flows "
+        f"WHERE indicator IN ('NET_MIG', 'NET_MIG_RATE') AND {sources} ORDER BY 1, 2",
+    )
+    assert flagged == [
+        ("migstats", "NET_MIG_RATE", True),
+        ("undesa_wpp", "NET_MIG", True),
+        ("undesa_wpp", "NET_MIG_RATE", True),
+        ("worldbank_wdi", "NET_MIG", True),
+    ]

@@ -248,6 +248,11 @@ NOTHING = {
     "figures that migstats made": [{**STOCK, "method": "sum"}, POP],
     "figures that may not be passed on": [{**STOCK, "source": "upload_mar"}, POP],
     "two bases of one total": [STOCK_M, {**STOCK_F, "counterpart_basis": "citizenship"}],
+    "men of one source and women of another": [STOCK_M, {**STOCK_F, "source": "oecd_migration"}],
+    "migrants of one survey and others of another": [
+        figure("EMPLOYMENT_RATE", 40, migration_status="MIGRANT"),
+        figure("EMPLOYMENT_RATE", 45.5, migration_status="NON_MIGRANT", source="ilostat_migrants"),
+    ],
     "a first stock": [STOCK, {**STOCK_2020, "source": "oecd_migration"}],
 }
 
@@ -280,6 +285,24 @@ def test_the_weakest_status_of_the_inputs_is_that_of_the_figure(
     [row] = derived(warehouse_url, [{**STOCK, "obs_status": first}, {**POP, "obs_status": second}])
     assert row["obs_status"] == expected
     assert row["published_value"] is not None
+
+
+NATURES = {
+    "of a modelled figure": ("M", None, "M"),
+    "over a modelled one": (None, "M", "M"),
+    "modelled goes before estimated": ("E", "M", "M"),
+    "of an estimated figure": ("E", "C", "E"),
+    "of what countries have": ("C", "C", None),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "expected"), NATURES.values(), ids=NATURES)
+def test_what_comes_of_a_modelled_figure_is_modelled(
+    warehouse_url: str, first: str | None, second: str | None, expected: str | None
+) -> None:
+    flow = figure("NET_MIG", -39998, nature=first)
+    [row] = derived(warehouse_url, [flow, {**POP, "nature": second}])
+    assert row["nature"] == expected
 
 
 # -- which figures go together ---------------------------------------------------------------------------------------

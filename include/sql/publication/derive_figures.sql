@@ -16,6 +16,7 @@ WITH pairs AS (
         o.obs_status AS other_status,
         o.conf_status AS other_conf_status,
         o.missing_reason AS other_reason,
+        o.nature AS other_nature,
         o.coverage AS other_coverage,
         o.vintage AS other_vintage,
         i.published_value IS NULL OR o.published_value IS NULL AS missing,
@@ -111,6 +112,11 @@ SELECT
                 )
         WHEN i.mixed OR i.undefined OR i.impossible THEN 'not_applicable'
     END AS missing_reason,
+    -- what comes of a modelled figure was observed by nobody
+    CASE
+        WHEN 'M' IN (i.nature, i.other_nature) THEN 'M'
+        WHEN 'E' IN (i.nature, i.other_nature) THEN 'E'
+    END AS nature,
     CASE WHEN NOT i.mixed THEN i.concept_basis END AS concept_basis,
     CASE
         WHEN i.coverage = i.other_coverage THEN i.coverage

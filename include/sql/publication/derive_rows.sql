@@ -46,7 +46,7 @@ SELECT
     d.obs_status,
     d.conf_status,
     d.missing_reason,
-    NULL AS nature,
+    d.nature,
     d.concept_basis,
     d.coverage,
     d.residence_criterion,

@@ -22,7 +22,8 @@ held AS (
         min(year) AS first_year,
         max(year) AS latest_year
     FROM bi.availability
-    WHERE figures > 0
+    -- what is projected nobody has counted
+    WHERE figures > 0 AND breakdowns NOT LIKE '%projection%'
     GROUP BY indicator, ref_area
 ),
 
@@ -58,8 +59,19 @@ by_dimension AS (
         sum(v.figures)::integer AS figures,
         count(DISTINCT v.source)::integer AS sources
     FROM bi.availability AS v
-    CROSS JOIN LATERAL unnest(string_to_array(v.breakdowns, ' ')) AS d (dimension)
-    WHERE v.figures > 0 AND v.depth > 0
+    -- where migrants have to be told from others, citizenship or country of birth tells them
+    CROSS JOIN
+        LATERAL unnest(
+            string_to_array(
+                CASE
+                    WHEN v.breakdowns LIKE '%counterpart_area%' AND v.breakdowns NOT LIKE '%migration_status%'
+                        THEN v.breakdowns || ' migration_status'
+                    ELSE v.breakdowns
+                END,
+                ' '
+            )
+        ) AS d (dimension)
+    WHERE v.figures > 0 AND v.depth > 0 AND v.breakdowns NOT LIKE '%projection%'
     GROUP BY v.indicator, v.ref_area, d.dimension
 )
 
@@ -87,10 +99,11 @@ COMMENT ON VIEW bi.disaggregation IS
 'Breakdowns that the catalogue requires of each indicator, country by country: which there are, and since when. Countries of the programme are listed without figures too';
 COMMENT ON COLUMN bi.disaggregation.indicator IS 'What is measured, see dim_indicator';
 COMMENT ON COLUMN bi.disaggregation.ref_area IS 'Country or territory, see dim_area';
-COMMENT ON COLUMN bi.disaggregation.dimension IS 'Dimension that the indicator has to be broken down by';
+COMMENT ON COLUMN bi.disaggregation.dimension IS
+'Dimension that the indicator has to be broken down by; citizenship and country of birth (counterpart_area) tell migration_status too';
 COMMENT ON COLUMN bi.disaggregation.state IS
 'available: in the latest year too; not_lately: in earlier years only; not_broken_down: figures without this dimension; no_figures: none at all';
-COMMENT ON COLUMN bi.disaggregation.latest_year IS 'Latest year with any figure; NULL: none';
+COMMENT ON COLUMN bi.disaggregation.latest_year IS 'Latest year with any figure that is no projection; NULL: none';
 COMMENT ON COLUMN bi.disaggregation.first_year_broken_down IS 'First year with figures by this dimension';
 COMMENT ON COLUMN bi.disaggregation.latest_year_broken_down IS 'Latest year with figures by this dimension';
 COMMENT ON COLUMN bi.disaggregation.figures IS 'Figures by this dimension, all years';
@@ -119,7 +132,7 @@ COMMENT ON COLUMN bi.disaggregation_score.available IS 'Those of them that there
 COMMENT ON COLUMN bi.disaggregation_score.available_lately IS 'Those that there are figures for in the latest year with any figure';
 COMMENT ON COLUMN bi.disaggregation_score.score IS 'available divided by required: 1 all, 0 none';
 COMMENT ON COLUMN bi.disaggregation_score.score_lately IS 'available_lately divided by required';
-COMMENT ON COLUMN bi.disaggregation_score.latest_year IS 'Latest year with any figure; NULL: none';
+COMMENT ON COLUMN bi.disaggregation_score.latest_year IS 'Latest year with any figure that is no projection; NULL: none';
 COMMENT ON COLUMN bi.disaggregation_score.gaps IS 'Dimensions that are missing, with a space between; NULL: none';
 
 CREATE OR REPLACE VIEW bi.disaggregation_gap AS
@@ -148,5 +161,5 @@ COMMENT ON COLUMN bi.disaggregation_gap.topic IS 'Topic of the indicator';
 COMMENT ON COLUMN bi.disaggregation_gap.dimension IS 'Dimension that is missing';
 COMMENT ON COLUMN bi.disaggregation_gap.state IS
 'no_figures: none at all; not_broken_down: not by this dimension; not_lately: not in the latest year';
-COMMENT ON COLUMN bi.disaggregation_gap.latest_year IS 'Latest year with any figure; NULL: none';
+COMMENT ON COLUMN bi.disaggregation_gap.latest_year IS 'Latest year with any figure that is no projection; NULL: none';
 COMMENT ON COLUMN bi.disaggregation_gap.latest_year_broken_down IS 'Latest year with figures by this dimension; NULL: none';
