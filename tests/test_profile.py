@@ -148,19 +148,73 @@ def test_a_year_without_a_figure_is_a_gap_in_the_line_and_not_nought(warehouse_u
     assert re.findall(r"[ML]", line) == ["M", "M"], line
 
 
-def band(low: int, high: int | None) -> dict[str, int | None]:
-    return {"min_age": low, "max_age": high}
+def band(low: int, high: int | None, value: float | None = 1) -> dict[str, float | None]:
+    return {"min_age": low, "max_age": high, "value": value}
 
 
-BANDS = {
+Band = tuple[int, int | None] | tuple[int, int | None, None]
+BANDS: dict[str, tuple[list[Band], list[Band]]] = {
     "bands side by side stay": ([(0, 4), (5, 9), (10, None)], [(0, 4), (5, 9), (10, None)]),
     "a band that holds narrower ones goes": ([(0, 14), (0, 4), (5, 14), (15, None)], [(0, 4), (5, 14), (15, None)]),
     "an open band that holds a narrower open one goes": ([(15, None), (15, 64), (65, None)], [(15, 64), (65, None)]),
+    "a band stays where narrower ones leave a part of it out": (
+        [(0, 14), (15, 64), (15, 24), (65, None)],
+        [(0, 14), (15, 64), (65, None)],
+    ),
+    "of bands that overlap one stays": ([(0, 14), (10, 19), (15, None)], [(0, 14), (15, None)]),
+    "a band stays where a narrower one has no figure": (
+        [(0, 9), (0, 4, None), (5, 9), (10, None)],
+        [(0, 9), (10, None)],
+    ),
+    "what has no figure stays where nothing else has one": ([(0, 4), (5, None, None)], [(0, 4), (5, None, None)]),
 }
 
 
 @pytest.mark.parametrize(("given", "left"), BANDS.values(), ids=BANDS)
-def test_the_pyramid_counts_nobody_twice(
-    given: list[tuple[int, int | None]], left: list[tuple[int, int | None]]
-) -> None:
+def test_the_pyramid_counts_nobody_twice_and_leaves_nobody_out(given: list[Band], left: list[Band]) -> None:
     assert profile.finest([band(*b) for b in given]) == [band(*b) for b in left]
+
+
+def of_ages(sex: str, *values: str, **more: str) -> list[dict[str, str]]:
+    """Figures of the bands 0–14, 15–64, 65 and over; a word is a status."""
+    return [
+        {"SEX": sex, "AGE": age, "OBS_VALUE": value, **more}
+        if value.isdigit()
+        else {"SEX": sex, "AGE": age, "OBS_VALUE": "", "OBS_STATUS": value, **more}
+        for age, value in zip(("Y0T14", "Y15T64", "Y_GE65"), values, strict=True)
+    ]
+
+
+def in_quarters(sex: str) -> list[dict[str, str]]:
+    return [row for n in "1234" for row in of_ages(sex, "1", "2", "3", TIME_PERIOD=f"2020-Q{n}")]
+
+
+PYRAMIDS = {
+    "all there": ([*of_ages("M", "1", "2", "3"), *of_ages("F", "4", "5", "6")], "3 age bands: 6 men, 15 women."),
+    "one suppressed": (
+        [*of_ages("M", "1", "2", "3"), *of_ages("F", "4", "5", "Q")],
+        "3 age bands: 6 men, women without a sum (1 band has no figure).",
+    ),
+    "quarters are no parts": ([*in_quarters("M"), *in_quarters("F")], "2020-Q4, Persons, 3 age bands: 6 men, 6 women."),
+    "a year before its quarters": (
+        [*in_quarters("M"), *in_quarters("F"), *of_ages("M", "4", "4", "4"), *of_ages("F", "1", "1", "1")],
+        "2020, Persons, 3 age bands: 12 men, 3 women.",
+    ),
+    "women alone": (
+        [*of_ages("F", "4", "5", "6"), *({"SEX": "F", "AGE": age} for age in ("Y15T24", "Y25T54", "Y55T64"))],
+        None,
+    ),
+}
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(("rows", "said"), PYRAMIDS.values(), ids=PYRAMIDS)
+def test_the_sum_of_a_pyramid_is_never_quietly_smaller_or_larger(
+    warehouse_url: str, source: Source, rows: list[dict[str, str]], said: str | None
+) -> None:
+    toy.load(warehouse_url, source, toy.read(warehouse_url, source, PART, rows))
+    publish.publish(warehouse_url, run_id="test")
+    charts = [chart for part in profile.read(warehouse_url, "MAR").parts for chart in part.charts]
+    found = [chart.said for chart in charts if "by age and sex" in chart.title]
+    assert len(found) == (said is not None)
+    assert all(told.endswith(said or "") for told in found), found
