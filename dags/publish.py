@@ -19,7 +19,7 @@ measure; that source stays at its published vintage, the others go on |
 | `publish` | brings `bi` to the accepted vintages in one transaction | readers still see the state before; clear it |
 | `export` | writes what is published to the folder of exports, if it holds something else | the export before stays; \
 clear it |
-| `profiles` | writes the page of each country of the programme beside the Data Docs | the pages before stay; clear it |
+| `profiles` | writes the pages of countries beside the Data Docs, all that there are | the old ones stay; clear it |
 """
 
 with DAG(

@@ -83,6 +83,28 @@ def test_the_pages_of_the_programme_are_written_beside_the_data_docs(
 
 
 @pytest.mark.database
+def test_the_page_of_a_further_country_stays_in_the_list_and_is_never_older_than_the_others(
+    warehouse_url: str, source: Source, tmp_path: Path
+) -> None:
+    """One that was asked for by hand would go on to show figures that are withdrawn by now."""
+    toy.load(warehouse_url, source, toy.read(warehouse_url, source, PART, [{"OBS_VALUE": "4711"}]))
+    publish.publish(warehouse_url, run_id="test")
+    folder = tmp_path / "profiles"
+    profile.write_profiles(warehouse_url, ["MAR"], tmp_path, now=NOW)
+    (folder / "notes.html").write_text("of somebody else", encoding="utf-8")
+    assert "4,711" in (folder / "MAR.html").read_text("utf-8")
+    with psycopg.connect(warehouse_url) as connection:
+        connection.execute("UPDATE ref.source SET redistribution = 'forbidden' WHERE code = %s", [source.id])
+    publish.publish(warehouse_url, run_id="test")
+    pages = profile.write_profiles(warehouse_url, ["MDA"], tmp_path, now=NOW)
+    assert [page.name for page in pages] == ["MAR.html", "MDA.html"]
+    assert "4,711" not in (folder / "MAR.html").read_text("utf-8")
+    index = (folder / "index.html").read_text("utf-8")
+    assert re.findall(r'href="([A-Z]{3}\.html)"', index) == ["MAR.html", "MDA.html"]
+    assert (folder / "notes.html").read_text("utf-8") == "of somebody else"
+
+
+@pytest.mark.database
 def test_a_country_of_which_nothing_is_published_says_so(warehouse_url: str) -> None:
     html = profile.page(profile.read(warehouse_url, "MAR"), now=NOW)
     assert "Nothing is published of this country." in html

@@ -376,11 +376,16 @@ def page(found: Profile, *, now: dt.datetime) -> str:
 
 
 def write_profiles(url: str, areas: Sequence[str], target: Path, *, now: dt.datetime) -> list[Path]:
-    """Write the page of each of these countries and a list of them to `target`/profiles; the pages."""
+    """Write the page of each of these countries and a list of all to `target`/profiles; the pages.
+
+    Pages that are there already are made again, so that none shows what is published no more.
+    """
     folder = target / "profiles"
     folder.mkdir(parents=True, exist_ok=True)
+    with warehouse.connect(url) as connection:
+        countries = {row["area"] for row in warehouse.rows(connection, "profile/countries")}
     made, listed = [], []
-    for area in areas:
+    for area in sorted({*areas} | (countries & {file.stem for file in folder.glob("*.html")})):
         found = read(url, area)
         file = folder / f"{area}.html"
         write(file, page(found, now=now))

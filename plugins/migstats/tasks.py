@@ -380,7 +380,7 @@ def export(published: Json | None, context: Context) -> Json:
 
 
 def profiles(published: Json | None, context: Context) -> list[str]:
-    """Write the page of each country of the programme beside the Data Docs; skips where nothing new was published."""
+    """Write the pages of countries (those of the programme, those there are) beside the Data Docs, after news."""
     from airflow.sdk.exceptions import AirflowSkipException
 
     from migstats import profile
