@@ -170,6 +170,24 @@ def test_a_year_without_a_figure_is_a_gap_in_the_line_and_not_nought(warehouse_u
     assert re.findall(r"[ML]", line) == ["M", "M"], line
 
 
+@pytest.mark.database
+def test_a_year_of_a_partner_goes_before_its_quarters_and_nobody_claims_that_this_is_all(
+    warehouse_url: str, source: Source
+) -> None:
+    of = {"BASIS": "birth"}
+    rows = [
+        {**of, "COUNTERPART": "FRA", "OBS_VALUE": "10"},
+        {**of, "COUNTERPART": "FRA", "OBS_VALUE": "7", "TIME_PERIOD": "2020-Q4"},
+        {**of, "COUNTERPART": "ITA", "OBS_VALUE": "", "OBS_STATUS": "Q"},
+        {**of, "COUNTERPART": "_U", "OBS_VALUE": "400"},
+    ]
+    toy.load(warehouse_url, source, toy.read(warehouse_url, source, PART, rows))
+    publish.publish(warehouse_url, run_id="test")
+    [chart] = [c for part in profile.read(warehouse_url, "MAR").parts for c in part.charts]
+    assert [(row["partner"], row["time_period"], row["value"]) for row in chart.rows] == [("FRA", "2020", 10)]
+    assert chart.said == "Those that have a figure of 2020, Persons. France: 10."
+
+
 def band(low: int, high: int | None, value: float | None = 1) -> dict[str, float | None]:
     return {"min_age": low, "max_age": high, "value": value}
 

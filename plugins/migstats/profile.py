@@ -287,7 +287,7 @@ def bars(title: str, rows: Sequence[Row], label: str) -> Chart | None:
         )
     axes.margins(x=0.18)
     first = rows[0]
-    which = f"The {MOST} largest" if len(rows) == MOST else "All that is published"
+    which = f"The {MOST} largest" if len(rows) == MOST else "Those that have a figure"
     said = f"{which} of {first['time_period']}, {first['unit_name']}. {first[label]}: {figure(first['value'])}."
     return Chart(title, said, _drawn(picture, title), tuple(rows))
 
