@@ -58,14 +58,14 @@ with DAG(
 
         return tasks.export(published, get_current_context())
 
-    @task
-    def profiles(published: dict) -> list[str]:
+    @task(trigger_rule="all_done")
+    def profiles() -> list[str]:
         from migstats import tasks
 
-        return tasks.profiles(published, get_current_context())
+        return tasks.profiles(get_current_context())
 
     checked = check()
     checked.operator.operator_extra_links = (ReportLink(),)
     published = publish(checked)
     export(published)
-    profiles(published)
+    published >> profiles()

@@ -30,6 +30,9 @@ MOST: Final = 12
 #: Where an open band of ages is taken to end, to compare it with others.
 _OLDEST: Final = 120
 
+#: The file beside the pages that says which publication they show.
+SHOWN: Final = "published.txt"
+
 #: Indicators of each part of the page, in the order in which they are drawn.
 STOCK: Final = ("MIG_STOCK",)
 FLOWS: Final = ("IMMIGRATION", "EMIGRATION", "NET_MIG")
@@ -401,3 +404,10 @@ def programme(url: str) -> list[str]:
     """The countries of the programme, by code."""
     with warehouse.connect(url) as connection:
         return [row["area"] for row in warehouse.rows(connection, "profile/programme")]
+
+
+def published_at(url: str) -> str | None:
+    """When what readers see was last changed; None where nothing was published."""
+    with warehouse.connect(url) as connection:
+        [row] = warehouse.rows(connection, "publication/published_at")
+    return row["published_at"]  # type: ignore[no-any-return]
