@@ -19,7 +19,7 @@ measure; that source stays at its published vintage, the others go on |
 | `publish` | brings `bi` to the accepted vintages in one transaction | readers still see the state before; clear it |
 | `export` | writes what is published to the folder of exports, if it holds something else | the export before stays; \
 clear it |
-| `profiles` | writes the page of each country of the programme beside the Data Docs | the pages before stay; clear it |
+| `profiles` | writes the pages of countries beside the Data Docs, all that there are | the old ones stay; clear it |
 """
 
 with DAG(
@@ -58,14 +58,14 @@ with DAG(
 
         return tasks.export(published, get_current_context())
 
-    @task
-    def profiles(published: dict) -> list[str]:
+    @task(trigger_rule="all_done")
+    def profiles() -> list[str]:
         from migstats import tasks
 
-        return tasks.profiles(published, get_current_context())
+        return tasks.profiles(get_current_context())
 
     checked = check()
     checked.operator.operator_extra_links = (ReportLink(),)
     published = publish(checked)
     export(published)
-    profiles(published)
+    published >> profiles()

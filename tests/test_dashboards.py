@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import shown
 import yaml
 from samples import Filled
 from typer.testing import CliRunner
@@ -316,3 +317,25 @@ def test_a_query_that_names_a_missing_column_is_found(reader: psycopg.Connection
     chart = next(iter(CHARTS.values())).model_copy(update={"x": "yeer"})
     with pytest.raises(psycopg.errors.UndefinedColumn, match="yeer"):
         reader.execute(dashboards.statement(DECLARED.query(chart)))
+
+
+@pytest.mark.database
+def test_nobody_is_drawn_twice_among_the_ages(reader: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Bars stand side by side: a standard band that we added up would show its people once more."""
+    text = dashboards.sql_of("migrants_by_age").read_text("utf-8").rstrip().rstrip(";")
+    found = reader.execute(
+        f"SELECT country, age_from, string_agg(DISTINCT age, ' ') FROM ({text}) AS d "  # type: ignore[call-overload]
+        "GROUP BY country, age_from HAVING count(DISTINCT age) > 1"
+    ).fetchall()
+    assert found == []
+
+
+@pytest.mark.database
+def test_an_age_of_three_digits_is_not_cut(warehouse_url: str) -> None:
+    of = {"ref_area": "MAR", "counterpart_basis": "origin", "sex": "F", "value": 1}
+    ages = {"2018": "Y0T4", "2019": "Y95T99", "2020": "Y_GE100"}
+    shown.show(warehouse_url, [{**of, "age": age, "time_period": year} for year, age in ages.items()])
+    with psycopg.connect(warehouse_url) as connection:
+        text = dashboards.sql_of("migrants_by_age").read_text("utf-8").rstrip().rstrip(";")
+        found = connection.execute(f"SELECT DISTINCT age FROM ({text}) AS d").fetchall()  # type: ignore[call-overload]
+    assert sorted(age for (age,) in found) == ["00–04", "100+", "95–99"]

@@ -11,6 +11,8 @@ import pytest
 import toy
 
 from migstats import publish, warehouse
+from migstats.exports.selection import topics
+from migstats.observation import SERIES_DIMENSIONS
 from migstats.source import Source, read_source
 
 pytestmark = pytest.mark.database
@@ -401,6 +403,20 @@ def test_names_and_types_of_bi_are_the_contract(warehouse_url: str) -> None:
     there = {(r["relation"], r["column"], r["type"]) for r in columns(warehouse_url)}
     assert promised - there == set(), "a reader's query would break"
     assert there - promised == set(), "add the new columns to tests/contracts/bi.csv"
+
+
+def test_a_view_of_a_topic_has_all_that_tells_its_figures_apart(warehouse_url: str) -> None:
+    """Without `reason`, those displaced by conflict and by disaster are rows that nobody can tell apart."""
+    there: dict[str, set[str]] = {}
+    for row in columns(warehouse_url):
+        there.setdefault(row["relation"], set()).add(row["column"])
+    narrower = {"deaths", "labour_migration", "programme_results"}
+    lacking = {
+        topic: lacks
+        for topic in sorted({*topics()} | narrower)
+        if (lacks := {*SERIES_DIMENSIONS, "time_period"} - there[topic])
+    }
+    assert lacking == {}
 
 
 def test_every_column_of_bi_has_a_comment_and_a_plain_type(warehouse_url: str) -> None:

@@ -27,6 +27,12 @@ Row = Mapping[str, Any]
 #: Bars of a chart; tables have as many rows.
 MOST: Final = 12
 
+#: Where an open band of ages is taken to end, to compare it with others.
+_OLDEST: Final = 120
+
+#: The file beside the pages that says which publication they show.
+SHOWN: Final = "published.txt"
+
 #: Indicators of each part of the page, in the order in which they are drawn.
 STOCK: Final = ("MIG_STOCK",)
 FLOWS: Final = ("IMMIGRATION", "EMIGRATION", "NET_MIG")
@@ -205,18 +211,25 @@ def _some(*charts: Chart | None) -> tuple[Chart, ...]:
 
 
 def finest(rows: Sequence[Row]) -> list[Row]:
-    """Figures by age without the bands that hold narrower ones of the same table (0–14 beside 0–4, 5–9, 10–14)."""
+    """The figures by age of bands that share no age: those that together tell most, the narrowest of them.
+
+    0–4, 5–9 and 10–14 go before 0–14; 0–14 before 0–4 alone, or where one of the three has no figure.
+    """
 
     def span(row: Row) -> tuple[int, int]:
-        return row["min_age"], 999 if row["max_age"] is None else row["max_age"]
+        low = row["min_age"]
+        return low, max(low, _OLDEST) if row["max_age"] is None else row["max_age"]
 
-    bands = {span(row) for row in rows}
-    holds = {
-        (low, high)
-        for low, high in bands
-        if any(low <= other[0] and other[1] <= high and other != (low, high) for other in bands)
-    }
-    return [row for row in rows if span(row) not in holds]
+    told = Counter(span(row) for row in rows if row["value"] is not None)
+    bands = sorted({span(row) for row in rows}, key=lambda band: (band[1], band[0]))
+    # the best of the first n bands: how many years have figures, how many years, how many bands; and which
+    best: list[tuple[tuple[int, int, int], frozenset[tuple[int, int]]]] = [((0, 0, 0), frozenset())]
+    for number, (low, high) in enumerate(bands):
+        (figured, years, count), younger = best[sum(other[1] < low for other in bands[:number])]
+        wide = high - low + 1
+        with_it = (figured + wide * told[low, high], years + wide, count + 1), younger | {(low, high)}
+        best.append(max(best[-1], with_it, key=lambda found: found[0]))
+    return [row for row in rows if span(row) in best[-1][1]]
 
 
 # -- charts -------------------------------------------------------------------------------------------------------
@@ -277,7 +290,7 @@ def bars(title: str, rows: Sequence[Row], label: str) -> Chart | None:
         )
     axes.margins(x=0.18)
     first = rows[0]
-    which = f"The {MOST} largest" if len(rows) == MOST else "All that is published"
+    which = f"The {MOST} largest" if len(rows) == MOST else "Those that have a figure"
     said = f"{which} of {first['time_period']}, {first['unit_name']}. {first[label]}: {figure(first['value'])}."
     return Chart(title, said, _drawn(picture, title), tuple(rows))
 
@@ -314,7 +327,7 @@ def pyramid(title: str, rows: Sequence[Row]) -> Chart | None:
     if not rows:
         return None
     names = {row["age"]: row["age_name"] for row in rows}
-    by = {(row["age"], row["sex"]): row["value"] for row in rows}
+    by = {(row["age"], row["sex"]): row["value"] for row in rows if row["value"] is not None}
     picture, axes = _picture(1.0 + 0.28 * len(names))
     at = list(range(len(names)))
     for sex, side, colour, word in (("M", -1, _COLOURS[0], "men"), ("F", 1, _COLOURS[1], "women")):
@@ -324,15 +337,20 @@ def pyramid(title: str, rows: Sequence[Row]) -> Chart | None:
     axes.xaxis.set_major_formatter(lambda value, _: _short(abs(value)))
     axes.axvline(0, color="#333333", linewidth=0.8)
     axes.legend(frameon=False, fontsize=9, loc="best")
-    sums = Counter[str]()
-    for row in rows:
-        sums[row["sex"]] += row["value"]
     first = rows[0]
-    said = (
-        f"{first['time_period']}, {first['unit_name']}, {len(names)} age bands: "
-        f"{figure(sums['M'])} men, {figure(sums['F'])} women."
+    said = ", ".join(
+        _sum_of([by.get((age, sex)) for age in names], word) for sex, word in (("M", "men"), ("F", "women"))
     )
+    said = f"{first['time_period']}, {first['unit_name']}, {len(names)} age bands: {said}."
     return Chart(title, said, _drawn(picture, title), tuple(rows))
+
+
+def _sum_of(values: Sequence[float | None], word: str) -> str:
+    """A sum with its word; none where a part has no figure, as it would be quietly smaller."""
+    without = values.count(None)
+    if without:
+        return f"{word} without a sum ({without} {'band has' if without == 1 else 'bands have'} no figure)"
+    return f"{figure(sum(filter(None, values)))} {word}"
 
 
 # -- the page -----------------------------------------------------------------------------------------------------
@@ -361,11 +379,16 @@ def page(found: Profile, *, now: dt.datetime) -> str:
 
 
 def write_profiles(url: str, areas: Sequence[str], target: Path, *, now: dt.datetime) -> list[Path]:
-    """Write the page of each of these countries and a list of them to `target`/profiles; the pages."""
+    """Write the page of each of these countries and a list of all to `target`/profiles; the pages.
+
+    Pages that are there already are made again, so that none shows what is published no more.
+    """
     folder = target / "profiles"
     folder.mkdir(parents=True, exist_ok=True)
+    with warehouse.connect(url) as connection:
+        countries = {row["area"] for row in warehouse.rows(connection, "profile/countries")}
     made, listed = [], []
-    for area in areas:
+    for area in sorted({*areas} | (countries & {file.stem for file in folder.glob("*.html")})):
         found = read(url, area)
         file = folder / f"{area}.html"
         write(file, page(found, now=now))
@@ -381,3 +404,10 @@ def programme(url: str) -> list[str]:
     """The countries of the programme, by code."""
     with warehouse.connect(url) as connection:
         return [row["area"] for row in warehouse.rows(connection, "profile/programme")]
+
+
+def published_at(url: str) -> str | None:
+    """When what readers see was last changed; None where nothing was published."""
+    with warehouse.connect(url) as connection:
+        [row] = warehouse.rows(connection, "publication/published_at")
+    return row["published_at"]  # type: ignore[no-any-return]

@@ -379,18 +379,26 @@ def export(published: Json | None, context: Context) -> Json:
     return {**asdict(done), "folder": str(done.folder)}
 
 
-def profiles(published: Json | None, context: Context) -> list[str]:
-    """Write the page of each country of the programme beside the Data Docs; skips where nothing new was published."""
+def profiles(context: Context) -> list[str]:
+    """Write the pages of countries (those of the programme, those there are) beside the Data Docs, after news.
+
+    It goes by what is published, not by what the task before says: one that failed for one source, or was killed, has
+    published others, and taken back what may not be shown.
+    """
     from airflow.sdk.exceptions import AirflowSkipException
 
     from migstats import profile
+    from migstats.datadocs import write
 
-    if not published or not published["vintages"]:
+    shown = settings.data_docs() / "profiles" / profile.SHOWN
+    published = profile.published_at(warehouse_url())
+    if published is None or (shown.is_file() and shown.read_text("utf-8") == published):
         raise AirflowSkipException("SKIP: nothing new was published")
     with attempt_of(context, "*", "profiles") as tally:
         pages = profile.write_profiles(
             warehouse_url(), profile.programme(warehouse_url()), settings.data_docs(), now=_run_date(context)
         )
+        write(shown, published)
         tally.add(message=f"{len(pages)} pages")
     return [str(page) for page in pages]
 

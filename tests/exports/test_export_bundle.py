@@ -251,6 +251,22 @@ def test_an_unknown_format_topic_or_header_is_named() -> None:
             Wanted(**wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("selection", "said"),
+    [
+        (Selection(countries=("NPL", "NEP")), r"country: there is no 'NEP' in bi\.dim_area"),
+        (Selection(indicators=("MIG_STOCK", "MIGSTOCK")), r"indicator: there is no 'MIGSTOCK' in bi\.dim_indicator"),
+        (Selection(sources=("ark", "arc")), r"source: there is no 'arc' in bi\.dim_source"),
+    ],
+)
+def test_what_a_selection_misspells_is_not_left_out_in_silence(
+    few: str, tmp_path: Path, selection: Selection, said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        export(few, tmp_path / "out", Wanted(selection, formats=CSV))
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_statements_give_the_columns_that_are_described(few: str) -> None:
     with warehouse.connect(few) as connection:
         asked = {**Selection().parameters, "topic": "migrant_stock", "marked": False}
@@ -269,7 +285,7 @@ def test_every_topic_has_a_name() -> None:
 
 def test_the_command_exports_and_says_so(few: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIGSTATS_WAREHOUSE", few)
-    asked = ["export", "--format", "csv", "--country", "NPL", "--headers", "hxl", "-o", str(tmp_path / "out")]
+    asked = ["export", "--format", "csv", "--country", "npl", "--headers", "hxl", "-o", str(tmp_path / "out")]
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 0, done.output
     assert "2 figures of 2 sources" in done.output

@@ -1,4 +1,5 @@
--- Migrants of each country by age and sex for the year that is chosen; 'latest' is the latest year with ages.
+-- Migrants of each country by age and sex for the year that is chosen; 'latest' is the latest year with ages. As published: the
+-- standard bands that we add up would stand beside their parts, and show everybody once more.
 WITH figures AS (
     SELECT
         f.ref_area,
@@ -16,6 +17,7 @@ WITH figures AS (
         AND f.subdivision = '_T'
         AND f.counterpart_area = '_T'
         AND f.age NOT IN ('_T', '_U')
+        AND f.source <> 'migstats'
         AND f.sex IN ('F', 'M')
 )
 
@@ -24,7 +26,8 @@ SELECT
     f.ref_area_name AS country,
     x.name_en AS persons,
     g.min_age AS age_from,
-    lpad(g.min_age::text, 2, '0') || coalesce('–' || lpad(g.max_age::text, 2, '0'), '+') AS age,
+    lpad(g.min_age::text, greatest(2, length(g.min_age::text)), '0')
+    || coalesce('–' || lpad(g.max_age::text, greatest(2, length(g.max_age::text)), '0'), '+') AS age,
     f.year,
     y.year_shown,
     f.published_value AS figure,

@@ -1,8 +1,10 @@
--- Women and men by age of the latest year that has both, of the source with most bands.
+-- Women and men by age of the latest period that has both, of the source with most bands; a year before its quarters. What
+-- is missing or suppressed comes along, so that no sum leaves it out.
 WITH figures AS (
     SELECT
         f.source,
         f.year,
+        f.freq,
         f.time_period,
         f.age,
         f.sex,
@@ -10,12 +12,11 @@ WITH figures AS (
         f.unit,
         f.obs_status,
         f.concept_basis,
-        f.observation_id,
-        count(*) OVER (PARTITION BY f.source, f.year) AS bands
+        f.observation_id
     FROM bi.fact_observation AS f
     WHERE
         f.ref_area = %(area)s AND f.indicator = any(%(indicators)s) AND f.method = 'published'
-        AND f.sex IN ('F', 'M') AND f.age NOT IN ('_T', '_U') AND f.published_value IS NOT NULL
+        AND f.sex IN ('F', 'M') AND f.age NOT IN ('_T', '_U', '_Z')
         AND f.counterpart_area = '_T' AND f.subdivision = '_T' AND f.breakdown IN ('_T', '_Z')
         AND f.migration_status = '_T' AND f.education = '_T' AND f.labour_status IN ('_T', '_Z')
         AND f.occupation = '_T' AND f.activity = '_T' AND f.reason = '_T' AND f.urbanisation = '_T'
@@ -25,10 +26,11 @@ WITH figures AS (
 chosen AS (
     SELECT
         source,
-        year
+        time_period
     FROM figures
-    WHERE bands > 4
-    ORDER BY year DESC, bands DESC, source ASC
+    GROUP BY source, year, freq, time_period
+    HAVING count(value) > 4 AND count(DISTINCT sex) FILTER (WHERE value IS NOT NULL) = 2
+    ORDER BY year DESC, freq = 'A' DESC, count(value) DESC, time_period DESC, source ASC
     LIMIT 1
 )
 
@@ -47,7 +49,7 @@ SELECT
     f.source,
     f.observation_id
 FROM figures AS f
-INNER JOIN chosen AS c ON f.source = c.source AND f.year = c.year
+INNER JOIN chosen AS c ON f.source = c.source AND f.time_period = c.time_period
 INNER JOIN bi.dim_age AS g ON f.age = g.age
 INNER JOIN bi.dim_code AS w ON w.dimension = 'unit' AND f.unit = w.code
 ORDER BY g.min_age, g.max_age, f.sex

@@ -1,11 +1,13 @@
 -- The largest partners: where those who live here come from (the country reports), or where those from here live (others
 -- report). The year is the latest one with at least half as many partners as the fullest: a country that reports early
--- would stand there alone. Of one partner under several bases the first is taken.
+-- would stand there alone. Of one partner under several bases the first is taken,
+-- and a year before its quarters.
 WITH figures AS (
     SELECT
         CASE WHEN %(as_origin)s THEN f.ref_area ELSE f.counterpart_area END AS partner,
         f.counterpart_basis,
         f.year,
+        f.freq,
         f.time_period,
         f.published_value AS value,
         f.unit,
@@ -47,7 +49,7 @@ single AS (
     INNER JOIN bi.dim_area AS a ON f.partner = a.area
     INNER JOIN bi.dim_code AS u ON u.dimension = 'unit' AND f.unit = u.code
     WHERE a.is_country
-    ORDER BY f.partner ASC, f.counterpart_basis ASC, f.time_period DESC, f.observation_id ASC
+    ORDER BY f.partner ASC, f.counterpart_basis ASC, f.freq = 'A' DESC, f.time_period DESC, f.observation_id ASC
 )
 
 SELECT

@@ -32,7 +32,16 @@ SELECT
     f.subdivision_published,
     f.match_level,
     f.breakdown,
-    b.name_en AS breakdown_name
+    b.name_en AS breakdown_name,
+    f.freq,
+    f.migration_status,
+    f.education,
+    f.labour_status,
+    f.occupation,
+    f.activity,
+    f.reason,
+    f.urbanisation,
+    f.disability
 FROM bi.fact_observation AS f
 LEFT JOIN ref.subdivision AS u ON f.subdivision = u.code
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
@@ -42,6 +51,7 @@ LEFT JOIN core.comparability AS k ON f.indicator = k.indicator AND f.year = k.ye
 LEFT JOIN ref.breakdown AS b ON f.breakdown = b.code
 WHERE i.topic = 'displacement';
 
+SELECT ref.comment_as('bi.displacement', 'bi.fact_observation');
 COMMENT ON VIEW bi.displacement IS
 'Refugees, asylum seekers, internally displaced and stateless persons. One row per published figure; SUM(value) of one indicator within a year counts nothing twice';
 COMMENT ON COLUMN bi.displacement.observation_id IS 'Id of the figure; `migstats trace <id>` leads back to its cell';

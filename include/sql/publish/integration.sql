@@ -28,13 +28,23 @@ SELECT
     f.missing_reason,
     f.point_in_time,
     f.note,
-    f.release
+    f.release,
+    f.freq,
+    f.counterpart_area,
+    f.labour_status,
+    f.occupation,
+    f.activity,
+    f.reason,
+    f.urbanisation,
+    f.disability,
+    f.breakdown
 FROM bi.fact_observation AS f
 LEFT JOIN ref.subdivision AS u ON f.subdivision = u.code
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
 LEFT JOIN ref.area AS a ON f.ref_area = a.code
 WHERE i.topic = 'integration';
 
+SELECT ref.comment_as('bi.integration', 'bi.fact_observation');
 COMMENT ON VIEW bi.integration IS
 'Education, health and social protection of migrants and of others, and results of programmes. One row per published figure; SUM(value) of one indicator within a year counts nothing twice';
 COMMENT ON COLUMN bi.integration.observation_id IS 'Id of the figure; `migstats trace <id>` leads back to its cell';

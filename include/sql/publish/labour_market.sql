@@ -27,13 +27,22 @@ SELECT
     f.concept_basis,
     f.point_in_time,
     f.note,
-    f.release
+    f.release,
+    f.freq,
+    f.subdivision,
+    f.labour_status,
+    f.activity,
+    f.reason,
+    f.urbanisation,
+    f.disability,
+    f.breakdown
 FROM bi.fact_observation AS f
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
 LEFT JOIN ref.area AS a ON f.ref_area = a.code
 LEFT JOIN ref.area AS c ON f.counterpart_area = c.code
 WHERE i.topic = 'labour_market';
 
+SELECT ref.comment_as('bi.labour_market', 'bi.fact_observation');
 COMMENT ON VIEW bi.labour_market IS
 'Employment, unemployment, activity and education of migrants and of others, by citizenship or country of birth. One row per published figure; rates have no value to add up, only published_value';
 COMMENT ON COLUMN bi.labour_market.observation_id IS 'Id of the figure; `migstats trace <id>` leads back to its cell';

@@ -30,7 +30,17 @@ SELECT
     u.name_en AS subdivision_name,
     f.subdivision_matched,
     f.subdivision_published,
-    f.match_level
+    f.match_level,
+    f.freq,
+    f.migration_status,
+    f.education,
+    f.labour_status,
+    f.occupation,
+    f.activity,
+    f.reason,
+    f.urbanisation,
+    f.disability,
+    f.breakdown
 FROM bi.fact_observation AS f
 LEFT JOIN ref.subdivision AS u ON f.subdivision = u.code
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
@@ -39,6 +49,7 @@ LEFT JOIN ref.area AS c ON f.counterpart_area = c.code
 LEFT JOIN core.comparability AS k ON f.indicator = k.indicator AND f.year = k.year
 WHERE i.topic = 'migrant_stock';
 
+SELECT ref.comment_as('bi.migrant_stock', 'bi.fact_observation');
 COMMENT ON VIEW bi.migrant_stock IS
 'International migrant stock and its share of the population. One row per published figure; SUM(value) of one indicator within a year counts nothing twice';
 COMMENT ON COLUMN bi.migrant_stock.observation_id IS 'Id of the figure; `migstats trace <id>` leads back to its cell';

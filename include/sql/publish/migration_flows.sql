@@ -32,7 +32,17 @@ SELECT
     f.subdivision_published,
     f.match_level,
     f.nature,
-    core.is_modelled(f.nature, f.obs_status) AS is_modelled
+    core.is_modelled(f.nature, f.obs_status) AS is_modelled,
+    f.freq,
+    f.migration_status,
+    f.education,
+    f.labour_status,
+    f.occupation,
+    f.activity,
+    f.reason,
+    f.urbanisation,
+    f.disability,
+    f.breakdown
 FROM bi.fact_observation AS f
 LEFT JOIN ref.subdivision AS u ON f.subdivision = u.code
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
@@ -41,6 +51,7 @@ LEFT JOIN ref.area AS c ON f.counterpart_area = c.code
 LEFT JOIN core.comparability AS k ON f.indicator = k.indicator AND f.year = k.year
 WHERE i.topic = 'migration_flows';
 
+SELECT ref.comment_as('bi.migration_flows', 'bi.fact_observation');
 COMMENT ON VIEW bi.migration_flows IS
 'Migration flows, net migration included. One row per published figure; SUM(value) of one indicator within a year counts nothing twice';
 COMMENT ON COLUMN bi.migration_flows.observation_id IS 'Id of the figure; `migstats trace <id>` leads back to its cell';

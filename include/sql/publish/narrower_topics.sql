@@ -54,7 +54,12 @@ SELECT
     f.subdivision_published,
     f.match_level,
     f.why_preferred,
-    f.method
+    f.method,
+    f.freq,
+    f.labour_status,
+    f.activity,
+    f.urbanisation,
+    f.disability
 FROM bi.fact_observation AS f
 INNER JOIN ref.indicator_catalogue AS t ON f.indicator = t.code
 INNER JOIN ref.indicator AS i ON f.indicator = i.code

@@ -21,13 +21,28 @@ SELECT
     f.nature,
     f.point_in_time,
     f.note,
-    f.release
+    f.release,
+    f.freq,
+    f.subdivision,
+    f.counterpart_area,
+    f.counterpart_basis,
+    f.sex,
+    f.age,
+    f.migration_status,
+    f.education,
+    f.labour_status,
+    f.occupation,
+    f.activity,
+    f.reason,
+    f.urbanisation,
+    f.disability
 FROM bi.fact_observation AS f
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
 LEFT JOIN ref.area AS a ON f.ref_area = a.code
 LEFT JOIN ref.breakdown AS b ON f.breakdown = b.code
 WHERE i.topic = 'policy';
 
+SELECT ref.comment_as('bi.policy', 'bi.fact_observation');
 COMMENT ON VIEW bi.policy IS
 'Migration policies, statistical capacity and scholarships of countries: what a country does and can do. One row per published figure; scores, indices and yes or no have no value to add up, only published_value';
 COMMENT ON COLUMN bi.policy.observation_id IS 'Id of the figure; `migstats trace <id>` leads back to its cell';

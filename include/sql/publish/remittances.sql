@@ -27,7 +27,18 @@ SELECT
     f.release,
     k.comparability,
     f.nature,
-    core.is_modelled(f.nature, f.obs_status) AS is_modelled
+    core.is_modelled(f.nature, f.obs_status) AS is_modelled,
+    f.freq,
+    f.subdivision,
+    f.migration_status,
+    f.education,
+    f.labour_status,
+    f.occupation,
+    f.activity,
+    f.reason,
+    f.urbanisation,
+    f.disability,
+    f.breakdown
 FROM bi.fact_observation AS f
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
 LEFT JOIN ref.area AS a ON f.ref_area = a.code
@@ -35,6 +46,7 @@ LEFT JOIN ref.area AS c ON f.counterpart_area = c.code
 LEFT JOIN core.comparability AS k ON f.indicator = k.indicator AND f.year = k.year
 WHERE i.topic = 'remittances';
 
+SELECT ref.comment_as('bi.remittances', 'bi.fact_observation');
 COMMENT ON VIEW bi.remittances IS
 'Remittances received and paid. One row per published figure; SUM(value) of one indicator within a year counts nothing twice';
 COMMENT ON COLUMN bi.remittances.observation_id IS 'Id of the figure; `migstats trace <id>` leads back to its cell';

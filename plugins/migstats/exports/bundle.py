@@ -18,13 +18,15 @@ from typing import Any, Final, get_args
 from migstats.errors import ConfigurationError, PermanentError
 from migstats.exports import catalogue, country_csv, datapackage, declaration, licences, parquet, sdg, sdmx_csv, sdmx_ml
 from migstats.exports import structure as definition
-from migstats.exports.selection import Selection, Taken, comments, reading, taken, topics
+from migstats.exports.selection import Selection, Taken, comments, reading, taken, topics, unknown
 from migstats.faultpoint import reach
 from migstats.source import codelist_folders
 
 #: What says of a folder that it is an export, and of what.
 MANIFEST: Final = "export.json"
 FORMATS: Final = (sdmx_csv.FOLDER, sdmx_ml.FOLDER, parquet.FOLDER, country_csv.FOLDER)
+#: Where the codes of a selection are listed.
+_NAMED: Final = {"country": "dim_area", "indicator": "dim_indicator", "source": "dim_source"}
 _EXCHANGE: Final = 2  # RENAME_EXCHANGE of Linux
 _HERE: Final = -100  # AT_FDCWD
 
@@ -67,12 +69,14 @@ def export(url: str, folder: Path, wanted: Wanted, *, only_new: bool = False) ->
     """Write an export to `folder`, in place of the one that is there; None where `only_new` and that one still holds.
 
     `url` may be that of bi_reader. PermanentError where the selection takes no figure, or the folder holds something
-    else than an export.
+    else than an export; ConfigurationError where it names what there is not.
     """
     folder = folder.absolute()
     _require_ours(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder), reading(url) as connection:
+        for row in unknown(connection, wanted.selection):
+            raise ConfigurationError(f"{row['kind']}: there is no {row['code']!r} in bi.{_NAMED[row['kind']]}")
         found = taken(connection, wanted.selection)
         said = _said(wanted, found)
         there = _manifest(folder)

@@ -42,7 +42,7 @@ def export(
     chosen = Selection(
         topics=tuple(topic or ()),
         indicators=tuple(indicator or ()),
-        countries=tuple(country or ()),
+        countries=tuple(code.upper() for code in country or ()),
         sources=tuple(source or ()),
         sdg=sdg,
     )

@@ -141,6 +141,11 @@ def taken(connection: warehouse.Connection, selection: Selection) -> Taken:
     return Taken(*(tuple(rows) for rows in found))
 
 
+def unknown(connection: warehouse.Connection, selection: Selection) -> list[Row]:
+    """The codes of a selection that are none of ours, by `kind` and `code`."""
+    return [*warehouse.rows(connection, "exports/unknown", selection.parameters)]
+
+
 def figures(connection: warehouse.Connection, selection: Selection, topic: str, *, marked: bool) -> Iterator[bytes]:
     """The figures of one topic as records of CSV without a header, sorted; NULL is an empty field.
 
