@@ -21,6 +21,7 @@ WITH figures AS (
         AND f.counterpart_area = '_T'
         AND f.sex = '_T'
         AND f.age = '_T'
+        AND f.reason = '_T'
 )
 
 SELECT

@@ -23,4 +23,5 @@ WHERE
     AND f.subdivision = '_T'
     AND f.counterpart_area = '_T'
     AND f.age = '_T'
+    AND f.reason = '_T'
     AND f.breakdown = '_T';
