@@ -238,6 +238,31 @@ def test_the_pyramid_counts_nobody_twice_and_leaves_nobody_out(given: list[Band]
     assert profile.finest([band(*b) for b in given]) == [band(*b) for b in left]
 
 
+RATE = {"INDICATOR": "EMPLOYMENT_RATE", "UNIT": "PT", "OBS_VALUE": "60", "AGE": "Y15T64"}
+#: Figures of one country → its latest figures: indicator, age, value.
+HEADLINES = {
+    "the only band of a rate stands for it": ([RATE], [("EMPLOYMENT_RATE", "15–64 years", 60)]),
+    "of two bands none does": ([RATE, {**RATE, "AGE": "Y15T24"}], []),
+    "nor a band beside all ages": ([RATE, {**RATE, "AGE": "_T", "OBS_VALUE": "41"}], [("EMPLOYMENT_RATE", None, 41)]),
+    "children alone are no country": ([{"AGE": "Y0T17", "OBS_VALUE": "4"}], []),
+    "nor are women": ([{**RATE, "SEX": "F"}], []),
+    "an unknown age is no band": ([{**RATE, "AGE": "_U"}], []),
+}
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(("rows", "expected"), HEADLINES.values(), ids=HEADLINES)
+def test_a_rate_of_one_band_of_age_is_a_latest_figure_with_its_age(
+    warehouse_url: str, source: Source, rows: list[dict[str, str]], expected: list[tuple[str, str | None, float]]
+) -> None:
+    toy.load(warehouse_url, source, toy.read(warehouse_url, source, PART, rows))
+    publish.publish(warehouse_url, run_id="test")
+    found = profile.read(warehouse_url, "MAR")
+    assert [(row["indicator"], row["age_name"], row["value"]) for row in found.headline] == expected
+    for _, age, _ in expected:
+        assert age is None or f"Employment rate, {age}" in profile.page(found, now=NOW)
+
+
 def of_ages(sex: str, *values: str, **more: str) -> list[dict[str, str]]:
     """Figures of the bands 0–14, 15–64, 65 and over; a word is a status."""
     return [

@@ -1,5 +1,34 @@
 CREATE OR REPLACE VIEW bi.country_profile AS
--- The latest total of each indicator in each country: all sexes, ages and counterparts, the whole country.
+-- The latest total of each indicator in each country: all sexes, ages and counterparts, the whole country. Of what is not
+-- added up over ages (a rate), the only band of a source stands for it where nobody has all ages: 15 to 64 years.
+WITH totals AS (
+    SELECT
+        f.ref_area,
+        f.indicator,
+        f.time_period,
+        f.year,
+        f.freq,
+        f.age,
+        f.published_value,
+        f.unit,
+        f.obs_status,
+        f.concept_basis,
+        f.source,
+        f.why_preferred,
+        f.method,
+        f.observation_id,
+        bool_or(f.age = '_T') OVER (PARTITION BY f.ref_area, f.indicator) AS is_of_all_ages,
+        min(f.age) OVER of_source = max(f.age) OVER of_source AS is_only_band
+    FROM bi.fact_observation AS f
+    WHERE
+        f.published_value IS NOT NULL
+        AND f.subdivision = '_T' AND f.counterpart_area = '_T' AND f.sex = '_T' AND f.age <> '_U'
+        AND f.migration_status = '_T' AND f.education = '_T' AND f.labour_status IN ('_T', '_Z')
+        AND f.occupation = '_T' AND f.activity = '_T' AND f.reason = '_T' AND f.urbanisation = '_T'
+        AND f.disability = '_T' AND f.breakdown IN ('_T', '_Z')
+    WINDOW of_source AS (PARTITION BY f.ref_area, f.indicator, f.source, f.time_period)
+)
+
 SELECT DISTINCT ON (f.ref_area, f.indicator)
     f.ref_area,
     a.name_en AS ref_area_name,
@@ -15,23 +44,24 @@ SELECT DISTINCT ON (f.ref_area, f.indicator)
     f.source,
     f.why_preferred,
     f.method,
-    f.observation_id
-FROM bi.fact_observation AS f
+    f.observation_id,
+    f.age,
+    g.name_en AS age_name
+FROM totals AS f
 INNER JOIN ref.indicator AS i ON f.indicator = i.code
+INNER JOIN ref.age AS g ON f.age = g.code
+LEFT JOIN ref.indicator_catalogue AS k ON f.indicator = k.code
 LEFT JOIN ref.area AS a ON f.ref_area = a.code
 WHERE
     a.kind IN ('country', 'territory')
-    AND f.published_value IS NOT NULL
-    AND f.subdivision = '_T' AND f.counterpart_area = '_T' AND f.sex = '_T' AND f.age = '_T'
-    AND f.migration_status = '_T' AND f.education = '_T' AND f.labour_status IN ('_T', '_Z')
-    AND f.occupation = '_T' AND f.activity = '_T' AND f.reason = '_T' AND f.urbanisation = '_T'
-    AND f.disability = '_T' AND f.breakdown IN ('_T', '_Z')
+    AND (f.age = '_T' OR (NOT f.is_of_all_ages AND f.is_only_band AND k.aggregation_breakdown <> 'sum'))
 -- of a year its own figure before those of its months
 ORDER BY f.ref_area ASC, f.indicator ASC, f.year DESC, f.freq = 'A' DESC, f.time_period DESC, f.observation_id ASC;
 
 SELECT ref.comment_as('bi.country_profile', 'bi.fact_observation');
 COMMENT ON VIEW bi.country_profile IS
-'The latest total of each indicator in each country, with its source: one row per country and indicator. Ask for one ref_area';
+'The latest total of each indicator in each country, with its source: one row per country and indicator. Ask for one ref_area. Of what is not added up over ages, such as a rate, the only band that a source has stands here where nobody has all ages';
 COMMENT ON COLUMN bi.country_profile.ref_area_name IS 'Name of the country in English';
 COMMENT ON COLUMN bi.country_profile.topic IS 'Topic view of the indicator';
 COMMENT ON COLUMN bi.country_profile.indicator_name IS 'Name of the indicator in English';
+COMMENT ON COLUMN bi.country_profile.age_name IS 'Name of the band of age in English';
