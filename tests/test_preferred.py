@@ -99,6 +99,19 @@ CASES: dict[str, tuple[str, dict[str, list[dict[str, str]]], list[tuple[str, flo
         },
         [("zoo", None, "declared"), ("zoo", 4, "declared")],
     ),
+    "nor is a total that is suppressed": (
+        "zoo|ark",
+        {"ark": [{"OBS_VALUE": "1"}], "zoo": [{"OBS_VALUE": "", "OBS_STATUS": "Q"}]},
+        [("zoo", None, "declared")],
+    ),
+    "nor one whose other part is no whole": (
+        "zoo|ark",
+        {
+            "ark": [{"OBS_VALUE": "3"}],
+            "zoo": [{"OBS_VALUE": "", "OBS_STATUS": "Q"}, {"SEX": "M", "OBS_VALUE": "2"}],
+        },
+        [("zoo", 2, "only_source"), ("zoo", None, "declared")],
+    ),
     "another source that is named first is shown": (
         "ark|zoo",
         {"ark": [{"OBS_VALUE": "1"}], "zoo": [{"OBS_VALUE": "", "OBS_STATUS": "Q"}]},
@@ -133,6 +146,19 @@ def test_one_figure_is_shown_per_cell(
         ).fetchall()
     assert every == [{"n": sum(len(rows) for rows in figures.values())}]
     assert reasons == []
+
+
+def test_a_total_that_is_suppressed_is_not_added_up_from_another_source(
+    warehouse_url: str, sources: dict[str, Source]
+) -> None:
+    order(warehouse_url, "zoo|ark")
+    for source, row in (("ark", {"OBS_VALUE": "3"}), ("zoo", {"OBS_VALUE": "", "OBS_STATUS": "Q"})):
+        toy.load(warehouse_url, sources[source], toy.read(warehouse_url, sources[source], PART, [row]))
+    publish.publish(warehouse_url, run_id="all")
+    with warehouse.connect(warehouse_url) as connection:
+        for relation in ("fact_observation", "observation_all", "annual_sum"):
+            found = connection.execute(f"SELECT sum(value) AS n FROM bi.{relation}").fetchall()  # type: ignore[call-overload]
+            assert found == [{"n": None}], relation
 
 
 def test_another_order_changes_what_is_shown_and_no_figure(warehouse_url: str, sources: dict[str, Source]) -> None:

@@ -5,7 +5,8 @@
 -- has no total, and of whose parts one has no figure, counts only where no other has the whole. Without a published total
 -- that they add up to, nothing counts of parts that may overlap (by scheme:code: instances of asylum, variants of a
 -- projection; codes beside one that holds them, pg_temp.code_inside), nor of parts that are alone (women, migrants, ages
--- that end or leave a hole); a part without a figure is none. A source that may not be passed on counts where no other
+-- that end or leave a hole); a part without a figure is none. A total that is suppressed keeps its place in the order of
+-- sources, and nothing counts in its stead. A source that may not be passed on counts where no other
 -- source has a figure, so that what readers of bi see is a whole without it. Groups of areas, shares and rates never
 -- count, nor does what the catalogue adds up over no dimension (an average in dollars); parts count only over what it adds
 -- up.
@@ -241,19 +242,64 @@ of_source AS (
     GROUP BY indicator, ref_area, year, source, preference, restricted
 ),
 
+-- a total that is suppressed is no gap that another source fills: where its source is the first, nothing counts
+withheld AS (
+    SELECT DISTINCT
+        p.indicator,
+        p.ref_area,
+        p.year,
+        p.source,
+        ref.place_of(p.source, f.sources) AS preference,
+        s.redistribution <> 'allowed' AS restricted
+    FROM pg_temp.published AS p
+    INNER JOIN ref.source AS s ON p.source = s.code
+    INNER JOIN ref.indicator AS i ON p.indicator = i.code
+    LEFT JOIN ref.source_preference AS f ON p.indicator = f.code
+    WHERE
+        p.published_value IS NULL AND p.obs_status = 'Q' AND (i.stock_or_flow = 'stock' OR p.freq = 'A')
+        AND p.counterpart_area = '_T' AND p.subdivision = '_T' AND p.sex = '_T' AND p.age = '_T'
+        AND p.migration_status = '_T' AND p.education = '_T' AND p.labour_status = '_T' AND p.occupation = '_T'
+        AND p.activity = '_T' AND p.reason = '_T' AND p.urbanisation = '_T' AND p.disability = '_T'
+        AND p.breakdown = '_T'
+        AND NOT EXISTS (
+            SELECT FROM of_source AS o
+            WHERE o.source = p.source AND o.indicator = p.indicator AND o.ref_area = p.ref_area AND o.year = p.year
+        )
+),
+
 first_source AS (
     SELECT DISTINCT ON (indicator, ref_area, year)
         indicator,
         ref_area,
         year,
         source
-    FROM of_source
+    FROM (
+        SELECT
+            indicator,
+            ref_area,
+            year,
+            source,
+            preference,
+            restricted,
+            lacks_part AND there_is_a_whole AS comes_last
+        FROM of_source
+        UNION ALL
+        SELECT
+            indicator,
+            ref_area,
+            year,
+            source,
+            preference,
+            restricted,
+            FALSE AS comes_last
+        FROM withheld
+    ) AS every
     ORDER BY
         indicator ASC,
         ref_area ASC,
         year ASC,
         restricted ASC,
-        lacks_part AND there_is_a_whole ASC,
+        comes_last ASC,
         preference ASC,
         source ASC
 )
