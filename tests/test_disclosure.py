@@ -561,6 +561,17 @@ def test_of_a_table_that_leaves_figures_out_nothing_is_learnt(facts: Facts, seed
         assert high - low >= width - 1e-6, f"{place} is between {low} and {high}"
 
 
+def test_one_person_whose_age_stands_nowhere_does_not_hide_the_whole_table(facts: Facts) -> None:
+    """One girl, and none below five: for a rounded nought she was exposed, and all the rest was hidden for her sake."""
+    ages = {"F": (0.0, 1.0, 51.0), "M": (8.0, 20.0, 80.0), TOTAL: (8.0, 21.0, 131.0)}
+    codes = ("Y0T4", "Y0T14", TOTAL)
+    table = {(sex, age, TOTAL): n for sex, of in ages.items() for age, n in zip(codes, of, strict=True)}
+    shown = figures(table)
+    found = disclose(shown, POLICY, facts)
+    assert found.exposed == 0
+    assert len(found.changes) == 2
+
+
 @pytest.mark.parametrize("value", [3.0, None])
 def test_a_source_of_one_figure_is_no_less_safe(facts: Facts, value: float | None) -> None:
     found = disclose(figures({("F", "Y0T14", "FRA"): value}), POLICY, facts)

@@ -302,7 +302,9 @@ def _kept(matrix: sparse.csr_array, exact: Bools, gaps: Bools, values: Floats, n
     members = np.diff(matrix.indptr)
     over = matrix @ values  # parts less their whole
     near = 0.5 * members
-    leaves_out = ~exact & (over < -near)
+    # one person less is no rounding where parts are known to be left out, or where those that stand there are nobody
+    nought = sparse.csr_array(matrix > 0) @ np.abs(values) < 0.5
+    leaves_out = ~exact & (over < -np.where(gaps | nought, 0.5, near))
     keep = (members > 1) & ((np.abs(over) <= near) | leaves_out)
     matrix, over, leaves_out = sparse.csr_array(matrix[keep]), over[keep], leaves_out[keep]
     open_ = np.flatnonzero(leaves_out)
