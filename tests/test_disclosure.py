@@ -572,6 +572,15 @@ def test_one_person_whose_age_stands_nowhere_does_not_hide_the_whole_table(facts
     assert len(found.changes) == 2
 
 
+def test_a_nought_hidden_among_noughts_does_not_hide_the_whole_table(facts: Facts) -> None:
+    """Who sees that there are no old people sees that there are no old women: nothing that is hidden helps."""
+    table: dict[Place, float | None] = dict(with_margins(np.array([[30, 40, 0], [50, 60, 0]]), (SEXES, AGES)))
+    table["F", "Y_GE65"] = None
+    found = disclose(figures(table, ("sex", "age")), POLICY, facts)
+    assert found.exposed == 1
+    assert len(found.changes) == 4, "those beside it, as of any hidden figure, and not all eight"
+
+
 @pytest.mark.parametrize("value", [3.0, None])
 def test_a_source_of_one_figure_is_no_less_safe(facts: Facts, value: float | None) -> None:
     found = disclose(figures({("F", "Y0T14", "FRA"): value}), POLICY, facts)

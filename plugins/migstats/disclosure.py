@@ -295,10 +295,18 @@ def _long(flags: npt.NDArray[Any], rest: int, fill: object) -> npt.NDArray[Any]:
 
 
 def _all_that_can_be(table: hiding.Table, done: Bools, lost: Bools) -> tuple[Bools, Bools]:
-    """Where even that is not enough (what was published before cannot be taken back): all that is tied to it."""
+    """Where even that is not enough (what was published before cannot be taken back): all that is tied to it.
+
+    Where that leaves no more open (a nought among noughts), nothing else is hidden for it.
+    """
     everything = np.ones(len(done), dtype=bool)
     label = hiding.parts(table, everything)
-    done = done | (np.isin(label, np.unique(label[lost])) & ~table.fixed)
+
+    def tied(figures: Bools) -> Bools:
+        return np.asarray(done | (np.isin(label, np.unique(label[figures])) & ~table.fixed))
+
+    as_it_is = hiding.left_open(table, done, lost)
+    done = tied(lost & (hiding.left_open(table, tied(lost), lost) > as_it_is + 0.5))
     again = np.zeros(len(done), dtype=bool)
     again[hiding.exposed(replace(table, hidden=done))] = True
     return done, again
