@@ -581,6 +581,19 @@ def test_a_nought_hidden_among_noughts_does_not_hide_the_whole_table(facts: Fact
     assert len(found.changes) == 4, "those beside it, as of any hidden figure, and not all eight"
 
 
+@pytest.mark.parametrize("others", [("F",), ("F", TOTAL), ("F", "M", TOTAL)])
+def test_women_whom_the_sender_hid_are_all_less_men_also_where_an_age_stands_nowhere(
+    facts: Facts, others: tuple[str, ...]
+) -> None:
+    """Two bands of age come to fewer than the women: that is for the third band, and not for a third sex."""
+    table: dict[Place, float | None] = {("F", TOTAL): None, ("M", TOTAL): 70.0, (TOTAL, TOTAL): 130.0}
+    bands = {"F": (20.0, 30.0), "M": (25.0, 35.0), TOTAL: (45.0, 65.0)}
+    table |= {(sex, age): n for sex in others for age, n in zip(AGES, bands[sex], strict=False)}
+    shown = figures(table, ("sex", "age"))
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    assert None in (view["M", TOTAL], view[TOTAL, TOTAL])
+
+
 @pytest.mark.parametrize("value", [3.0, None])
 def test_a_source_of_one_figure_is_no_less_safe(facts: Facts, value: float | None) -> None:
     found = disclose(figures({("F", "Y0T14", "FRA"): value}), POLICY, facts)
