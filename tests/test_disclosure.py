@@ -594,6 +594,14 @@ def test_women_whom_the_sender_hid_are_all_less_men_also_where_an_age_stands_now
     assert None in (view["M", TOTAL], view[TOTAL, TOTAL])
 
 
+def test_an_age_that_one_indicator_leaves_out_does_not_tell_another(facts: Facts) -> None:
+    """Missing children stand nowhere: all that are missing less the others tell them, and they tell the dead ones."""
+    table = {("MIG_DEATHS", "Y0T14"): 3.0, ("MIG_DEATHS_MISSING", "Y0T14"): 23.0}
+    table |= {("MIG_MISSING", "Y15T64"): 100.0, ("MIG_MISSING", TOTAL): 120.0}
+    found = disclose(figures(table, ("indicator", "age")), POLICY, facts)
+    assert len(found.changes) == 2
+
+
 @pytest.mark.parametrize("value", [3.0, None])
 def test_a_source_of_one_figure_is_no_less_safe(facts: Facts, value: float | None) -> None:
     found = disclose(figures({("F", "Y0T14", "FRA"): value}), POLICY, facts)

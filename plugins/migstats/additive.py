@@ -157,11 +157,15 @@ def _wholes(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
 
 def _gaps(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Places that two rows of parts or more, on different axes, leave out: with codes that stand elsewhere."""
-    frame = figures.with_columns(year=pl.col("time_period").str.head(4))
+    whole_of = {part: whole for whole, parts in facts.sums.items() for part in parts}
+    # an age of one indicator is an age of those that it makes up a whole with
+    frame = figures.with_columns(
+        year=pl.col("time_period").str.head(4), family=pl.col("indicator").cast(pl.String).replace(whole_of)
+    )
     found = []
     for dimension in (*ADDED_ALONG, "indicator", "time_period"):
         own = ["freq", "time_period"] if dimension == "time_period" else [dimension]
-        around = [k for k in ("state", "unit", "indicator", "ref_area", "counterpart_basis") if k not in own]
+        around = ["state", "unit", "family", "ref_area", "counterpart_basis"]
         if dimension == "time_period":
             around.append("year")
         rows = _parts(frame, dimension, facts).select(pl.exclude(own)).unique(maintain_order=True)
