@@ -399,6 +399,16 @@ def test_a_share_and_its_denominator_are_as_good_as_the_numerator_that_nobody_pu
     assert hidden_of(found, "MIG_STOCK_SHARE") == {"F", "M"}, "0.3 % of 1000 are 3; men and all would tell them"
 
 
+def test_a_share_whose_denominator_stands_nowhere_tells_no_numerator(facts: Facts) -> None:
+    """All less the men are 1000 women, 30 % of them are 300, and 304 less 300 are the 4 men."""
+    shown = together(
+        ("MIG_STOCK", "PS", {MEN: 4.0, ALL: 304.0}),
+        ("POP", "PS", {MEN: 1000.0, ALL: 2000.0}),
+        ("MIG_STOCK_SHARE", "PT", {WOMEN: 30.0}),
+    )
+    assert hidden_of(disclose(shown, POLICY, facts), "MIG_STOCK_SHARE") == {"F"}
+
+
 def test_a_hidden_denominator_is_not_told_by_share_and_numerator(facts: Facts) -> None:
     few = {WOMEN: 4.0, MEN: 1000.0, ALL: 1004.0}
     stock = {WOMEN: 0.0, MEN: 97.0, ALL: 97.0}
