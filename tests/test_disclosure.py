@@ -612,6 +612,16 @@ def test_an_age_that_one_indicator_leaves_out_does_not_tell_another(facts: Facts
     assert len(found.changes) == 2
 
 
+def test_a_wider_band_counts_where_the_finer_ones_leave_somebody_out(facts: Facts) -> None:
+    """Nobody is from 10 to 14 (35 and 8 are 43): so of 30 women 28 are below ten, and 2 above fourteen."""
+    bands = {"Y0T9": (28.0, 35.0), "Y15T64": (0.0, 0.0), "Y_GE15": (2.0, 8.0), TOTAL: (30.0, 43.0)}
+    table = {(sex, age): of[n] for age, of in bands.items() for n, sex in enumerate(("F", TOTAL))}
+    shown = figures(table, ("sex", "age"))
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    assert view["F", "Y_GE15"] is None
+    assert None in (view["F", "Y0T9"], view["F", TOTAL])
+
+
 @pytest.mark.parametrize("value", [3.0, None])
 def test_a_source_of_one_figure_is_no_less_safe(facts: Facts, value: float | None) -> None:
     found = disclose(figures({("F", "Y0T14", "FRA"): value}), POLICY, facts)

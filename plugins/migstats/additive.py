@@ -506,10 +506,10 @@ def _way(steps: Mapping[int, list[tuple[int, int, int]]], start: int, goal: int)
 
 
 def _within(bands: Sequence[tuple[int, int, int]], low: int, high: int) -> list[int]:
-    """Bands that lie in low..high beside each other."""
-    found, reached = [], low
-    for begins, ends, band in sorted(bands):
-        if begins >= reached and ends <= high:
-            found.append(band)
-            reached = ends
-    return found
+    """Bands that lie in low..high beside each other and leave out as little as they can; of equals, the finer ones."""
+    ways: list[tuple[int, int, list[int]]] = [(low, 0, [])]
+    for begins, ends, band in sorted(bands, key=lambda b: b[1]):
+        if low <= begins and ends <= high:
+            _, covered, way = max((w for w in ways if w[0] <= begins), key=lambda w: (w[1], len(w[2])))
+            ways.append((ends, covered + ends - begins, [*way, band]))
+    return max(ways, key=lambda w: (w[1], len(w[2])))[2]
