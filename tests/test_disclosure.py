@@ -352,6 +352,16 @@ def test_one_person_more_does_not_tell_who_was_few(facts: Facts) -> None:
     assert hidden(alone) == [], "without the vintage before there is nothing to hide"
 
 
+def test_what_was_published_before_of_a_figure_that_is_gone_is_counted(facts: Facts) -> None:
+    """Before there was a policy men and all stood beside the 3 women: nobody can take that back."""
+    before = {WOMEN: 3.0, MEN: 97.0, ALL: 100.0}
+    first = figures(before)
+    found = disclose(first, POLICY, facts)
+    alone = Disclosed(found.changes.filter(pl.col("observation_id") == first["observation_id"][0]), found.cells)
+    after = figures({MEN: 97.0, ALL: 101.0}, vintage=2)
+    assert disclose(after, POLICY, facts, published(before, alone, first)).exposed == 1
+
+
 def test_the_same_figures_are_published_the_same_way(facts: Facts) -> None:
     table = random_table(3)
     first = figures(table)

@@ -216,7 +216,7 @@ def _of_unit(
         told = bool(apart[variable])
         own = conf if of_sender[variable] and conf in NOT_FOR_PUBLICATION else None
         labels[observation] = (kind, own or (kind if told else HIDDEN), told)
-    return labels, int((lost[:width] & now_there).sum())
+    return labels, int(lost[:width].sum())
 
 
 def _both(now: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
