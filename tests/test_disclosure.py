@@ -269,7 +269,7 @@ def test_the_attacker_wins_where_nothing_is_hidden_beside(facts: Facts, monkeypa
 # -- two vintages -----------------------------------------------------------------------------------------------
 
 
-def published(table: Table, found: Disclosed, shown: pl.DataFrame) -> pl.DataFrame:
+def published(table: Mapping[Place, float | None], found: Disclosed, shown: pl.DataFrame) -> pl.DataFrame:
     """What `disclose` is told of the last vintage: the figures, what readers see of them, and why."""
     was = found.changes.select("observation_id", "kind", "told", conf="conf_status", hidden="shown")
     return (
@@ -440,6 +440,19 @@ def test_what_two_indicators_come_to_tells_neither(facts: Facts) -> None:
     found = disclose(shown, POLICY, facts)
     assert hidden_of(found, "MIG_MISSING")
     assert len(found.changes) == 2
+
+
+def test_a_net_migration_of_nought_is_hidden_where_it_tells_who_came_or_went(facts: Facts) -> None:
+    """It says that as many went as came, and not that nobody did."""
+    came = ("IMMIGRATION", TOTAL)
+    before = {("EMIGRATION", TOTAL): None, came: 300.0}
+    first = figures(before, ("indicator", "sex"))
+    found = disclose(first, POLICY, facts)
+    assert found.changes.is_empty()
+    after = figures({**before, ("NET_MIG", TOTAL): 0.0}, ("indicator", "sex"), vintage=2)
+    again = disclose(after, POLICY, facts, published(before, found, first))
+    assert again.exposed == 0
+    assert again.changes["observation_id"].to_list() == [after["observation_id"][2]]
 
 
 def test_quarters_do_not_tell_the_one_that_is_hidden(facts: Facts) -> None:

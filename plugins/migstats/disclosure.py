@@ -176,7 +176,7 @@ def _of_unit(
     # what was shown and has become small since the policy is another one: new readers do not see it
     hidden |= shown_before & now_there & primary
     values = sums.values[:width]
-    nothing = (values == 0) & (policy.zeros == "published")
+    nothing = (values == 0) & (policy.zeros == "published") & ~signed
     usual = flags(
         here
         & pl.col("observation_id").is_in(frame.filter(there & pl.col("kind").is_not_null())["observation_id"].to_list())
