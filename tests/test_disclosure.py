@@ -627,6 +627,15 @@ def test_women_whom_the_sender_hid_are_all_less_men_also_where_an_age_stands_now
     assert None in (view["M", TOTAL], view[TOTAL, TOTAL])
 
 
+def test_a_province_that_the_sender_hid_is_all_less_the_others_also_where_a_district_stands_nowhere(
+    facts: Facts,
+) -> None:
+    table: dict[Place, float | None] = {("NP-P1",): None, ("NP-P1+Everest",): 80.0, ("NP-P2",): 262.0, (TOTAL,): 545.0}
+    shown = figures(table, ("subdivision",), ref_area="NPL")
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    assert None in (view["NP-P2",], view[TOTAL,])
+
+
 def test_an_age_that_one_indicator_leaves_out_does_not_tell_another(facts: Facts) -> None:
     """Missing children stand nowhere: all that are missing less the others tell them, and they tell the dead ones."""
     table = {("MIG_DEATHS", "Y0T14"): 3.0, ("MIG_DEATHS_MISSING", "Y0T14"): 23.0}

@@ -85,8 +85,11 @@ class _Rule:
 
     @property
     def odd(self) -> float:
-        """How odd it is that parts are left out: a table may lack ages and origins, but no third sex."""
-        return 10.0 if self.exact else 0.1 if self.gaps else 3.0 if self.kind.startswith("sex ") else 1.0
+        """How odd it is that parts are left out: a table may lack districts, ages and origins, but no third sex."""
+        if self.exact or self.gaps:
+            return 10.0 if self.exact else 0.1
+        of_what, whole = self.kind.split(" ", 1)
+        return 3.0 if of_what == "sex" else 0.5 if of_what == "subdivision" and whole != TOTAL else 1.0
 
 
 @dataclass(frozen=True)
