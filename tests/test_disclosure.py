@@ -269,7 +269,7 @@ def test_the_attacker_wins_where_nothing_is_hidden_beside(facts: Facts, monkeypa
 # -- two vintages -----------------------------------------------------------------------------------------------
 
 
-def published(table: Table, found: Disclosed, shown: pl.DataFrame) -> pl.DataFrame:
+def published(table: Mapping[Place, float | None], found: Disclosed, shown: pl.DataFrame) -> pl.DataFrame:
     """What `disclose` is told of the last vintage: the figures, what readers see of them, and why."""
     was = found.changes.select("observation_id", "kind", "told", conf="conf_status", hidden="shown")
     return (
@@ -352,6 +352,16 @@ def test_one_person_more_does_not_tell_who_was_few(facts: Facts) -> None:
     assert hidden(alone) == [], "without the vintage before there is nothing to hide"
 
 
+def test_what_was_published_before_of_a_figure_that_is_gone_is_counted(facts: Facts) -> None:
+    """Before there was a policy men and all stood beside the 3 women: nobody can take that back."""
+    before = {WOMEN: 3.0, MEN: 97.0, ALL: 100.0}
+    first = figures(before)
+    found = disclose(first, POLICY, facts)
+    alone = Disclosed(found.changes.filter(pl.col("observation_id") == first["observation_id"][0]), found.cells)
+    after = figures({MEN: 97.0, ALL: 101.0}, vintage=2)
+    assert disclose(after, POLICY, facts, published(before, alone, first)).exposed == 1
+
+
 def test_the_same_figures_are_published_the_same_way(facts: Facts) -> None:
     table = random_table(3)
     first = figures(table)
@@ -399,6 +409,16 @@ def test_a_share_and_its_denominator_are_as_good_as_the_numerator_that_nobody_pu
     assert hidden_of(found, "MIG_STOCK_SHARE") == {"F", "M"}, "0.3 % of 1000 are 3; men and all would tell them"
 
 
+def test_a_share_whose_denominator_stands_nowhere_tells_no_numerator(facts: Facts) -> None:
+    """All less the men are 1000 women, 30 % of them are 300, and 304 less 300 are the 4 men."""
+    shown = together(
+        ("MIG_STOCK", "PS", {MEN: 4.0, ALL: 304.0}),
+        ("POP", "PS", {MEN: 1000.0, ALL: 2000.0}),
+        ("MIG_STOCK_SHARE", "PT", {WOMEN: 30.0}),
+    )
+    assert hidden_of(disclose(shown, POLICY, facts), "MIG_STOCK_SHARE") == {"F"}
+
+
 def test_a_hidden_denominator_is_not_told_by_share_and_numerator(facts: Facts) -> None:
     few = {WOMEN: 4.0, MEN: 1000.0, ALL: 1004.0}
     stock = {WOMEN: 0.0, MEN: 97.0, ALL: 97.0}
@@ -420,6 +440,19 @@ def test_what_two_indicators_come_to_tells_neither(facts: Facts) -> None:
     found = disclose(shown, POLICY, facts)
     assert hidden_of(found, "MIG_MISSING")
     assert len(found.changes) == 2
+
+
+def test_a_net_migration_of_nought_is_hidden_where_it_tells_who_came_or_went(facts: Facts) -> None:
+    """It says that as many went as came, and not that nobody did."""
+    came = ("IMMIGRATION", TOTAL)
+    before = {("EMIGRATION", TOTAL): None, came: 300.0}
+    first = figures(before, ("indicator", "sex"))
+    found = disclose(first, POLICY, facts)
+    assert found.changes.is_empty()
+    after = figures({**before, ("NET_MIG", TOTAL): 0.0}, ("indicator", "sex"), vintage=2)
+    again = disclose(after, POLICY, facts, published(before, found, first))
+    assert again.exposed == 0
+    assert again.changes["observation_id"].to_list() == [after["observation_id"][2]]
 
 
 def test_quarters_do_not_tell_the_one_that_is_hidden(facts: Facts) -> None:
@@ -559,6 +592,66 @@ def test_of_a_table_that_leaves_figures_out_nothing_is_learnt(facts: Facts, seed
     for (_, place), (low, high) in ends.items():  # type: ignore[misc]
         width = max(WIDTH, 0.1 * table[place]) if place in empty else WIDTH
         assert high - low >= width - 1e-6, f"{place} is between {low} and {high}"
+
+
+def test_one_person_whose_age_stands_nowhere_does_not_hide_the_whole_table(facts: Facts) -> None:
+    """One girl, and none below five: for a rounded nought she was exposed, and all the rest was hidden for her sake."""
+    ages = {"F": (0.0, 1.0, 51.0), "M": (8.0, 20.0, 80.0), TOTAL: (8.0, 21.0, 131.0)}
+    codes = ("Y0T4", "Y0T14", TOTAL)
+    table = {(sex, age, TOTAL): n for sex, of in ages.items() for age, n in zip(codes, of, strict=True)}
+    shown = figures(table)
+    found = disclose(shown, POLICY, facts)
+    assert found.exposed == 0
+    assert len(found.changes) == 2
+
+
+def test_a_nought_hidden_among_noughts_does_not_hide_the_whole_table(facts: Facts) -> None:
+    """Who sees that there are no old people sees that there are no old women: nothing that is hidden helps."""
+    table: dict[Place, float | None] = dict(with_margins(np.array([[30, 40, 0], [50, 60, 0]]), (SEXES, AGES)))
+    table["F", "Y_GE65"] = None
+    found = disclose(figures(table, ("sex", "age")), POLICY, facts)
+    assert found.exposed == 1
+    assert len(found.changes) == 4, "those beside it, as of any hidden figure, and not all eight"
+
+
+@pytest.mark.parametrize("others", [("F",), ("F", TOTAL), ("F", "M", TOTAL)])
+def test_women_whom_the_sender_hid_are_all_less_men_also_where_an_age_stands_nowhere(
+    facts: Facts, others: tuple[str, ...]
+) -> None:
+    """Two bands of age come to fewer than the women: that is for the third band, and not for a third sex."""
+    table: dict[Place, float | None] = {("F", TOTAL): None, ("M", TOTAL): 70.0, (TOTAL, TOTAL): 130.0}
+    bands = {"F": (20.0, 30.0), "M": (25.0, 35.0), TOTAL: (45.0, 65.0)}
+    table |= {(sex, age): n for sex in others for age, n in zip(AGES, bands[sex], strict=False)}
+    shown = figures(table, ("sex", "age"))
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    assert None in (view["M", TOTAL], view[TOTAL, TOTAL])
+
+
+def test_a_province_that_the_sender_hid_is_all_less_the_others_also_where_a_district_stands_nowhere(
+    facts: Facts,
+) -> None:
+    table: dict[Place, float | None] = {("NP-P1",): None, ("NP-P1+Everest",): 80.0, ("NP-P2",): 262.0, (TOTAL,): 545.0}
+    shown = figures(table, ("subdivision",), ref_area="NPL")
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    assert None in (view["NP-P2",], view[TOTAL,])
+
+
+def test_an_age_that_one_indicator_leaves_out_does_not_tell_another(facts: Facts) -> None:
+    """Missing children stand nowhere: all that are missing less the others tell them, and they tell the dead ones."""
+    table = {("MIG_DEATHS", "Y0T14"): 3.0, ("MIG_DEATHS_MISSING", "Y0T14"): 23.0}
+    table |= {("MIG_MISSING", "Y15T64"): 100.0, ("MIG_MISSING", TOTAL): 120.0}
+    found = disclose(figures(table, ("indicator", "age")), POLICY, facts)
+    assert len(found.changes) == 2
+
+
+def test_a_wider_band_counts_where_the_finer_ones_leave_somebody_out(facts: Facts) -> None:
+    """Nobody is from 10 to 14 (35 and 8 are 43): so of 30 women 28 are below ten, and 2 above fourteen."""
+    bands = {"Y0T9": (28.0, 35.0), "Y15T64": (0.0, 0.0), "Y_GE15": (2.0, 8.0), TOTAL: (30.0, 43.0)}
+    table = {(sex, age): of[n] for age, of in bands.items() for n, sex in enumerate(("F", TOTAL))}
+    shown = figures(table, ("sex", "age"))
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    assert view["F", "Y_GE15"] is None
+    assert None in (view["F", "Y0T9"], view["F", TOTAL])
 
 
 @pytest.mark.parametrize("value", [3.0, None])

@@ -80,6 +80,31 @@ class _Rule:
     exact: bool
     #: Parts are known to be left out: a quarter of the year, an age between two bands, a code that stands elsewhere.
     gaps: bool = False
+    #: What it is the whole of: rules that say the same of other figures tell whether parts are left out.
+    kind: str = ""
+
+    @property
+    def odd(self) -> float:
+        """How odd it is that parts are left out: a table may lack districts, ages and origins, but no third sex."""
+        if self.exact or self.gaps:
+            return 10.0 if self.exact else 0.1
+        of_what, whole = self.kind.split(" ", 1)
+        return 3.0 if of_what == "sex" else 0.5 if of_what == "subdivision" and whole != TOTAL else 1.0
+
+
+@dataclass(frozen=True)
+class _Relations:
+    """Sums that may hold, a row each, and what their rules say of them; `kind` as a number."""
+
+    matrix: sparse.csr_array
+    exact: Bools
+    gaps: Bools
+    odd: Floats
+    kind: Ints
+
+    def these(self, rows: Bools) -> _Relations:
+        matrix = sparse.csr_array(self.matrix[rows])
+        return _Relations(matrix, self.exact[rows], self.gaps[rows], self.odd[rows], self.kind[rows])
 
 
 @dataclass(frozen=True)
@@ -135,11 +160,15 @@ def _wholes(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
 
 def _gaps(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Places that two rows of parts or more, on different axes, leave out: with codes that stand elsewhere."""
-    frame = figures.with_columns(year=pl.col("time_period").str.head(4))
+    whole_of = {part: whole for whole, parts in facts.sums.items() for part in parts}
+    # an age of one indicator is an age of those that it makes up a whole with
+    frame = figures.with_columns(
+        year=pl.col("time_period").str.head(4), family=pl.col("indicator").cast(pl.String).replace(whole_of)
+    )
     found = []
     for dimension in (*ADDED_ALONG, "indicator", "time_period"):
         own = ["freq", "time_period"] if dimension == "time_period" else [dimension]
-        around = [k for k in ("state", "unit", "indicator", "ref_area", "counterpart_basis") if k not in own]
+        around = ["state", "unit", "family", "ref_area", "counterpart_basis"]
         if dimension == "time_period":
             around.append("year")
         rows = _parts(frame, dimension, facts).select(pl.exclude(own)).unique(maintain_order=True)
@@ -202,6 +231,9 @@ def build(figures: pl.DataFrame, facts: Facts) -> Sums:
     sign: list[Floats] = []
     exact: list[Bools] = []
     gaps: list[Bools] = []
+    odd: list[Floats] = []
+    kinds: list[Ints] = []
+    numbers: dict[str, int] = {}
     count = 0
     for rows, rule in _applied(frame, facts):
         used = np.flatnonzero(rule.signs)
@@ -211,6 +243,8 @@ def build(figures: pl.DataFrame, facts: Facts) -> Sums:
         sign.append(np.tile(np.asarray(rule.signs, dtype=np.float64)[used], groups))
         exact.append(np.full(groups, rule.exact))
         gaps.append(np.full(groups, rule.gaps))
+        odd.append(np.full(groups, rule.odd))
+        kinds.append(np.full(groups, numbers.setdefault(rule.kind, len(numbers)), dtype=np.int64))
         count += groups
     width = int(frame["variable"].max() or 0) + 1 if frame.height else 0  # type: ignore[arg-type]
     values = np.full(width, np.nan)
@@ -228,7 +262,14 @@ def build(figures: pl.DataFrame, facts: Facts) -> Sums:
     mark = np.random.default_rng(0).random(width)
     first = np.sort(np.unique(np.round(raw @ mark, 9), return_index=True)[1])
     matrix, nowhere = sparse.csr_array(raw[first]), np.isnan(values) & ~by_sender
-    return _kept(matrix, np.concatenate(exact)[first], np.concatenate(gaps)[first], values, nowhere, signed)
+    known = _Relations(
+        matrix,
+        np.concatenate(exact)[first],
+        np.concatenate(gaps)[first],
+        np.concatenate(odd)[first],
+        np.concatenate(kinds)[first],
+    )
+    return _kept(known, values, nowhere, signed)
 
 
 def _told(matrix: sparse.csr_array, exact: Bools, nowhere: Bools) -> Bools:
@@ -249,19 +290,33 @@ def _without(matrix: sparse.csr_array, columns: Bools) -> sparse.csr_array:
     return found
 
 
-def _supposed(matrix: sparse.csr_array, exact: Bools, gaps: Bools, values: Floats, signed: Bools) -> Floats:
-    """Values of what is not known, with which as much as possible adds up and as little as possible is left out."""
+def _supposed(known: _Relations, values: Floats, signed: Bools) -> Floats:
+    """Values of what is not known, with which as much as possible adds up and as little as possible is left out.
+
+    Where it is open which of two sums leaves something out (women hidden by their sender are all less men, and no less
+    than the girls), it is rather the one of a kind that leaves something out elsewhere too.
+    """
+    open_ = np.isnan(values)
+    if not (abs(known.matrix) @ open_.astype(np.float64)).any():
+        return np.nan_to_num(values)
+    found = _least_odd(known.matrix, known.odd, values, signed)
+    lacks = ~known.exact & (known.matrix @ found < -0.5 * np.diff(known.matrix.indptr))
+    if not (lacks & ~known.gaps).any():
+        return found
+    often = np.bincount(known.kind, lacks) / np.maximum(np.bincount(known.kind), 1)
+    usual = np.where(known.exact, 1.0, 1.0 - 0.9 * often[known.kind])
+    return _least_odd(known.matrix, known.odd * usual, values, signed)
+
+
+def _least_odd(matrix: sparse.csr_array, odd: Floats, values: Floats, signed: Bools) -> Floats:
     unknown = np.flatnonzero(np.isnan(values))
     asked = np.flatnonzero(abs(matrix) @ np.isnan(values).astype(np.float64) > 0)
     values = np.nan_to_num(values)
-    if not len(asked):
-        return values
     system, none = sparse.csr_array(matrix[asked]), np.zeros(len(asked))
     left_out = sparse.eye_array(len(asked), format="csr")
-    odd = np.where(exact[asked], 10.0, np.where(gaps[asked], 0.1, 1.0))
     least = np.concatenate([np.where(signed[unknown], -np.inf, 0.0), none, none])
     found = linprog(
-        np.concatenate([np.zeros(len(unknown)), odd, none + 10.0]),
+        np.concatenate([np.zeros(len(unknown)), odd[asked], none + 10.0]),
         A_eq=sparse.hstack([system[:, unknown], left_out, -left_out], format="csr"),
         b_eq=-(system @ values),
         bounds=np.column_stack([least, np.full(len(least), np.inf)]),
@@ -289,20 +344,22 @@ def _nobody(matrix: sparse.csr_array, exact: Bools, gaps: Bools, values: Floats,
         told |= more
 
 
-def _kept(matrix: sparse.csr_array, exact: Bools, gaps: Bools, values: Floats, nowhere: Bools, signed: Bools) -> Sums:
+def _kept(known: _Relations, values: Floats, nowhere: Bools, signed: Bools) -> Sums:
     """The relations that the figures bear out."""
     if nowhere.any():
-        said = _told(matrix, exact, nowhere)
-        matrix, exact, gaps = sparse.csr_array(matrix[said]), exact[said], gaps[said]
-    values = _supposed(matrix, exact, gaps, values, signed)
+        known = known.these(_told(known.matrix, known.exact, nowhere))
+    values = _supposed(known, values, signed)
+    matrix, exact, gaps = known.matrix, known.exact, known.gaps
     if nowhere.any():
-        known = np.where(_nobody(matrix, exact, gaps, values, nowhere & ~signed), 0.0, 1.0)
-        matrix = sparse.csr_array(matrix @ sparse.diags_array(known))
+        somebody = np.where(_nobody(matrix, exact, gaps, values, nowhere & ~signed), 0.0, 1.0)
+        matrix = sparse.csr_array(matrix @ sparse.diags_array(somebody))
         matrix.eliminate_zeros()
     members = np.diff(matrix.indptr)
     over = matrix @ values  # parts less their whole
     near = 0.5 * members
-    leaves_out = ~exact & (over < -near)
+    # one person less is no rounding where parts are known to be left out, or where those that stand there are nobody
+    nought = sparse.csr_array(matrix > 0) @ np.abs(values) < 0.5
+    leaves_out = ~exact & (over < -np.where(gaps | nought, 0.5, near))
     keep = (members > 1) & ((np.abs(over) <= near) | leaves_out)
     matrix, over, leaves_out = sparse.csr_array(matrix[keep]), over[keep], leaves_out[keep]
     open_ = np.flatnonzero(leaves_out)
@@ -334,8 +391,9 @@ def _applied(frame: pl.DataFrame, facts: Facts) -> Iterator[tuple[Ints, _Rule]]:
             places = np.array(alike["row"].to_list(), dtype=np.int64)
             codes = str(joined).split("\x1f")
             for rule in _rules(dimension, codes, facts):
-                of_all = codes[rule.signs.index(-1)] == TOTAL
-                yield places, replace(rule, gaps=True) if of_all and known - set(codes) else rule
+                whole = codes[rule.signs.index(-1)]
+                gaps = rule.gaps or (whole == TOTAL and bool(known - set(codes)))
+                yield places, replace(rule, gaps=gaps, kind=f"{dimension} {whole}")
 
 
 def _axes(frame: pl.DataFrame, facts: Facts) -> Iterator[tuple[pl.DataFrame, str, list[str]]]:
@@ -451,10 +509,10 @@ def _way(steps: Mapping[int, list[tuple[int, int, int]]], start: int, goal: int)
 
 
 def _within(bands: Sequence[tuple[int, int, int]], low: int, high: int) -> list[int]:
-    """Bands that lie in low..high beside each other."""
-    found, reached = [], low
-    for begins, ends, band in sorted(bands):
-        if begins >= reached and ends <= high:
-            found.append(band)
-            reached = ends
-    return found
+    """Bands that lie in low..high beside each other and leave out as little as they can; of equals, the finer ones."""
+    ways: list[tuple[int, int, list[int]]] = [(low, 0, [])]
+    for begins, ends, band in sorted(bands, key=lambda b: b[1]):
+        if low <= begins and ends <= high:
+            _, covered, way = max((w for w in ways if w[0] <= begins), key=lambda w: (w[1], len(w[2])))
+            ways.append((ends, covered + ends - begins, [*way, band]))
+    return max(ways, key=lambda w: (w[1], len(w[2])))[2]

@@ -38,6 +38,9 @@ ADDITIVE: Final = (PERSONS, "NUMBER", "CASES", "USD")
 #: What must remain possible of a figure that its sender hid, as a share of it.
 _OF_SENDER: Final = 0.1
 
+#: What figures of one table have in common.
+_WHERE: Final = ("ref_area", "time_period")
+
 #: Hidden figures that say something of each other, up to which it is tried to tell the small ones from the others.
 _TOLD_APART: Final = 40
 
@@ -113,7 +116,7 @@ def disclose(figures: pl.DataFrame, policy: Disclosure, facts: Facts, last: pl.D
         for i, v, conf in flagged.select("observation_id", "vintage", "conf_status").iter_rows()
     ]
     taken |= {row[0] for row in rows}
-    rows += list(_of_shares(figures, shares, hidden, rounded, taken))
+    rows += list(_of_shares(now, shares, hidden, rounded, taken))
     rows += [
         (i, v, BESIDE, HIDDEN, False, None) if i in unround else (i, v, ROUNDED, conf, False, rounded[i])
         for i, v, conf in figures.select("observation_id", "vintage", "conf_status").iter_rows()
@@ -173,7 +176,7 @@ def _of_unit(
     # what was shown and has become small since the policy is another one: new readers do not see it
     hidden |= shown_before & now_there & primary
     values = sums.values[:width]
-    nothing = (values == 0) & (policy.zeros == "published")
+    nothing = (values == 0) & (policy.zeros == "published") & ~signed
     usual = flags(
         here
         & pl.col("observation_id").is_in(frame.filter(there & pl.col("kind").is_not_null())["observation_id"].to_list())
@@ -213,7 +216,7 @@ def _of_unit(
         told = bool(apart[variable])
         own = conf if of_sender[variable] and conf in NOT_FOR_PUBLICATION else None
         labels[observation] = (kind, own or (kind if told else HIDDEN), told)
-    return labels, int((lost[:width] & now_there).sum())
+    return labels, int(lost[:width].sum())
 
 
 def _both(now: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
@@ -295,10 +298,18 @@ def _long(flags: npt.NDArray[Any], rest: int, fill: object) -> npt.NDArray[Any]:
 
 
 def _all_that_can_be(table: hiding.Table, done: Bools, lost: Bools) -> tuple[Bools, Bools]:
-    """Where even that is not enough (what was published before cannot be taken back): all that is tied to it."""
+    """Where even that is not enough (what was published before cannot be taken back): all that is tied to it.
+
+    Where that leaves no more open (a nought among noughts), nothing else is hidden for it.
+    """
     everything = np.ones(len(done), dtype=bool)
     label = hiding.parts(table, everything)
-    done = done | (np.isin(label, np.unique(label[lost])) & ~table.fixed)
+
+    def tied(figures: Bools) -> Bools:
+        return np.asarray(done | (np.isin(label, np.unique(label[figures])) & ~table.fixed))
+
+    as_it_is = hiding.left_open(table, done, lost)
+    done = tied(lost & (hiding.left_open(table, tied(lost), lost) > as_it_is + 0.5))
     again = np.zeros(len(done), dtype=bool)
     again[hiding.exposed(replace(table, hidden=done))] = True
     return done, again
@@ -348,6 +359,7 @@ def _shares(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
                 "numerator",
                 "denominator",
                 pl.lit(fact.numerator).alias("indicator"),
+                pl.lit(fact.denominator).alias("of_denominator"),
                 (pl.col("share_value") * pl.col("denominator_value") / fact.per).round().alias("implied"),
             )
         )
@@ -360,6 +372,7 @@ def _shares(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
                 "numerator": pl.String,
                 "denominator": pl.String,
                 "indicator": pl.String,
+                "of_denominator": pl.String,
                 "implied": pl.Float64,
             }
         )
@@ -383,23 +396,37 @@ def _implied(figures: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_shares(
-    figures: pl.DataFrame,
+    now: pl.DataFrame,
     shares: pl.DataFrame,
     hidden: Mapping[str, tuple[str, str, bool]],
     rounded: Mapping[str, float],
     taken: set[str],
 ) -> Iterator[tuple[str, int, str, str, bool, None]]:
-    """A share goes with its numerator and with its denominator, which the other two would give away."""
-    vintages = dict(figures.filter(pl.col("value").is_not_null()).select("observation_id", "vintage").iter_rows())
-    for share, numerator, denominator, _, _ in shares.iter_rows():
+    """A share goes with its numerator and with its denominator, which the other two would give away.
+
+    Where the denominator stands nowhere, others may tell it: then it goes with whatever is hidden beside it.
+    """
+    own = now.filter(pl.col("value").is_not_null() & ~pl.col("implied"))
+    vintages = {
+        i: (vintage, where) for i, vintage, *where in own.select("observation_id", "vintage", *_WHERE).iter_rows()
+    }
+    beside = now.filter(
+        pl.col("observation_id").is_in(list(hidden)) & (pl.col("value").is_not_null() | (pl.col("obs_status") == "Q"))
+    )
+    touched = set(beside.select("indicator", *_WHERE).iter_rows())
+    for share, numerator, denominator, indicator, of_denominator, _ in shares.iter_rows():
         if share in taken or share not in vintages:
+            continue
+        vintage, where = vintages[share]
+        if denominator is None and touched & {(indicator, *where), (of_denominator, *where)}:
+            yield (share, vintage, BESIDE, HIDDEN, False, None)
             continue
         for of in (numerator, denominator):
             if of is not None and of in hidden:
-                yield (share, vintages[share], *hidden[of], None)
+                yield (share, vintage, *hidden[of], None)
                 break
             if of is not None and of in rounded:
-                yield (share, vintages[share], BESIDE, HIDDEN, False, None)
+                yield (share, vintage, BESIDE, HIDDEN, False, None)
                 break
 
 

@@ -124,6 +124,13 @@ def exposed(table: Table) -> Ints:
     return _Attack(table, table.hidden, np.ones(len(table.hidden), dtype=bool)).run()
 
 
+def left_open(table: Table, hidden: Bools, wanted: Bools) -> Floats:
+    """How far apart the least and the most are that each of these figures can be, up to its width."""
+    attack = _Attack(table, hidden, wanted)
+    attack.run()
+    return np.minimum(attack.most - attack.least, table.width)
+
+
 def parts(table: Table, hidden: Bools) -> Ints:
     """The part of the table that each figure is in: hidden figures of two parts say nothing of each other."""
     matrix = abs(table.sums.matrix) @ sparse.diags_array(hidden.astype(np.float64))
