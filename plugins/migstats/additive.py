@@ -351,9 +351,7 @@ def _kept(known: _Relations, values: Floats, nowhere: Bools, signed: Bools) -> S
     values = _supposed(known, values, signed)
     matrix, exact, gaps = known.matrix, known.exact, known.gaps
     if nowhere.any():
-        somebody = np.where(_nobody(matrix, exact, gaps, values, nowhere & ~signed), 0.0, 1.0)
-        matrix = sparse.csr_array(matrix @ sparse.diags_array(somebody))
-        matrix.eliminate_zeros()
+        matrix = _without(matrix, _nobody(matrix, exact, gaps, values, nowhere & ~signed))
     members = np.diff(matrix.indptr)
     over = matrix @ values  # parts less their whole
     near = 0.5 * members

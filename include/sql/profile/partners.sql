@@ -1,7 +1,7 @@
 -- The largest partners: where those who live here come from (the country reports), or where those from here live (others
 -- report). The year is the latest one with at least half as many partners as the fullest: a country that reports early
--- would stand there alone. Of one partner under several bases the first is taken,
--- and a year before its quarters.
+-- would stand there alone. Of one partner under several bases the first is taken, and a year
+-- before its quarters.
 WITH figures AS (
     SELECT
         CASE WHEN %(as_origin)s THEN f.ref_area ELSE f.counterpart_area END AS partner,
