@@ -71,6 +71,15 @@ def payloads() -> Path:
 
 
 @pytest.fixture(scope="session")
+def facts() -> object:
+    """What codelists and relations say of what adds up (`additive.Facts`)."""
+    from migstats import disclosure, settings
+    from migstats.source import codelist_folders
+
+    return disclosure.read_facts(codelist_folders(), settings.include() / "relations.csv")
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[object]:
     """The embedded PostgreSQL, for this session."""
     import psycopg

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import attacker
@@ -12,73 +11,29 @@ import polars as pl
 import pytest
 from attacker import TOTAL, Place
 from pydantic import ValidationError
+from tables import (
+    AGES,
+    ORIGINS,
+    SEXES,
+    THRESHOLD,
+    Table,
+    changed,
+    figures,
+    left_out,
+    published,
+    random_table,
+    seen,
+    with_margins,
+)
 
-from migstats import disclosure, hiding, settings
+from migstats import hiding
 from migstats.additive import KEYS, Facts
-from migstats.disclosure import Disclosed, disclose
-from migstats.observation import DEFAULTS
-from migstats.source import Disclosure, codelist_folders, sent
+from migstats.disclosure import NOT_FOR_PUBLICATION, Disclosed, disclose
+from migstats.source import Disclosure, sent
 
-AXES: Final = ("sex", "age", "counterpart_area")
-SEXES, AGES, ORIGINS = ("F", "M"), ("Y0T14", "Y15T64", "Y_GE65"), ("FRA", "ESP", "ITA", "DEU")
-THRESHOLD: Final = 5
 POLICY: Final = Disclosure(policy="threshold", threshold=THRESHOLD)
 #: A hidden figure could be any of 1 to 4, or as many others: nobody learns more than the threshold says itself.
 WIDTH: Final = THRESHOLD - 2
-
-Table = dict[Place, float]
-
-
-@pytest.fixture(scope="module")
-def facts() -> Facts:
-    return disclosure.read_facts(codelist_folders(), settings.include() / "relations.csv")
-
-
-def figures(table: Mapping[Place, float | None], axes: Sequence[str] = AXES, **same: object) -> pl.DataFrame:
-    """The figures of a table as a publication has them."""
-    rows = []
-    for place, value in table.items():
-        row = {
-            **DEFAULTS,
-            "unit": "PS",
-            "indicator": "FOREIGN_POP",
-            "ref_area": "MDA",
-            "time_period": "2023",
-            "counterpart_basis": "citizenship",
-            "vintage": 1,
-            "value": value,
-            "conf_status": "F",
-            "obs_status": "A" if value is not None else "Q",
-            **dict(zip(axes, place, strict=True)),
-            **same,
-        }
-        rows.append({**row, "observation_id": "|".join(str(row[k]) for k in KEYS if k != "state")})
-    columns = [*(k for k in KEYS if k != "state"), *disclosure.FIGURE]
-    return pl.DataFrame([{c: row[c] for c in columns} for row in rows], infer_schema_length=None)
-
-
-def seen(table: Mapping[Place, float | None], found: Disclosed, shown: pl.DataFrame) -> dict[Place, float | None]:
-    """The table as a reader sees it."""
-    changed = dict(found.changes.select("observation_id", "shown").iter_rows())
-    ids = shown["observation_id"].to_list()
-    return {place: changed.get(i, value) for i, (place, value) in zip(ids, table.items(), strict=True)}
-
-
-def with_margins(inner: np.ndarray, codes: Sequence[Sequence[str]]) -> Table:  # type: ignore[type-arg]
-    """A whole table: every combination, with all totals."""
-    table: Table = {}
-    for index in itertools.product(*(range(len(c) + 1) for c in codes)):
-        of = tuple(slice(None) if i == len(c) else i for i, c in zip(index, codes, strict=True))
-        place = tuple(TOTAL if i == len(c) else c[i] for i, c in zip(index, codes, strict=True))
-        table[place] = float(inner[of].sum())
-    return table
-
-
-def random_table(seed: int, mean: float = 12.0) -> Table:
-    """Persons by sex, age and origin: many small counts beside large ones, as tables of migrants have them."""
-    pick = np.random.default_rng(seed)
-    inner = pick.poisson(pick.gamma(0.6, mean / 0.6, (2, 3, 4)))
-    return with_margins(inner, (SEXES, AGES, ORIGINS))
 
 
 def hidden(view: Mapping[Place, float | None]) -> list[Place]:
@@ -148,7 +103,7 @@ def test_women_whom_the_sender_hid_are_not_told_by_men_and_the_total(facts: Fact
     assert hidden(seen(table, disclose(shown, POLICY, facts), shown)) == [("F", TOTAL, TOTAL), ("M", TOTAL, TOTAL)]
 
 
-@pytest.mark.parametrize("flag", disclosure.NOT_FOR_PUBLICATION)
+@pytest.mark.parametrize("flag", NOT_FOR_PUBLICATION)
 def test_what_its_sender_does_not_want_published_is_hidden_whatever_the_policy(facts: Facts, flag: str) -> None:
     table = {("F", TOTAL, TOTAL): 600.0, ("M", TOTAL, TOTAL): 9700.0, (TOTAL, TOTAL, TOTAL): 10300.0}
     shown = figures(table).with_columns(
@@ -267,30 +222,6 @@ def test_the_attacker_wins_where_nothing_is_hidden_beside(facts: Facts, monkeypa
 
 
 # -- two vintages -----------------------------------------------------------------------------------------------
-
-
-def published(table: Mapping[Place, float | None], found: Disclosed, shown: pl.DataFrame) -> pl.DataFrame:
-    """What `disclose` is told of the last vintage: the figures, what readers see of them, and why."""
-    was = found.changes.select("observation_id", "kind", "told", conf="conf_status", hidden="shown")
-    return (
-        shown.join(was, on="observation_id", how="left", maintain_order="left")
-        .with_columns(
-            shown=pl.when(pl.col("kind").is_null()).then("value").otherwise("hidden"),
-            conf_status=pl.coalesce("conf", "conf_status"),
-        )
-        .drop("conf", "hidden")
-    )
-
-
-def changed(table: Table, seed: int, persons: int) -> Table:
-    """The table a year later in the life of a register: some persons more, here and there."""
-    pick = np.random.default_rng(seed + 1000)
-    later = dict(table)
-    for _ in range(persons):
-        at = tuple(codes[pick.integers(len(codes))] for codes in (SEXES, AGES, ORIGINS))
-        for place in itertools.product(*((code, TOTAL) for code in at)):
-            later[place] += 1
-    return later
 
 
 def of_both(before: Table, after: Table, old: dict[Place, float | None], new: dict[Place, float | None]) -> list:  # type: ignore[type-arg]
@@ -559,15 +490,6 @@ def test_where_the_rest_comes_to_the_total_what_is_left_out_is_nobody(facts: Fac
     assert {("F", TOTAL, "FRA"), ("F", TOTAL, "ESP")} <= set(hidden(view))
 
 
-def left_out(table: Table, how: str, seed: int) -> tuple[Table, set[Place]]:
-    """The table without some of its figures, and which of those that stay have no value."""
-    pick = np.random.default_rng(seed + 500)
-    if how == "nought":
-        return {p: v for p, v in table.items() if v}, set()
-    there = {p: v for p, v in table.items() if pick.random() > 0.4}
-    return there, {p for p, v in there.items() if how != "gone" and v > THRESHOLD and pick.random() < 0.15}
-
-
 @pytest.mark.parametrize("tables", ["one", "three"])
 @pytest.mark.parametrize("how", ["nought", "gone", "M", "Q"])
 @pytest.mark.parametrize("seed", [3, 6, 8, 9, 15, 24, 28, 35])
@@ -670,28 +592,3 @@ def test_zeros_are_hidden_where_it_may_not_be_known_that_there_is_nobody(facts: 
     policy = Disclosure(policy="threshold", threshold=5, zeros="hidden")
     table = {WOMEN: 0.0, MEN: 97.0, ALL: 97.0}
     assert len(disclose(figures(table), policy, facts).changes) == 2
-
-
-# -- rounding ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_of_rounded_figures_nothing_narrower_than_the_base_is_learnt(facts: Facts, seed: int) -> None:
-    """Each figure may be up to 4 away from what is shown; no sum of others tells more than 2 to either side."""
-    table = random_table(seed)
-    shown = figures(table)
-    found = disclose(shown, Disclosure(policy="rounding", base=5), facts)
-    view = seen(table, found, shown)
-    told = {place: value for place, value in view.items() if value is not None}
-    assert all(value % 5 == 0 and abs(value - table[place]) < 5 for place, value in told.items())
-    assert len(told) > 0.8 * len(view)
-    assert found.count("C") == 0
-    unknown = attacker.sums(dict.fromkeys(view))  # every figure is an unknown near what is shown
-    bounds = {(0, place): (max(value - 2.0, 0.0), value + 2.0) for place, value in told.items()}
-    try:
-        ends = attacker.intervals(unknown, [(0, place) for place in told], bounds=bounds)
-    except AssertionError:  # no table is within 2 of what is shown: then some moved further, and nobody knows which
-        bounds = {(0, place): (max(value - 4.0, 0.0), value + 4.0) for place, value in told.items()}
-        ends = attacker.intervals(unknown, [(0, place) for place in told], bounds=bounds)
-    for (_, place), (low, high) in ends.items():  # type: ignore[misc]
-        assert high - low >= (4.0 if told[place] else 2.0) - 1e-6, (place, low, high)

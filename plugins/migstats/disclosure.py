@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -17,10 +18,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import sparse
-from scipy.optimize import linprog
 
-from migstats import hiding
+from migstats import hiding, rounding
 from migstats.additive import ADDED_ALONG, KEYS, TOTAL, Bools, Facts, Floats, Share, Sums, build, unpublished
 from migstats.codelists import Folders, read_codelist
 from migstats.hypercube import WHOLE, Places
@@ -50,7 +49,7 @@ HIDDEN, BESIDE, ROUNDED = "C", "D", "R"
 #: Columns of the figures of a source, beside those of `additive.KEYS` without `state`.
 FIGURE: Final = ("observation_id", "vintage", "value", "obs_status", "conf_status")
 #: Columns of the figures that were published last, beside those: what was shown, and why a figure was not.
-LAST: Final = ("kind", "told")
+LAST: Final = ("kind", "told", "shown")
 
 _RESULT: Final = {
     "observation_id": pl.String,
@@ -88,18 +87,16 @@ def disclose(figures: pl.DataFrame, policy: Disclosure, facts: Facts, last: pl.D
     figures = figures.with_columns(pl.col("vintage").cast(pl.Int64), pl.col("value").cast(pl.Float64))
     if last is not None and _is_same(figures, last):
         return Disclosed(_as_it_was(figures, last), figures.height)
-    rounded, unround = _rounded(figures, policy, facts, last) if policy.policy == "rounding" else ({}, frozenset())
     shares = _shares(figures, facts)
     implied = _implied(figures, shares)
     now = pl.concat([figures.with_columns(implied=pl.lit(False)), implied], how="diagonal_relaxed")
     hidden: dict[str, tuple[str, str, bool]] = {}
-    exposed = 0
+    exposed: dict[str, int] = {}
     for unit in ADDITIVE:
         of_unit = now.filter(pl.col("unit") == unit)
         before = None if last is None else last.filter(pl.col("unit") == unit)
-        found, open_ = _of_unit(of_unit, before, policy, facts)
+        found, exposed[unit] = _of_unit(of_unit, before, policy, facts)
         hidden |= found
-        exposed += open_
     rows: list[tuple[str, int, str, str, bool, float | None]] = [
         (row["observation_id"], row["vintage"], *hidden[row["observation_id"]], None)
         for row in figures.filter(pl.col("value").is_not_null()).iter_rows(named=True)
@@ -116,13 +113,19 @@ def disclose(figures: pl.DataFrame, policy: Disclosure, facts: Facts, last: pl.D
         for i, v, conf in flagged.select("observation_id", "vintage", "conf_status").iter_rows()
     ]
     taken |= {row[0] for row in rows}
+    rounded: dict[str, float] = {}
+    unround: frozenset[str] = frozenset()
+    if policy.policy == "rounding":
+        look = exposed[PERSONS] > 0
+        rounded, unround, exposed[PERSONS] = _rounded(figures, last, policy, facts, taken, look=look)
     rows += list(_of_shares(now, shares, hidden, rounded, taken))
     rows += [
         (i, v, BESIDE, HIDDEN, False, None) if i in unround else (i, v, ROUNDED, conf, False, rounded[i])
         for i, v, conf in figures.select("observation_id", "vintage", "conf_status").iter_rows()
         if i in rounded and i not in taken
     ]
-    return Disclosed(pl.DataFrame(rows, schema=_RESULT, orient="row").sort("observation_id"), figures.height, exposed)
+    changes = pl.DataFrame(rows, schema=_RESULT, orient="row").sort("observation_id")
+    return Disclosed(changes, figures.height, sum(exposed.values()))
 
 
 def _is_same(figures: pl.DataFrame, last: pl.DataFrame) -> bool:
@@ -150,20 +153,12 @@ def _of_unit(
         return {}, 0
     frame = _both(now, before)
     small = _small(policy, facts)
-    sender = pl.col("conf_status").is_in(NOT_FOR_PUBLICATION) | (
-        pl.col("value").is_null() & (pl.col("obs_status") == "Q")
-    )
+    sender = _of_its_sender()
     here, there = pl.col("state") == 1, pl.col("state") == 0
     if not frame.filter(sender | (here & small) | (there & pl.col("kind").is_in([HIDDEN, BESIDE]))).height:
         return {}, 0
     frame = _with_unpublished(frame, facts)
-    width = int(frame["variable"].max()) + 1  # type: ignore[arg-type]
-
-    def flags(condition: pl.Expr) -> Bools:
-        found = np.zeros(width, dtype=bool)
-        found[frame.filter(condition)["variable"].to_numpy()] = True
-        return found
-
+    flags = partial(_marked, frame)
     nowhere = flags(pl.col("value").is_null() & ~sender)
     of_sender = flags(sender & (here | pl.col("kind").is_null()))
     primary = flags(here & small) & ~of_sender
@@ -175,6 +170,7 @@ def _of_unit(
     shown_before = was_there & ~was_hidden & ~of_sender
     # what was shown and has become small since the policy is another one: new readers do not see it
     hidden |= shown_before & now_there & primary
+    width = len(hidden)
     values = sums.values[:width]
     nothing = (values == 0) & (policy.zeros == "published") & ~signed
     usual = flags(
@@ -192,6 +188,8 @@ def _of_unit(
     wide = np.full(width, float(policy.possible - 1))
     wide = np.where(of_sender, np.maximum(wide, _OF_SENDER * np.abs(values)), wide)
     wide[nowhere] = 0.0
+    if policy.policy == "rounding":
+        wide[~of_sender] = 0.0  # no other is exact
     rest = len(sums.values) - width
     table = hiding.Table(
         sums=sums,
@@ -222,13 +220,14 @@ def _of_unit(
 def _both(now: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     """Figures of now (`state` 1) and before (0); one that did not change has one `variable`, whatever brought it."""
     columns = [*(k for k in KEYS if k != "state"), *FIGURE]
+    nothing_yet = {"kind": pl.String, "told": pl.Boolean, "shown": pl.Float64}
     frames = [
-        now.select(*columns, "implied", state=pl.lit(1), kind=pl.lit(None, pl.String), told=pl.lit(None, pl.Boolean))
+        now.select(*columns, "implied", state=pl.lit(1), **{k: pl.lit(None, dtype) for k, dtype in nothing_yet.items()})
     ]
     if before is not None and before.height:
         same = before.with_columns(
             pl.col("vintage").cast(pl.Int64),
-            pl.col("value").cast(pl.Float64),
+            pl.col("value", "shown").cast(pl.Float64),
             implied=pl.lit(False),
             state=pl.lit(0),
         )
@@ -254,6 +253,14 @@ def _with_unpublished(frame: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         ],
         how="diagonal_relaxed",
     )
+
+
+def _marked(frame: pl.DataFrame, rows: pl.Expr) -> Bools:
+    """Figures of which a row is one of these."""
+    width = int(frame["variable"].max()) + 1  # type: ignore[arg-type]
+    found: Bools = np.zeros(width, dtype=bool)
+    found[frame.filter(rows)["variable"].to_numpy()] = True
+    return found
 
 
 def _places(frame: pl.DataFrame) -> Places:
@@ -283,6 +290,13 @@ def _small(policy: Disclosure, facts: Facts) -> pl.Expr:
         & over
         & (pl.col("value") < policy.threshold)
     ).fill_null(value=False)
+
+
+def _of_its_sender() -> pl.Expr:
+    """What its sender hid."""
+    return pl.col("conf_status").is_in(NOT_FOR_PUBLICATION) | (
+        pl.col("value").is_null() & (pl.col("obs_status") == "Q")
+    )
 
 
 def _told(values: Floats, lower: Floats, upper: Floats, told: Bools, limit: float) -> tuple[Floats, Floats]:
@@ -434,104 +448,62 @@ def _of_shares(
 
 
 def _rounded(
-    figures: pl.DataFrame, policy: Disclosure, facts: Facts, last: pl.DataFrame | None
-) -> tuple[dict[str, float], frozenset[str]]:
-    """Counts of persons at a multiple of the base next to them, and those that are hidden after all.
+    figures: pl.DataFrame, last: pl.DataFrame | None, policy: Disclosure, facts: Facts, gone: Set[str], look: bool
+) -> tuple[dict[str, float], frozenset[str], int]:
+    """Counts of persons at a multiple of the base, those that are hidden after all, and how many are narrowed down.
 
-    Where parts add up to their whole after rounding too, a reader can narrow no figure down: the figure and all that it
-    is part of may be off together. So figures go to the other multiple next to them where more adds up by it, and where
-    a sum is still off, a figure of it is hidden. What did not change is rounded as it was.
+    `gone`: what is hidden whatever the policy. What did not change is rounded as it was, or stays hidden. `look`: what
+    its sender hid would be narrowed down if the other figures were exact.
     """
+    of_persons = pl.col("unit") == PERSONS
+    counts = figures.filter(of_persons).with_columns(implied=pl.lit(value=False))
+    if not counts["value"].is_not_null().any():
+        return {}, frozenset(), 0
+    frame = _with_unpublished(_both(counts, None if last is None else last.filter(of_persons)), facts)
+    now = (pl.col("state") == 1) & ~pl.col("unpublished")
+    here = now & pl.col("value").is_not_null()
+    flags = partial(_marked, frame)
+    to_show = flags(here & ~pl.col("observation_id").is_in(list(gone)))
+    stands = np.full(len(to_show), np.nan)
+    stood = frame.filter(pl.col("shown").is_not_null())
+    stands[stood["variable"].to_numpy()] = stood["shown"].to_numpy()
     base = float(policy.base or 1)
-    counts = figures.filter((pl.col("unit") == PERSONS) & pl.col("value").is_not_null())
-    if not counts.height:
-        return {}, frozenset()
-    frame = counts.with_columns(
-        state=pl.lit(1), variable=pl.int_range(pl.len(), dtype=pl.Int64), kept=pl.lit(value=False)
-    )
-    values = frame["value"].to_numpy()
-    near = np.floor(values / base + 0.5) * base
-    kept = np.zeros(len(values), dtype=bool)
-    hidden = np.zeros(len(values), dtype=bool)
-    if last is not None and last.height:
-        was = frame.join(
-            last.select("observation_id", pl.col("value").cast(pl.Float64), "shown", was="kind"),
-            on=["observation_id", "value"],
-            how="left",
-            maintain_order="left",
-        )
-        shown = was["shown"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-        hidden = (was["was"] == BESIDE).fill_null(value=False).to_numpy()
-        kept = ~np.isnan(shown)
-        near = np.where(kept, shown, near)
-    sums = build(frame, facts)
-    near, off = _adding_up(sums, values, near, kept | hidden, base)
-    hidden = _unsettled(sums, near, hidden, off)
-    ids = frame["observation_id"].to_list()
-    return dict(zip(ids, near.tolist(), strict=True)), frozenset(
-        i for i, gone in zip(ids, hidden.tolist(), strict=True) if gone
+    of_sender = flags(now & _of_its_sender())
+    sums = build(frame.with_columns(kept=_of_its_sender()), facts)
+    unknown = np.isnan(stands) & ~to_show
+    least = np.where(flags(pl.col("indicator").is_in(list(facts.signed))), -np.inf, 0.0)
+    found = rounding.rounded(rounding.Counts(sums=sums, stands=stands, unknown=unknown, least=least, base=base))
+    away = base - 1.0
+    wide = np.where(of_sender, np.maximum(away, _OF_SENDER * np.abs(sums.values[: len(of_sender)])), away)
+    wide[~of_sender & (unknown | found.hidden | (not found.odd))] = 0.0
+    narrow = 0
+    if look or found.odd:
+        narrow = _narrowed(frame, sums, found, unknown | found.hidden, least, wide, away)
+    variables = dict(frame.filter(here).select("observation_id", "variable").iter_rows())
+    return (
+        {i: float(found.shown[variable]) for i, variable in variables.items()},
+        frozenset(i for i, variable in variables.items() if found.hidden[variable]),
+        narrow,
     )
 
 
-def _unsettled(sums: Sums, near: Floats, hidden: Bools, off: Bools) -> Bools:
-    """Hide figures of sums that are off, until there is a table of which what is shown could be the exact figures."""
-    own = sparse.csr_array(sums.matrix[:, : len(near)])
-    hidden = hidden.copy()
-    wrong = off & ~(np.asarray(abs(own) @ hidden.astype(np.float64)) > 0)
-    while wrong.any():
-        # what stands in most sums that are off; of equals, the first
-        votes = abs(own).T @ wrong.astype(np.float64) * ~hidden
-        if not votes.any():
-            break
-        hidden[int(np.argmax(votes))] = True
-        unknown = np.concatenate([hidden, np.ones(sums.matrix.shape[1] - len(near), dtype=bool)])
-        exact = (
-            sums.matrix @ sums.values
-        )  # what the figures themselves do not add up to, by less than half a person each
-        known = np.asarray(own @ np.where(hidden, 0.0, near)) - np.where(np.abs(exact) < 1.0, 0.0, exact)
-        system = sparse.csr_array(sums.columns[:, np.flatnonzero(unknown)])
-        slack = sparse.eye_array(system.shape[0], format="csr")
-        found = linprog(
-            np.concatenate([np.zeros(system.shape[1]), np.ones(2 * system.shape[0])]),
-            A_eq=sparse.hstack([system, slack, -slack], format="csr"),
-            b_eq=-known,
-            method="highs",
-        )
-        lacks = found.x[system.shape[1] :].reshape(2, -1).sum(axis=0)
-        wrong = lacks > 1e-6
-    return hidden
-
-
-def _adding_up(sums: Sums, values: Floats, near: Floats, kept: Bools, base: float) -> tuple[Floats, Bools]:
-    """Move figures to the other multiple next to them as long as more adds up by it; which sums are still off."""
-    low = np.floor(values / base) * base
-    other = np.where(near == low, np.where(values > low, low + base, low), low)
-    matrix = sparse.csr_array(sums.matrix[:, : len(values)])
-    columns = sparse.csc_array(matrix)
-    leaves_out = np.asarray(sums.matrix[:, len(values) :].sum(axis=1)).ravel() > 0
-
-    def wrong(over: Floats, rows: npt.NDArray[np.intp] | slice) -> Floats:
-        return np.asarray(np.where(leaves_out[rows], np.maximum(over, 0.0), np.abs(over)))
-
-    near = near.copy()
-    over = np.asarray(matrix @ near)
-    everything = slice(None)
-    for _ in range(8):
-        moved = False
-        for figure in np.unique(matrix[np.flatnonzero(wrong(over, everything))].indices).tolist():
-            step = other[figure] - near[figure]
-            if not step or kept[figure]:
-                continue
-            inside = slice(columns.indptr[figure], columns.indptr[figure + 1])
-            rows, signs = columns.indices[inside], columns.data[inside]
-            after = over[rows] + signs * step
-            if wrong(after, rows).sum() < wrong(over[rows], rows).sum():
-                over[rows] = after
-                near[figure], other[figure] = other[figure], near[figure]
-                moved = True
-        if not moved:
-            break
-    return near, np.asarray(wrong(over, everything) > 0)
+def _narrowed(
+    frame: pl.DataFrame, sums: Sums, found: rounding.Rounded, unknown: Bools, least: Floats, wide: Floats, away: float
+) -> int:
+    """Figures of which less than `wide` is left open, where each shown one may be `away` from what is shown."""
+    rest = len(sums.values) - len(unknown)
+    anything = np.ones(len(sums.values), dtype=bool)
+    table = hiding.Table(
+        sums=sums,
+        hidden=anything,
+        fixed=anything,
+        lower=_long(np.where(unknown, least, np.maximum(found.shown - away, least)), rest, fill=0.0),
+        upper=_long(np.where(unknown, np.inf, found.shown + away), rest, fill=np.inf),
+        width=_long(wide, rest, fill=0.0),
+        usual=~anything,
+        places=_places(frame),
+    )
+    return len(hiding.exposed(table))
 
 
 # -- facts ------------------------------------------------------------------------------------------------------
