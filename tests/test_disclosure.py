@@ -361,6 +361,63 @@ def test_a_hidden_denominator_is_not_told_by_share_and_numerator(facts: Facts) -
     assert hidden_of(found, "MIG_STOCK_SHARE") == {"F", "M"}
 
 
+@pytest.mark.parametrize(
+    ("persons", "population", "decimals", "hidden"),
+    [
+        (1, 3000, 1, True),  # 0.0 %: nobody, or one
+        (0, 90, 1, False),  # 0.0 %, of which 0.05 are no person: nobody
+        (4, 2600, 1, True),  # 0.2 %: 4 to 6
+        (5, 3000, 1, False),  # 0.2 %: 5 to 7
+        (6, 3000, 2, False),
+        (4, 3000, 3, True),
+    ],
+)
+def test_a_rounded_share_tells_no_small_count(
+    facts: Facts, persons: int, population: int, decimals: int, *, hidden: bool
+) -> None:
+    counts = {WOMEN: float(persons), MEN: 97.0, ALL: persons + 97.0}
+    population_of = {WOMEN: float(population), MEN: 3000.0, ALL: population + 3000.0}
+    shares = {place: round(100 * counts[place] / population_of[place], decimals) for place in counts}
+    found = disclose(together(("POP", "PS", population_of), ("MIG_STOCK_SHARE", "PT", shares)), POLICY, facts)
+    assert ("F" in hidden_of(found, "MIG_STOCK_SHARE")) == hidden
+
+
+def test_what_a_share_told_before_does_not_tell_who_was_few(facts: Facts) -> None:
+    """Women go from 4 of 1000 to 5: shown now, with the same men and both wholes, their share would tell the 4."""
+    shares = {WOMEN: 0.4, MEN: 9.7, ALL: 5.05}
+    first = together(("POP", "PS", POPULATION), ("MIG_STOCK_SHARE", "PT", shares))
+    found = disclose(first, POLICY, facts)
+    assert hidden_of(found, "MIG_STOCK_SHARE") == {"F", "M"}
+    second = together(("POP", "PS", POPULATION), ("MIG_STOCK_SHARE", "PT", {**shares, WOMEN: 0.5, ALL: 5.1}))
+    last = published(dict.fromkeys(range(first.height)), found, first)  # type: ignore[arg-type]
+    assert "F" in hidden_of(disclose(second, POLICY, facts, last), "MIG_STOCK_SHARE")
+
+
+def test_who_is_no_migrant_does_not_tell_who_is(facts: Facts) -> None:
+    """Below 65 all residents are migrants, so that the 60 women who are none are above: of 64 there 4 are migrants."""
+    stock = {("F", "Y0T14"): 8.0, ("F", "Y15T64"): 15.0, ("F", "Y_GE65"): 4.0, ("F", TOTAL): 27.0}
+    stock |= {("M", "Y0T14"): 1.0, ("M", "Y15T64"): 4.0, ("M", "Y_GE65"): 6.0, ("M", TOTAL): 11.0}
+    stock |= {(TOTAL, "Y0T14"): 9.0, (TOTAL, "Y15T64"): 19.0, (TOTAL, "Y_GE65"): 10.0, (TOTAL, TOTAL): 38.0}
+    others = {("F", "Y_GE65"): 60.0, ("M", "Y_GE65"): 20.0, (TOTAL, "Y_GE65"): 80.0}
+    others |= {("F", TOTAL): 60.0, ("M", TOTAL): 20.0, (TOTAL, TOTAL): 80.0}
+    population = {place: value + others.get(place, 0.0) for place, value in stock.items()}
+    both = {"MIG_STOCK": stock, "POP": population}
+    shown = pl.concat([figures(table, ("sex", "age"), indicator=name) for name, table in both.items()])
+    changed = set(disclose(shown, POLICY, facts).changes["observation_id"])
+    equations: list[attacker.Equation] = []
+    wanted = []
+    for name, table in both.items():
+        ids = figures(table, ("sex", "age"), indicator=name)["observation_id"].to_list()
+        view = {place: None if i in changed else value for i, (place, value) in zip(ids, table.items(), strict=True)}
+        equations += attacker.sums(dict.fromkeys(view), name)
+        equations += [({(name, place): 1.0}, value) for place, value in view.items() if value is not None]
+        wanted += [(name, place) for place in hidden(view)]
+    equations += [({("POP", p): 1.0, ("MIG_STOCK", p): -1.0, ("others", p): -1.0}, 0.0) for p in stock]
+    assert ("MIG_STOCK", ("F", "Y_GE65")) in wanted
+    for unknown, (low, high) in attacker.intervals(equations, wanted).items():
+        assert high - low >= WIDTH - 1e-6, f"{unknown} is between {low} and {high}"
+
+
 def test_what_two_indicators_come_to_tells_neither(facts: Facts) -> None:
     shown = together(
         *(

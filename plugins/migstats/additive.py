@@ -65,6 +65,8 @@ class Facts:
     groups: frozenset[str]
     #: Indicator -> the indicators that it is the sum of.
     sums: Mapping[str, tuple[str, ...]]
+    #: Indicator -> indicators that count some of its persons.
+    within: Mapping[str, tuple[str, ...]]
     shares: tuple[Share, ...]
     #: Indicators of which a figure may be below nought.
     signed: frozenset[str]
@@ -80,6 +82,8 @@ class _Rule:
     exact: bool
     #: Parts are known to be left out: a quarter of the year, an age between two bands, a code that stands elsewhere.
     gaps: bool = False
+    #: The part is no more than the whole, and nobody expects it to be as much.
+    less: bool = False
     #: What it is the whole of: rules that say the same of other figures tell whether parts are left out.
     kind: str = ""
 
@@ -99,12 +103,13 @@ class _Relations:
     matrix: sparse.csr_array
     exact: Bools
     gaps: Bools
+    less: Bools
     odd: Floats
     kind: Ints
 
     def these(self, rows: Bools) -> _Relations:
         matrix = sparse.csr_array(self.matrix[rows])
-        return _Relations(matrix, self.exact[rows], self.gaps[rows], self.odd[rows], self.kind[rows])
+        return _Relations(matrix, self.exact[rows], self.gaps[rows], self.less[rows], self.odd[rows], self.kind[rows])
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,8 @@ class Sums:
     values: Floats
     #: The last columns: how much of a whole its parts leave out, which nobody publishes.
     rest: Bools
+    #: Relations that say no more than that one figure is no more than another.
+    less: Bools
 
     @cached_property
     def columns(self) -> sparse.csc_array:
@@ -231,6 +238,7 @@ def build(figures: pl.DataFrame, facts: Facts) -> Sums:
     sign: list[Floats] = []
     exact: list[Bools] = []
     gaps: list[Bools] = []
+    less: list[Bools] = []
     odd: list[Floats] = []
     kinds: list[Ints] = []
     numbers: dict[str, int] = {}
@@ -243,6 +251,7 @@ def build(figures: pl.DataFrame, facts: Facts) -> Sums:
         sign.append(np.tile(np.asarray(rule.signs, dtype=np.float64)[used], groups))
         exact.append(np.full(groups, rule.exact))
         gaps.append(np.full(groups, rule.gaps))
+        less.append(np.full(groups, rule.less))
         odd.append(np.full(groups, rule.odd))
         kinds.append(np.full(groups, numbers.setdefault(rule.kind, len(numbers)), dtype=np.int64))
         count += groups
@@ -254,7 +263,8 @@ def build(figures: pl.DataFrame, facts: Facts) -> Sums:
     by_sender[variables] = frame["kept"].to_numpy()
     signed[variables] = frame["indicator"].is_in(list(facts.signed)).to_numpy()
     if not count:
-        return Sums(sparse.csr_array((0, width)), np.nan_to_num(values), np.zeros(width, dtype=bool))
+        none = np.zeros(0, dtype=bool)
+        return Sums(sparse.csr_array((0, width)), np.nan_to_num(values), np.zeros(width, dtype=bool), none)
     raw = sparse.csr_array(
         (np.concatenate(sign), (np.concatenate(relation), variables[np.concatenate(member)])), shape=(count, width)
     )
@@ -266,6 +276,7 @@ def build(figures: pl.DataFrame, facts: Facts) -> Sums:
         matrix,
         np.concatenate(exact)[first],
         np.concatenate(gaps)[first],
+        np.concatenate(less)[first],
         np.concatenate(odd)[first],
         np.concatenate(kinds)[first],
     )
@@ -366,6 +377,7 @@ def _kept(known: _Relations, values: Floats, nowhere: Bools, signed: Bools) -> S
         sparse.csr_array(sparse.hstack([matrix, rests], format="csr")),
         np.concatenate([values, np.maximum(-over[open_], 0.0)]),
         np.concatenate([np.zeros(len(values), dtype=bool), np.ones(len(open_), dtype=bool)]),
+        known.less[keep],
     )
 
 
@@ -458,6 +470,10 @@ def _of_indicators(codes: Sequence[str], facts: Facts) -> Iterator[_Rule]:
     for whole, parts in facts.sums.items():
         if {whole, *parts} <= set(codes):
             yield _Rule(tuple(-1 if c == whole else int(c in parts) for c in codes), exact=True)
+    for whole, parts in facts.within.items():
+        for part in set(parts) & set(codes) if whole in codes else ():
+            signs = tuple(-1 if c == whole else int(c == part) for c in codes)
+            yield _Rule(signs, exact=False, gaps=True, less=True)
 
 
 def _of_bands(codes: Sequence[str], bounds: Mapping[str, tuple[int, int]]) -> Iterator[_Rule]:

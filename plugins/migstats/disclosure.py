@@ -51,6 +51,9 @@ FIGURE: Final = ("observation_id", "vintage", "value", "obs_status", "conf_statu
 #: Columns of the figures that were published last, beside those: what was shown, and why a figure was not.
 LAST: Final = ("kind", "told", "shown")
 
+#: Of a count that only a share tells: that it is one, and what it is at least and at most.
+_IMPLIED: Final = ("implied", "least", "most")
+
 _RESULT: Final = {
     "observation_id": pl.String,
     "vintage": pl.Int64,
@@ -88,13 +91,13 @@ def disclose(figures: pl.DataFrame, policy: Disclosure, facts: Facts, last: pl.D
     if last is not None and _is_same(figures, last):
         return Disclosed(_as_it_was(figures, last), figures.height)
     shares = _shares(figures, facts)
-    implied = _implied(figures, shares)
-    now = pl.concat([figures.with_columns(implied=pl.lit(False)), implied], how="diagonal_relaxed")
+    now = _with_implied(figures, shares)
+    last_seen = None if last is None else _with_implied(last, _shares(last, facts))
     hidden: dict[str, tuple[str, str, bool]] = {}
     exposed: dict[str, int] = {}
     for unit in ADDITIVE:
         of_unit = now.filter(pl.col("unit") == unit)
-        before = None if last is None else last.filter(pl.col("unit") == unit)
+        before = None if last_seen is None else last_seen.filter(pl.col("unit") == unit)
         found, exposed[unit] = _of_unit(of_unit, before, policy, facts)
         hidden |= found
     rows: list[tuple[str, int, str, str, bool, float | None]] = [
@@ -117,7 +120,7 @@ def disclose(figures: pl.DataFrame, policy: Disclosure, facts: Facts, last: pl.D
     unround: frozenset[str] = frozenset()
     if policy.policy == "rounding":
         look = exposed[PERSONS] > 0
-        rounded, unround, exposed[PERSONS] = _rounded(figures, last, policy, facts, taken, look=look)
+        rounded, unround, exposed[PERSONS] = _rounded(now, last_seen, policy, facts, taken, look=look)
     rows += list(_of_shares(now, shares, hidden, rounded, taken))
     rows += [
         (i, v, BESIDE, HIDDEN, False, None) if i in unround else (i, v, ROUNDED, conf, False, rounded[i])
@@ -219,16 +222,13 @@ def _of_unit(
 
 def _both(now: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     """Figures of now (`state` 1) and before (0); one that did not change has one `variable`, whatever brought it."""
-    columns = [*(k for k in KEYS if k != "state"), *FIGURE]
+    columns = [*(k for k in KEYS if k != "state"), *FIGURE, *_IMPLIED]
     nothing_yet = {"kind": pl.String, "told": pl.Boolean, "shown": pl.Float64}
-    frames = [
-        now.select(*columns, "implied", state=pl.lit(1), **{k: pl.lit(None, dtype) for k, dtype in nothing_yet.items()})
-    ]
+    frames = [now.select(*columns, state=pl.lit(1), **{k: pl.lit(None, dtype) for k, dtype in nothing_yet.items()})]
     if before is not None and before.height:
         same = before.with_columns(
             pl.col("vintage").cast(pl.Int64),
             pl.col("value", "shown").cast(pl.Float64),
-            implied=pl.lit(False),
             state=pl.lit(0),
         )
         frames.append(same.select(frames[0].columns))
@@ -284,12 +284,10 @@ def _small(policy: Disclosure, facts: Facts) -> pl.Expr:
     if policy.policy != "threshold" or policy.threshold is None:
         return pl.lit(value=False)
     over = pl.col("value") >= 0 if policy.zeros == "hidden" else pl.col("value") > 0
-    return (
-        (pl.col("unit") == PERSONS)
-        & ~pl.col("indicator").is_in(list(facts.signed))
-        & over
-        & (pl.col("value") < policy.threshold)
-    ).fill_null(value=False)
+    from_, to = 0 if policy.zeros == "hidden" else 1, policy.threshold - 1
+    could_be = (pl.col("most") >= from_) & (pl.col("least") <= to)
+    few = pl.when("implied").then(could_be).otherwise(over & (pl.col("value") < policy.threshold))
+    return ((pl.col("unit") == PERSONS) & ~pl.col("indicator").is_in(list(facts.signed)) & few).fill_null(value=False)
 
 
 def _of_its_sender() -> pl.Expr:
@@ -349,7 +347,10 @@ def _told_apart(table: hiding.Table, done: Bools, free: Bools, limit: float) -> 
 
 
 def _shares(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
-    """Each share with the figures that it is made of: `share`, `numerator`, `denominator` (ids), `implied` (count)."""
+    """Each share with the figures that it is made of: `share`, `numerator`, `denominator` (ids), `implied` (count).
+
+    A share is rounded, to as many decimals as its indicator has: the count is one of `least` to `most`.
+    """
     keys = [k for k in KEYS if k not in ("state", "unit", "indicator")]
     anyhow = figures.with_columns(
         counterpart_basis=pl.when(pl.col("counterpart_area") == "_T")
@@ -358,6 +359,7 @@ def _shares(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     )
     found = []
     for fact in facts.shares:
+        half = _half_a_unit(anyhow.filter(pl.col("indicator") == fact.share)["value"])
         of = {
             name: anyhow.filter(pl.col("indicator") == getattr(fact, name))
             .select(*keys, pl.col("observation_id").alias(name), pl.col("value").alias(f"{name}_value"))
@@ -374,7 +376,10 @@ def _shares(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
                 "denominator",
                 pl.lit(fact.numerator).alias("indicator"),
                 pl.lit(fact.denominator).alias("of_denominator"),
-                (pl.col("share_value") * pl.col("denominator_value") / fact.per).round().alias("implied"),
+                *(
+                    ((pl.col("share_value") + off) * pl.col("denominator_value") / fact.per).alias(name)
+                    for name, off in (("implied", 0.0), ("least", -half), ("most", half))
+                ),
             )
         )
     return (
@@ -388,25 +393,39 @@ def _shares(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
                 "indicator": pl.String,
                 "of_denominator": pl.String,
                 "implied": pl.Float64,
+                "least": pl.Float64,
+                "most": pl.Float64,
             }
         )
     )
 
 
-def _implied(figures: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
-    """Counts that a share and its denominator give away where the source does not publish the count itself."""
+def _half_a_unit(values: pl.Series) -> float:
+    """Half a unit of the last decimal that any of these has."""
+    found = values.drop_nulls().to_numpy()
+    exact = (d for d in range(9) if np.allclose(found, np.round(found, d), rtol=0.0, atol=1e-9))
+    return float(0.5 * 10.0 ** -next(exact, 9))
+
+
+def _with_implied(figures: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
+    """The figures, and counts that a share and its denominator give away where the source does not publish them."""
     alone = shares.filter(pl.col("numerator").is_null() & pl.col("implied").is_not_null())
-    return (
-        figures.join(alone.select("share", "implied", of="indicator"), left_on="observation_id", right_on="share")
+    implied = (
+        figures.join(
+            alone.select("share", "implied", "least", "most", of="indicator"),
+            left_on="observation_id",
+            right_on="share",
+        )
         .with_columns(
             unit=pl.lit(PERSONS),
             indicator=pl.col("of"),
-            value=pl.col("implied"),
+            value=pl.col("implied").round(),
             obs_status=pl.lit("A"),
         )
         .with_columns(implied=pl.lit(value=True))
-        .select(*figures.columns, "implied")
+        .select(*figures.columns, *_IMPLIED)
     )
+    return pl.concat([figures.with_columns(implied=pl.lit(value=False)), implied], how="diagonal_relaxed")
 
 
 def _of_shares(
@@ -428,7 +447,7 @@ def _of_shares(
         pl.col("observation_id").is_in(list(hidden)) & (pl.col("value").is_not_null() | (pl.col("obs_status") == "Q"))
     )
     touched = set(beside.select("indicator", *_WHERE).iter_rows())
-    for share, numerator, denominator, indicator, of_denominator, _ in shares.iter_rows():
+    for share, numerator, denominator, indicator, of_denominator, *_ in shares.iter_rows():
         if share in taken or share not in vintages:
             continue
         vintage, where = vintages[share]
@@ -455,8 +474,8 @@ def _rounded(
     `gone`: what is hidden whatever the policy. What did not change is rounded as it was, or stays hidden. `look`: what
     its sender hid would be narrowed down if the other figures were exact.
     """
-    of_persons = pl.col("unit") == PERSONS
-    counts = figures.filter(of_persons).with_columns(implied=pl.lit(value=False))
+    of_persons = (pl.col("unit") == PERSONS) & ~pl.col("implied")
+    counts = figures.filter(of_persons)
     if not counts["value"].is_not_null().any():
         return {}, frozenset(), 0
     frame = _with_unpublished(_both(counts, None if last is None else last.filter(of_persons)), facts)
@@ -516,12 +535,15 @@ def read_facts(codelists: Folders, relations: Path) -> Facts:
     units = read_codelist(codelists, "subdivision").rows
     inside: dict[str, dict[str, tuple[str, ...]]] = {"subdivision": _Inside(units)}
     sums: dict[str, tuple[str, ...]] = {}
+    within: dict[str, tuple[str, ...]] = {}
     shares = []
     with relations.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             members = tuple(row["parts"].split("|"))
             if row["kind"] == "share":
                 shares.append(Share(row["whole"], members[0], members[1], float(row["per"])))
+            elif row["kind"] == "part":
+                within[row["whole"]] = members
             elif row["concept"] == "indicator":
                 sums[row["whole"]] = members
             else:
@@ -536,6 +558,7 @@ def read_facts(codelists: Folders, relations: Path) -> Facts:
         inside=inside,
         groups=frozenset(c for c, row in read_codelist(codelists, "area").rows.items() if row["kind"] == "group"),
         sums=sums,
+        within=within,
         shares=tuple(shares),
         signed=frozenset(c for c, row in indicators.items() if row["min_value"].startswith("-")),
         flows=frozenset(c for c, row in indicators.items() if row["stock_or_flow"] == "flow"),

@@ -92,15 +92,19 @@ def _free(table: Table) -> Bools:
     """Hidden figures of which no sum tells anything: of each one a part is left out that is large enough."""
     sums = table.sums
     open_ = np.asarray(abs(sums.matrix[:, np.flatnonzero(sums.rest)]).sum(axis=1)).ravel() > 0
-    left_out = np.asarray(sums.matrix @ np.where(sums.rest, sums.values, 0.0))
-    narrow = open_ & (left_out < table.width.max(initial=0.0))
+    narrow = open_ & (_left_out(sums) < table.width.max(initial=0.0))
     tied = abs(sums.matrix).T @ (~open_).astype(np.float64) + (sums.matrix > 0).T @ narrow.astype(np.float64)
     return np.asarray(table.hidden & ~sums.rest & (tied == 0) & (table.upper - sums.values >= table.width))
 
 
+def _left_out(sums: Sums) -> Floats:
+    """How much the parts of each sum leave out of their whole."""
+    return np.asarray(sums.matrix @ np.where(sums.rest, sums.values, 0.0))
+
+
 def _boxed(table: Table, hidden: Bools, price: Floats, safe: Bools) -> Bools:
     """Hide the corners of a box about each hidden figure that is not safe yet, if there is one; notes what is safe."""
-    finder = Finder(table.places, table.sums.columns)
+    finder = Finder(table.places, table.sums.columns, np.where(table.sums.less, _left_out(table.sums), 0.0))
     hidden = hidden.copy()
     down, up = table.sums.values - table.lower, table.upper - table.sums.values
     cost = np.where(hidden, 0.0, np.where(table.fixed, np.inf, price))

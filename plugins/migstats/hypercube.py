@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from scipy import sparse
 
-from migstats.additive import Bools, Floats, Ints
+from migstats.additive import Floats, Ints
 
 #: Code of the total in every dimension.
 WHOLE: Final = 0
@@ -53,8 +53,8 @@ class Box:
 class Finder:
     """Finds boxes in a table."""
 
-    def __init__(self, places: Places, columns: sparse.csc_array) -> None:
-        self.places, self.columns = places, columns
+    def __init__(self, places: Places, columns: sparse.csc_array, left_out: Floats) -> None:
+        self.places, self.columns, self.left_out = places, columns, left_out
         sizes = places.codes.max(axis=0, initial=0) + 1
         self.steps = np.concatenate([np.cumprod(sizes[::-1].astype(object))[::-1][1:], [1]])[: len(sizes)]
         self.usable = int(np.prod(sizes.astype(object))) < 2**62
@@ -106,7 +106,7 @@ class Finder:
         for best in np.argsort(cost, kind="stable")[:_CHECKED]:
             if not np.isfinite(cost[best]):
                 return None
-            if self._adds_up(corners[best], signs[best]):
+            if self._adds_up(corners[best], signs[best], float(width[corners[best]].max())):
                 return Box(corners[best], signs[best], float(rises[best]), float(falls[best]), float(cost[best]))
         return None
 
@@ -128,14 +128,15 @@ class Finder:
         found = np.minimum(found, len(self.keys) - 1)
         return np.asarray(np.where(self.keys[found] == keys, self.places.figure[self.order[found]], -1))
 
-    def _adds_up(self, corners: Ints, signs: Floats) -> Bools | bool:
+    def _adds_up(self, corners: Ints, signs: Floats, width: float) -> bool:
+        """Whether each sum stays what it is, or leaves out enough for it to be more or less by the width."""
         sums: dict[int, float] = {}
         ends, rows, data = self.columns.indptr, self.columns.indices, self.columns.data
         for corner, sign in zip(corners.tolist(), signs.tolist(), strict=True):
             for at in range(ends[corner], ends[corner + 1]):
                 row = int(rows[at])
                 sums[row] = sums.get(row, 0.0) + sign * float(data[at])
-        return not any(sums.values())
+        return all(abs(off) * width <= self.left_out[row] for row, off in sums.items())
 
 
 @cache
