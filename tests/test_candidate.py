@@ -12,6 +12,7 @@ import toy
 
 from migstats import candidate, landing, pipeline, publish, vintage, warehouse
 from migstats.errors import DeclarationError, PermanentError, RefusedError, SupersededError
+from migstats.reading import Read
 from migstats.source import Source, folder_of
 
 pytestmark = pytest.mark.database
@@ -38,15 +39,15 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     return toy.declare(tmp_path, monkeypatch, "toy")[0]
 
 
-def read(url: str, source: Source, served: Rows, day: float = 0, slice_id: str = A) -> vintage.Read:
+def read(url: str, source: Source, served: Rows, day: float = 0, slice_id: str = A) -> Read:
     return toy.read(url, source, slice_id, served, at=toy.DAY + dt.timedelta(days=day))
 
 
-def load(url: str, source: Source, *reads: vintage.Read) -> vintage.Counts:
+def load(url: str, source: Source, *reads: Read) -> vintage.Counts:
     return pipeline.load(reads, source, folder_of(source.id), run_id="test", url=url)
 
 
-def gate(url: str, source: Source, *reads: vintage.Read) -> candidate.Candidate:
+def gate(url: str, source: Source, *reads: Read) -> candidate.Candidate:
     return pipeline.gate(reads, source, folder_of(source.id), run_id="test", url=url)
 
 

@@ -16,7 +16,8 @@ import pytest
 import toy
 from typer.testing import CliRunner
 
-from migstats import cli, lake, pipeline, publish, vintage, warehouse
+from migstats import cli, lake, pipeline, publish, warehouse
+from migstats.reading import Read
 from migstats.source import Source, folder_of, read_source
 
 pytestmark = pytest.mark.database
@@ -54,7 +55,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     return read_source(facts)
 
 
-def run(url: str, source: Source, rows: list[dict[str, str]], day: int) -> vintage.Read:
+def run(url: str, source: Source, rows: list[dict[str, str]], day: int) -> Read:
     """A whole run, step by step, as the DAG has them."""
     read = toy.read(url, source, SLICE, rows, at=toy.DAY + dt.timedelta(days=day))
     folder = folder_of("toy")

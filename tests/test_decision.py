@@ -17,6 +17,7 @@ import toy
 
 from migstats import candidate, decision, ledger, pipeline, publish, question, tasks, vintage, warehouse
 from migstats.errors import PermanentError, RefusedError, SupersededError, TryAgainError, UndecidedError
+from migstats.reading import Read
 from migstats.retry import Politely
 from migstats.source import Source, folder_of
 
@@ -225,23 +226,23 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warehouse_url: str) 
     return found
 
 
-def read(url: str, source: Source, served: Rows, day: float = 1, slice_id: str = A) -> vintage.Read:
+def read(url: str, source: Source, served: Rows, day: float = 1, slice_id: str = A) -> Read:
     return toy.read(url, source, slice_id, served, at=toy.DAY + dt.timedelta(days=day))
 
 
-def gate(url: str, source: Source, *reads: vintage.Read, run: str = "run") -> candidate.Candidate:
+def gate(url: str, source: Source, *reads: Read, run: str = "run") -> candidate.Candidate:
     return pipeline.gate(reads, source, folder_of("toy"), run_id=run, url=url)
 
 
 def load(
-    url: str, source: Source, *reads: vintage.Read, run: str = "run", gated: candidate.Candidate | None = None
+    url: str, source: Source, *reads: Read, run: str = "run", gated: candidate.Candidate | None = None
 ) -> vintage.Counts:
     key = gated.candidate_id if gated else None
     return pipeline.load(reads, source, folder_of("toy"), run_id=run, url=url, gated=key)
 
 
 def ask(
-    url: str, judged: candidate.Candidate, *reads: vintage.Read, run: str, days: float = 7, alive: float = 7
+    url: str, judged: candidate.Candidate, *reads: Read, run: str, days: float = 7, alive: float = 7
 ) -> question.Standing:
     now = dt.datetime.now(dt.UTC)
     return question.ask(
@@ -254,7 +255,7 @@ def ask(
     )
 
 
-def look(url: str, judged: candidate.Candidate, *reads: vintage.Read, run: str) -> question.Standing:
+def look(url: str, judged: candidate.Candidate, *reads: Read, run: str) -> question.Standing:
     return question.look(url, judged.candidate_id, question.Scope.of(reads), run_id=run)
 
 
@@ -720,7 +721,7 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return own
 
 
-def goes_through(url: str, source: Source, one: vintage.Read, run: str) -> None:
+def goes_through(url: str, source: Source, one: Read, run: str) -> None:
     today = dt.date(2026, 1, 1)
     pipeline.check([one], source, run_id=run, url=url, today=today)
     load(url, source, one, run=run)

@@ -17,7 +17,8 @@ import toy
 from psycopg import sql
 
 from migstats import postgres as server
-from migstats import publish, vintage, warehouse
+from migstats import publish, warehouse
+from migstats.reading import Read
 from migstats.source import Source, read_sources
 
 pytestmark = pytest.mark.database
@@ -303,7 +304,7 @@ def test_a_figure_that_was_revised_and_came_back_is_another_history(
     for url, values in ((warehouse_url, ("1", "2", "1")), (another_url, ("1",))):
         for day, value in enumerate(values):
             at = toy.DAY.replace(day=1 + day)
-            read: vintage.Read = toy.read(url, source, toy.SLICES[0], [{"OBS_VALUE": value}], at=at)
+            read: Read = toy.read(url, source, toy.SLICES[0], [{"OBS_VALUE": value}], at=at)
             toy.load(url, source, read)
         publish.publish(url, run_id="test")
     one, other = toy.fingerprint(warehouse_url), toy.fingerprint(another_url)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import toy
 
-from migstats import lake, landing, lineage, pipeline, publish, vintage, warehouse
+from migstats import lake, landing, lineage, pipeline, publish, warehouse
+from migstats.reading import Read
 from migstats.source import Source, folder_of, plan, read_source
 
 pytestmark = pytest.mark.database
@@ -270,7 +271,7 @@ def test_a_landing_is_read_again_with_the_facts_that_it_was_made_with(
     assert (again.content_sha256, again.quarantined) == (read.content_sha256, 1)
     assert folder_of("toy") != kept
     assert read_source(folder_of("toy") / "source.yaml") == rolling
-    assert isinstance(again, vintage.Read)
+    assert isinstance(again, Read)
 
 
 DESA = {
@@ -295,7 +296,7 @@ def test_the_real_editions_of_un_desa_each_hold_for_their_time(
 ) -> None:
     monkeypatch.setenv("MIGSTATS_LAKE", str(tmp_path / "lake"))
     source = read_source(folder_of("undesa_stock") / "source.yaml")
-    reads: dict[str, vintage.Read] = {}
+    reads: dict[str, Read] = {}
     for number, release in enumerate(order):
         at = dt.datetime(2026, 1, 1 + number, tzinfo=dt.UTC)
         [slice_] = [s for s in plan(source, today=at.date(), release=release) if s.dataset == "destination"]

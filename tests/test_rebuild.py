@@ -17,6 +17,7 @@ from past import TODAY, A, Past, load, map_the_unknown
 
 from migstats import lake, pipeline, publish, vintage, warehouse
 from migstats.errors import PermanentError, TryAgainError
+from migstats.reading import Read
 from migstats.source import Source, folder_of
 
 pytestmark = pytest.mark.database
@@ -63,7 +64,7 @@ def test_nothing_that_never_landed_can_be_replayed(warehouse_url: str, source: S
         pipeline.replay(source, folder_of("toy"), run_id="r", url=warehouse_url, today=TODAY)
 
 
-def serve(url: str, source: Source, day: int, *values: tuple[str, str]) -> vintage.Read:
+def serve(url: str, source: Source, day: int, *values: tuple[str, str]) -> Read:
     rows = [{"REF_AREA": area, "OBS_VALUE": value} for area, value in values]
     return toy.read(url, source, A, rows, release="2020", at=toy.DAY + dt.timedelta(days=day))
 

@@ -14,8 +14,9 @@ import psycopg
 import pytest
 import toy
 
-from migstats import lake, publish, vintage, warehouse
+from migstats import lake, publish, warehouse
 from migstats.errors import DriftError, PermanentError, TryAgainError
+from migstats.reading import Read
 from migstats.source import Source
 
 pytestmark = pytest.mark.database
@@ -123,7 +124,7 @@ def test_another_status_or_attribute_or_no_value_is_a_revision_too(
 
 
 def test_a_vanished_figure_is_closed_only_within_the_slice_that_landed(warehouse_url: str, source: Source) -> None:
-    def landed(slice_id: str, rows: list[dict[str, str]], at: dt.datetime = toy.DAY) -> vintage.Read:
+    def landed(slice_id: str, rows: list[dict[str, str]], at: dt.datetime = toy.DAY) -> Read:
         return toy.read(warehouse_url, source, slice_id, rows, at=at)
 
     toy.load(warehouse_url, source, landed(A, MAROC), landed(B, NEPAL))

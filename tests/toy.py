@@ -15,6 +15,7 @@ import pytest
 
 from migstats import lake, landing, pipeline, settings, validate, vintage, warehouse
 from migstats.comparison import Comparison, Figures
+from migstats.reading import Read
 from migstats.source import Slice, Source, folder_of, read_source
 
 #: Columns of a payload, and what a row holds where it does not say otherwise.
@@ -142,7 +143,7 @@ def read(
     *,
     at: dt.datetime = DAY,
     release: str = "",
-) -> vintage.Read:
+) -> Read:
     """Land a payload as a slice (lake and ledger, as `landing.land` does), then read it."""
     edition = source.release(release or None)
     slice_ = Slice(
@@ -156,7 +157,7 @@ def read(
     return land(url, source, slice_, body if isinstance(body, bytes) else payload(body), at)
 
 
-def land(url: str, source: Source, slice_: Slice, content: bytes, at: dt.datetime) -> vintage.Read:
+def land(url: str, source: Source, slice_: Slice, content: bytes, at: dt.datetime) -> Read:
     """Land the bytes of a slice (lake and ledgers, as `landing.land` does), then read them."""
     sha = lake.store_snapshot(content)
     noted = warehouse.Snapshot(
@@ -203,7 +204,7 @@ def landed(url: str, source_id: str) -> landing.Landed:
     return landing.Landed.model_validate(found[0]["landed"])
 
 
-def load(url: str, source: Source, *reads: vintage.Read) -> vintage.Counts:
+def load(url: str, source: Source, *reads: Read) -> vintage.Counts:
     """Load what was read."""
     return vintage.accept(url, source.id, reads, run_id="test", code_version="test")
 

@@ -17,7 +17,8 @@ from migstats.codelists import Folders
 from migstats.comparison import Comparison, Figures
 from migstats.errors import DeclarationError, PermanentError
 from migstats.faultpoint import reach
-from migstats.vintage import Counts, Read
+from migstats.reading import Moment, Read, delivered_before, is_outdated
+from migstats.vintage import Counts
 from migstats.warehouse import Connection
 
 #: States of a source that wait to be accepted, the oldest first: what was served since the last load.
@@ -211,9 +212,7 @@ def _compare(
     return findings, largest
 
 
-def _compare_labels(
-    folder: Path, generations: Generations, moments: Sequence[Sequence[vintage.Moment]]
-) -> list[rules.Finding]:
+def _compare_labels(folder: Path, generations: Generations, moments: Sequence[Sequence[Moment]]) -> list[rules.Finding]:
     """Findings about labels and fields of each delivery against the one before; of slices that find the same, one."""
     pairs = list(_deliveries(generations, moments))
     if not pairs:
@@ -227,16 +226,16 @@ def _compare_labels(
     return [*gate.listed(found, its_rules)]
 
 
-def _deliveries(generations: Generations, moments: Sequence[Sequence[vintage.Moment]]) -> Iterator[tuple[Read, str]]:
+def _deliveries(generations: Generations, moments: Sequence[Sequence[Moment]]) -> Iterator[tuple[Read, str]]:
     """Each reading of other bytes than the one before, with the folder of that one."""
     standing: dict[tuple[str, str], Read] = {}
     for reads, each in zip(generations, moments, strict=True):
         for read, moment in zip(reads, each, strict=True):
-            if vintage.is_outdated(read, moment):
+            if is_outdated(read, moment):
                 continue
             last = standing.get(_slice(read))
             if last is None:
-                before = vintage.delivered_before(read, moment)
+                before = delivered_before(read, moment)
             else:
                 before = last.folder if last.snapshots != read.snapshots else None
             if before is not None:

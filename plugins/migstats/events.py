@@ -33,7 +33,8 @@ if TYPE_CHECKING:  # a task that begins waits for its event, and these take seco
     from migstats.candidate import Candidate
     from migstats.landing import Landed
     from migstats.publish import Publication
-    from migstats.vintage import Counts, Read
+    from migstats.reading import Read
+    from migstats.vintage import Counts
 
 #: Columns of the observations in the lake, whichever of their Parquet files each one is in.
 OBSERVATION: Final = (*SERIES_DIMENSIONS, "time_period", "value", "obs_status", *SHARED_ATTRIBUTES, *PLACE)

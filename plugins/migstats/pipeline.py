@@ -38,8 +38,9 @@ from migstats.faultpoint import reach
 from migstats.harmonise import Harmonised, harmonise, last_plausible_year, read_codes
 from migstats.landing import Landed, landed_slices
 from migstats.readers import TextTable, reader_for
+from migstats.reading import Read
 from migstats.source import Dataset, Slice, Source, codelist_folders, is_sent, read_source
-from migstats.vintage import Counts, Read
+from migstats.vintage import Counts
 
 log = logging.getLogger("migstats")
 

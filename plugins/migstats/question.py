@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from migstats import warehouse
 from migstats.errors import PermanentError
-from migstats.vintage import Read
+from migstats.reading import Read
 from migstats.warehouse import Connection
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from migstats import landing, ledger, metrics, pipeline, settings, vintage
+from migstats import landing, ledger, metrics, pipeline, settings
 from migstats import publish as publishing
 from migstats.candidate import generations_of
 from migstats.errors import ConfigurationError, PermanentError, RefusedError, SupersededError, ValidationFailedError
@@ -19,6 +19,7 @@ from migstats.landing import Landed
 from migstats.ledger import Run, Tally, attempt, close_lost
 from migstats.pipeline import Checked
 from migstats.question import Scope
+from migstats.reading import Read
 from migstats.redaction import redact
 from migstats.source import Slice, Source, folder_of, read_source
 from migstats.source import plan as plan_slices
@@ -176,7 +177,7 @@ def read(landed: Json, context: Context) -> list[Json]:
     _label(context, there.slice)
     folder, url = folder_of(there.slice.source), warehouse_url()
     source = read_source(folder / "source.yaml")
-    results: list[vintage.Read] = []
+    results: list[Read] = []
     with attempt_of(context, source.id, "read", there.slice.slice) as tally:
         results += pipeline.standing(there, source, folder, url=url)
         for waiting in landing.waiting(there, url=url):
@@ -212,7 +213,7 @@ def _flat(reads: Reads | None) -> list[Json]:
     return [one for each in reads for one in ([each] if isinstance(each, Mapping) else each)]
 
 
-def _listed(reads: Reads) -> list[vintage.Read]:
+def _listed(reads: Reads) -> list[Read]:
     return [pipeline.read_from(one) for one in _flat(reads)]
 
 
@@ -226,7 +227,7 @@ def check(source_id: str, reads: Reads, context: Context) -> list[Json]:
         generations = generations_of(_listed(reads))
         if not generations:
             raise PermanentError("no slice came through; the failed tasks of `slices` say why. Nothing was loaded")
-        passed: list[vintage.Read] = []
+        passed: list[Read] = []
         for generation in generations:
             try:
                 report = pipeline.check(

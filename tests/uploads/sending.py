@@ -8,6 +8,7 @@ import io
 from collections.abc import Mapping
 
 from migstats import candidate, lake, pipeline, publish, question, vintage, warehouse
+from migstats.reading import Read
 from migstats.source import folder_of, read_source
 from migstats.uploads import canonical, declaration, submission
 from migstats.uploads.submission import Reading, Sent, Submission
@@ -72,7 +73,7 @@ def go(url: str, there: Submission, *, decided_by: str | None = "statistician") 
     return judged, pipeline.load([read], source, folder, run_id="r", url=url)
 
 
-def read(url: str, there: Submission) -> vintage.Read:
+def read(url: str, there: Submission) -> Read:
     """The confirmed table, or what says that nothing of it stands, as the tasks `read` and `judge` leave it."""
     folder = folder_of(SOURCE)
     source = read_source(folder / "source.yaml")
@@ -80,7 +81,7 @@ def read(url: str, there: Submission) -> vintage.Read:
     return pipeline.read(land(url, there, source, run_id="r"), source, folder)
 
 
-def asked(url: str, there: Submission, one: vintage.Read, *, run: str | None = None) -> tuple[candidate.Candidate, str]:
+def asked(url: str, there: Submission, one: Read, *, run: str | None = None) -> tuple[candidate.Candidate, str]:
     """What the tasks `gate` and `decide` do: judge, and ask a person; how the question stands."""
     judged = pipeline.gate(
         [one], read_source(folder_of(SOURCE) / "source.yaml"), folder_of(SOURCE), run_id="r", url=url
@@ -95,13 +96,13 @@ def asked(url: str, there: Submission, one: vintage.Read, *, run: str | None = N
     return judged, question.ask(url, judged.candidate_id, scope, **key).state
 
 
-def standing(url: str, there: Submission, one: vintage.Read, judged: candidate.Candidate) -> str:
+def standing(url: str, there: Submission, one: Read, judged: candidate.Candidate) -> str:
     """How the question about a submission stands when its task wakes."""
     scope = question.Scope.of([one])
     return question.look(url, judged.candidate_id, scope, run_id=f"upload/{there.upload_id}").state
 
 
-def approved(url: str, there: Submission, one: vintage.Read, judged: candidate.Candidate) -> vintage.Counts:
+def approved(url: str, there: Submission, one: Read, judged: candidate.Candidate) -> vintage.Counts:
     """A statistician approves, and the task `load` does its work."""
     candidate.decide(url, judged.candidate_id, verdict="approved", decided_by="statistician", reason="looked at")
     folder = folder_of(SOURCE)
