@@ -9,10 +9,13 @@ import attacker
 import polars as pl
 import pytest
 from attacker import TOTAL, Equation, Place
+from scipy.optimize import OptimizeResult
 from tables import Table, changed, figures, left_out, published, random_table, seen
 
+from migstats import rounding
 from migstats.additive import Facts
 from migstats.disclosure import disclose
+from migstats.errors import PermanentError
 from migstats.source import Disclosure
 
 BASE: Final = 5
@@ -135,3 +138,20 @@ def test_what_was_shown_before_is_exact_to_nobody_when_its_sender_hides_another(
     assert again.exposed == exposed
     old, new = seen(before, found, first), seen(after, again, second)
     assert {place: old[place] for place in (("M",), (TOTAL,))} == {place: new[place] for place in (("M",), (TOTAL,))}
+
+
+def test_what_does_not_quite_add_up_does_so_once_it_is_rounded(facts: Facts) -> None:
+    """A publisher who adds noise: the parts come to 106, the whole is 107; the nearest multiples come to 100."""
+    table: Table = {("F", "Y0T14"): 22.0, ("F", "Y15T64"): 22.0, ("F", "Y_GE65"): 62.0, ("F", TOTAL): 107.0}
+    shown = figures(table, ("sex", "age"))
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    told = {(0, place): value for place, value in view.items() if value is not None}
+    assert len(told) == len(table)
+    assert sum(value for (_, place), value in told.items() if place[1] != TOTAL) == view["F", TOTAL]
+
+
+def test_where_the_solver_gives_up_nothing_is_published(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
+    gave_up = OptimizeResult(x=None, message="time limit reached")
+    monkeypatch.setattr(rounding, "linprog", lambda *_args, **_named: gave_up)
+    with pytest.raises(PermanentError, match=r"not solved \(time limit reached\)"):
+        disclose(figures(random_table(0)), POLICY, facts)

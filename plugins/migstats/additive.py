@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 from scipy import sparse
-from scipy.optimize import linprog
+from scipy.optimize import OptimizeResult, linprog
 
+from migstats.errors import PermanentError
 from migstats.observation import SERIES_DIMENSIONS, period_bounds
 
 Floats = npt.NDArray[np.float64]
@@ -333,8 +334,18 @@ def _least_odd(matrix: sparse.csr_array, odd: Floats, values: Floats, signed: Bo
         bounds=np.column_stack([least, np.full(len(least), np.inf)]),
         method="highs",
     )
-    values[unknown] = found.x[: len(unknown)]
+    values[unknown] = solved(found)[: len(unknown)]
     return values
+
+
+def solved(found: OptimizeResult) -> Floats:
+    """The solution of a linear programme that always has one. Raises PermanentError where the solver gave up."""
+    if found.x is None:
+        raise PermanentError(
+            f"disclosure control: a linear programme was not solved ({found.message}). Nothing of the source is "
+            "published, and what readers see stays as it was; publish again, and report it if that gives the same"
+        )
+    return np.asarray(found.x, dtype=np.float64)
 
 
 def _nobody(matrix: sparse.csr_array, exact: Bools, gaps: Bools, values: Floats, nowhere: Bools) -> Bools:

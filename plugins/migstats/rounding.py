@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import OptimizeResult, linprog
+from scipy.optimize import linprog
 
-from migstats.additive import Bools, Floats, Sums
+from migstats.additive import Bools, Floats, Sums, solved
 
 #: What counts as nothing beside a base.
 _NOTHING: Final = 1e-6
@@ -67,33 +67,33 @@ def rounded(counts: Counts) -> Rounded:
     further = np.where(moves, np.inf, 0.0)
     down = np.where(moves | counts.unknown, np.maximum(low - counts.least / base, 0.0), 0.0)
     own = counts.sums.matrix[:, :width] * base
-    exact = counts.sums.matrix @ counts.sums.values  # by less than half a person each they need not add up
     found = _least(
         np.concatenate([np.where(moves, 1.0 - 2.0 * part, 0.0), price, price, np.zeros(rests)]),
         sparse.hstack([own, own, -own, counts.sums.matrix[:, width:]], format="csr"),
-        np.where(np.abs(exact) < 1.0, 0.0, exact) - own @ low,
+        -(own @ low),
         np.column_stack([np.zeros(3 * width + rests), np.concatenate([up, further, down, np.full(rests, np.inf)])]),
     )
-    rises, above, below = found.x[: 3 * width].reshape(3, width)
+    rises, above, below = found[: 3 * width].reshape(3, width)
     between = np.minimum(rises, 1.0 - rises) > _NOTHING
     return Rounded(
         shown=np.asarray((low + np.round(rises)) * base),
         hidden=moves & (between | (above > _NOTHING) | (below > _NOTHING)),
-        odd=bool((found.x[3 * width + rests :] > _NOTHING).any()),
+        odd=bool((found[3 * width + rests :] > _NOTHING).any()),
     )
 
 
-def _least(cost: Floats, system: sparse.csr_array, right: Floats, bounds: Floats) -> OptimizeResult:
+def _least(cost: Floats, system: sparse.csr_array, right: Floats, bounds: Floats) -> Floats:
     """The cheapest solution; where there is none, sums that do not hold are paid for, in columns behind the others."""
     found = linprog(cost, A_eq=system, b_eq=right, bounds=bounds, method="highs")
     if found.x is not None:
-        return found
+        return solved(found)
     odd = sparse.eye_array(system.shape[0], format="csr")
     paid = np.full(2 * system.shape[0], _PRICE_OF_ODD_SUM)
-    return linprog(
+    found = linprog(
         np.concatenate([cost, paid]),
         A_eq=sparse.hstack([system, odd, -odd], format="csr"),
         b_eq=right,
         bounds=np.concatenate([bounds, np.tile([0.0, np.inf], (len(paid), 1))]),
         method="highs",
     )
+    return solved(found)
