@@ -239,28 +239,48 @@ def test_the_pyramid_counts_nobody_twice_and_leaves_nobody_out(given: list[Band]
 
 
 RATE = {"INDICATOR": "EMPLOYMENT_RATE", "UNIT": "PT", "OBS_VALUE": "60", "AGE": "Y15T64"}
+FORCE = {"INDICATOR": "LABOUR_FORCE"}
 #: Figures of one country → its latest figures: indicator, age, value.
 HEADLINES = {
     "the only band of a rate stands for it": ([RATE], [("EMPLOYMENT_RATE", "15–64 years", 60)]),
-    "of two bands none does": ([RATE, {**RATE, "AGE": "Y15T24"}], []),
+    "of two bands the one that holds the other does": (
+        [RATE, {**RATE, "AGE": "Y15T24", "OBS_VALUE": "30"}, {**RATE, "AGE": "Y25T64", "OBS_VALUE": "70"}],
+        [("EMPLOYMENT_RATE", "15–64 years", 60)],
+    ),
+    "of two bands side by side none does": ([{**RATE, "AGE": "Y15T24"}, {**RATE, "AGE": "Y25T64"}], []),
+    "of bands that overlap none does": ([RATE, {**RATE, "AGE": "Y_GE25"}], []),
+    "persons of an age and over, whom the source divides": (
+        [
+            {**FORCE, "AGE": "Y_GE15", "OBS_VALUE": "9"},
+            {**FORCE, "AGE": "Y15T64", "OBS_VALUE": "8"},
+            {**FORCE, "AGE": "Y_GE65", "OBS_VALUE": "1"},
+        ],
+        [("LABOUR_FORCE", "15 years and over", 9)],
+    ),
+    "and not those of an age alone": ([{**FORCE, "AGE": "Y_GE15", "OBS_VALUE": "9"}], []),
+    "nor children whom the source divides": (
+        [{"AGE": "Y0T17", "OBS_VALUE": "4"}, {"AGE": "Y0T4", "OBS_VALUE": "1"}],
+        [],
+    ),
     "nor a band beside all ages": ([RATE, {**RATE, "AGE": "_T", "OBS_VALUE": "41"}], [("EMPLOYMENT_RATE", None, 41)]),
     "children alone are no country": ([{"AGE": "Y0T17", "OBS_VALUE": "4"}], []),
     "nor are women": ([{**RATE, "SEX": "F"}], []),
+    "to whom no age applies stands too": ([{**RATE, "AGE": "_Z"}], [("EMPLOYMENT_RATE", None, 60)]),
     "an unknown age is no band": ([{**RATE, "AGE": "_U"}], []),
 }
 
 
 @pytest.mark.database
 @pytest.mark.parametrize(("rows", "expected"), HEADLINES.values(), ids=HEADLINES)
-def test_a_rate_of_one_band_of_age_is_a_latest_figure_with_its_age(
+def test_a_band_of_age_that_holds_all_others_is_a_latest_figure_with_its_age(
     warehouse_url: str, source: Source, rows: list[dict[str, str]], expected: list[tuple[str, str | None, float]]
 ) -> None:
     toy.load(warehouse_url, source, toy.read(warehouse_url, source, PART, rows))
     publish.publish(warehouse_url, run_id="test")
     found = profile.read(warehouse_url, "MAR")
     assert [(row["indicator"], row["age_name"], row["value"]) for row in found.headline] == expected
-    for _, age, _ in expected:
-        assert age is None or f"Employment rate, {age}" in profile.page(found, now=NOW)
+    for indicator, age, _ in expected:
+        assert age is None or f"{found.names[indicator]}, {age}" in profile.page(found, now=NOW)
 
 
 def of_ages(sex: str, *values: str, **more: str) -> list[dict[str, str]]:
