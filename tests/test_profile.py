@@ -15,8 +15,9 @@ import toy
 from samples import Filled
 from typer.testing import CliRunner
 
-from migstats import profile, publish, tasks
+from migstats import profile, publish, settings, tasks
 from migstats.cli import app
+from migstats.codelists import read_csv
 from migstats.errors import PermanentError
 from migstats.source import Source
 
@@ -209,6 +210,40 @@ def test_a_year_of_a_partner_goes_before_its_quarters_and_nobody_claims_that_thi
     [chart] = [c for part in profile.read(warehouse_url, "MAR").parts for c in part.charts]
     assert [(row["partner"], row["time_period"], row["value"]) for row in chart.rows] == [("FRA", "2020", 10)]
     assert chart.said == "Those that have a figure of 2020, Persons. France: 10."
+
+
+#: A country whose indicators need every breakdown that the catalogue knows, and have none.
+CATALOGUE = read_csv(settings.include() / "codelists" / "indicator_catalogue.csv")
+DIMENSIONS = tuple(sorted({d for row in CATALOGUE for d in row["required_breakdowns"].split("|")} - {"none"}))
+WIDE = profile.Profile(
+    country={"area": "DEU", "m49": "276", "name_en": "Germany", "is_programme_country": False}
+    | {f"name_{language}": "Germany" for language in ("fr", "es", "ar", "ru")},
+    headline=(),
+    parts=(),
+    availability={"EMPLOYMENT_GAP": dict.fromkeys(DIMENSIONS, ("not_broken_down", 2024))},
+    without=(),
+    dimensions=DIMENSIONS,
+    comparability=(),
+    bases=(),
+    notices=(),
+    sources=(),
+    names={"EMPLOYMENT_GAP": "Employment gap between migrants and non-migrants"},
+)
+
+
+@pytest.mark.browser
+def test_no_column_of_a_printed_page_is_cut(chromium: str, tmp_path: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    (tmp_path / "DEU.html").write_text(profile.page(WIDE, now=NOW), encoding="utf-8")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 680, "height": 900})  # A4 less the margins of a browser
+        page.emulate_media(media="print")
+        page.goto((tmp_path / "DEU.html").as_uri())
+        widths = page.evaluate("[...document.querySelectorAll('table, html')].map(part => part.scrollWidth)")
+        browser.close()
+    assert len(DIMENSIONS) > 7
+    assert max(widths) <= 680, widths
 
 
 def band(low: int, high: int | None, value: float | None = 1) -> dict[str, float | None]:
