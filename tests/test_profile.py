@@ -246,6 +246,30 @@ def test_no_column_of_a_printed_page_is_cut(chromium: str, tmp_path: Path) -> No
     assert max(widths) <= 680, widths
 
 
+#: Names as countries send them → the lines beside the bar.
+NAMES = {
+    "Chui oblast": ["Chui oblast"],
+    "from 10$ to 20$ a day": ["from 10$ to 20$ a day"],
+    "$\\frac{$": ["$\\frac{$"],
+    "United Kingdom of Great Britain and Northern Ireland": [
+        "United Kingdom of Great Britain and",
+        "Northern Ireland",
+    ],
+    "Amt " * 60: ["Amt Amt Amt Amt Amt Amt Amt Amt Amt", "Amt Amt Amt Amt Amt Amt Amt Amt Amt…"],
+    "x" * 300: ["x" * 36, "x" * 36 + "…"],
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), NAMES.items(), ids=lambda given: given[:12])
+@pytest.mark.filterwarnings("error")
+def test_no_name_breaks_a_chart_or_leaves_it_no_room(name: str, expected: list[str]) -> None:
+    row = {"value": 1.0, "name": name, "time_period": "2020", "unit_name": "Persons"}
+    chart = profile.bars("Bars", [row], "name")
+    assert chart is not None
+    told = [(part.text or "").strip() for part in ET.fromstring(chart.svg).iter()]
+    assert [line for line in told if line in expected] == expected
+
+
 def band(low: int, high: int | None, value: float | None = 1) -> dict[str, float | None]:
     return {"min_age": low, "max_age": high, "value": value}
 
