@@ -325,6 +325,14 @@ HEADLINES = {
     "children alone are no country": ([{"AGE": "Y0T17", "OBS_VALUE": "4"}], []),
     "nor are women": ([{**RATE, "SEX": "F"}], []),
     "to whom no age applies stands too": ([{**RATE, "AGE": "_Z"}], [("EMPLOYMENT_RATE", None, 60)]),
+    "a forecast is not the latest figure": (
+        [RATE, {**RATE, "TIME_PERIOD": "2024", "OBS_VALUE": "65", "OBS_STATUS": "F"}],
+        [("EMPLOYMENT_RATE", "15–64 years", 60)],
+    ),
+    "and stands where there is nothing else": (
+        [{**RATE, "OBS_STATUS": "F"}],
+        [("EMPLOYMENT_RATE", "15–64 years", 60)],
+    ),
     "an unknown age is no band": ([{**RATE, "AGE": "_U"}], []),
 }
 

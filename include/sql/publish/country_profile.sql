@@ -62,12 +62,14 @@ LEFT JOIN ref.area AS a ON f.ref_area = a.code
 WHERE
     a.kind IN ('country', 'territory')
     AND (f.age = '_T' OR (NOT f.is_of_all_ages AND f.holds_all AND (k.aggregation_breakdown <> 'sum' OR f.is_divided)))
--- of a year its own figure before those of its months
-ORDER BY f.ref_area ASC, f.indicator ASC, f.year DESC, f.freq = 'A' DESC, f.time_period DESC, f.observation_id ASC;
+-- a forecast only where there is nothing else; of a year its own figure before those of its months
+ORDER BY
+    f.ref_area ASC, f.indicator ASC, f.obs_status = 'F' ASC, f.year DESC, f.freq = 'A' DESC, f.time_period DESC,
+    f.observation_id ASC;
 
 SELECT ref.comment_as('bi.country_profile', 'bi.fact_observation');
 COMMENT ON VIEW bi.country_profile IS
-'The latest total of each indicator in each country, with its source: one row per country and indicator. Ask for one ref_area. Where nobody has all ages the band of age of a source that holds all its others stands here: of a rate, or of persons of an age and over';
+'The latest total of each indicator in each country, with its source: one row per country and indicator. Ask for one ref_area. Where nobody has all ages the band of age of a source that holds all its others stands here: of a rate, or of persons of an age and over. A forecast stands here only where there is nothing else';
 COMMENT ON COLUMN bi.country_profile.ref_area_name IS 'Name of the country in English';
 COMMENT ON COLUMN bi.country_profile.topic IS 'Topic view of the indicator';
 COMMENT ON COLUMN bi.country_profile.indicator_name IS 'Name of the indicator in English';
