@@ -79,7 +79,7 @@ def test_what_there_is_in_all_years_is_counted_from_availability(warehouse_of_sa
     counts = ("figures", "missing", "suppressed", "preferred")
     expected = {}
     for key, rows in slow.items():
-        years = [row["year"] for row in rows if row["figures"]]
+        years = [row["year"] for row in rows if row["figures"] and "projection" not in row["breakdowns"]]
         ends = (min(years), max(years)) if years else (None, None)
         expected[key] = (*(sum(row[count] for row in rows) for count in counts), *ends)
     found = {(r["source"], r["indicator"], r["ref_area"]): tuple(r.values())[3:] for r in ready}
@@ -269,4 +269,8 @@ def test_a_projection_is_named_and_makes_no_year_the_latest(warehouse_url: str, 
             "SELECT dimension, state, latest_year FROM bi.disaggregation WHERE indicator = 'POP' AND ref_area = 'MAR' "
             "ORDER BY dimension"
         ).fetchall()
+        total = connection.execute(
+            "SELECT figures, first_year, last_year FROM bi.availability_total WHERE indicator = 'POP'"
+        ).fetchall()
     assert [tuple(row.values()) for row in found] == [("age", "not_broken_down", 2020), ("sex", "available", 2020)]
+    assert [tuple(row.values()) for row in total] == [(4, 2020, 2020)]

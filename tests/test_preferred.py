@@ -91,6 +91,11 @@ CASES: dict[str, tuple[str, dict[str, list[dict[str, str]]], list[tuple[str, flo
         {"ark": [{"OBS_VALUE": "1"}], "zoo": [{"OBS_VALUE": "0"}]},
         [("zoo", 0, "declared")],
     ),
+    "the order decides among those that have a figure": (
+        "toy|zoo|ark",
+        {"ark": [{"OBS_VALUE": "1"}], "zoo": [{"OBS_VALUE": "2"}], "toy": [{"OBS_VALUE": "", "OBS_STATUS": "O"}]},
+        [("zoo", 2, "declared")],
+    ),
     "what is suppressed is no gap that another source fills": (
         "zoo|ark",
         {
@@ -217,7 +222,7 @@ def test_the_employed_of_a_country_are_not_its_employed_foreign_born(warehouse_o
     with warehouse.connect(warehouse_of_samples.url) as connection:
         profile = connection.execute(
             "SELECT indicator, published_value, source FROM bi.country_profile WHERE ref_area = 'ESP' "
-            "AND indicator IN ('EMPLOYED', 'WORKING_AGE_POP')"
+            "AND indicator IN ('EMPLOYED', 'WORKING_AGE_POP') ORDER BY indicator"
         ).fetchall()
         whole = connection.execute(
             "SELECT DISTINCT source FROM bi.observation_all WHERE indicator IN ('EMPLOYED', 'WORKING_AGE_POP') "
@@ -236,7 +241,10 @@ def test_the_employed_of_a_country_are_not_its_employed_foreign_born(warehouse_o
             "SELECT indicator, source, ref_area, value FROM bi.annual_sum "
             "WHERE indicator IN ('EMPLOYED', 'WORKING_AGE_POP') ORDER BY indicator, ref_area"
         ).fetchall()
-    assert profile == [{"indicator": "EMPLOYED", "published_value": 18_000_000, "source": "ilostat_rplumber"}]
+    assert [tuple(row.values()) for row in profile] == [
+        ("EMPLOYED", 18_000_000, "ilostat_rplumber"),
+        ("WORKING_AGE_POP", 32_000_000, "ilostat_rplumber"),
+    ]
     assert whole == [{"source": "ilostat_rplumber"}]
     assert statuses == [{"migration_status": "MIGRANT"}]
     assert [tuple(row.values()) for row in by_country] == [

@@ -15,8 +15,9 @@ import toy
 from samples import Filled
 from typer.testing import CliRunner
 
-from migstats import profile, publish, tasks
+from migstats import profile, publish, settings, tasks
 from migstats.cli import app
+from migstats.codelists import read_csv
 from migstats.errors import PermanentError
 from migstats.source import Source
 
@@ -211,6 +212,64 @@ def test_a_year_of_a_partner_goes_before_its_quarters_and_nobody_claims_that_thi
     assert chart.said == "Those that have a figure of 2020, Persons. France: 10."
 
 
+#: A country whose indicators need every breakdown that the catalogue knows, and have none.
+CATALOGUE = read_csv(settings.include() / "codelists" / "indicator_catalogue.csv")
+DIMENSIONS = tuple(sorted({d for row in CATALOGUE for d in row["required_breakdowns"].split("|")} - {"none"}))
+WIDE = profile.Profile(
+    country={"area": "DEU", "m49": "276", "name_en": "Germany", "is_programme_country": False}
+    | {f"name_{language}": "Germany" for language in ("fr", "es", "ar", "ru")},
+    headline=(),
+    parts=(),
+    availability={"EMPLOYMENT_GAP": dict.fromkeys(DIMENSIONS, ("not_broken_down", 2024))},
+    without=(),
+    dimensions=DIMENSIONS,
+    comparability=(),
+    bases=(),
+    notices=(),
+    sources=(),
+    names={"EMPLOYMENT_GAP": "Employment gap between migrants and non-migrants"},
+)
+
+
+@pytest.mark.browser
+def test_no_column_of_a_printed_page_is_cut(chromium: str, tmp_path: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    (tmp_path / "DEU.html").write_text(profile.page(WIDE, now=NOW), encoding="utf-8")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 680, "height": 900})  # A4 less the margins of a browser
+        page.emulate_media(media="print")
+        page.goto((tmp_path / "DEU.html").as_uri())
+        widths = page.evaluate("[...document.querySelectorAll('table, html')].map(part => part.scrollWidth)")
+        browser.close()
+    assert len(DIMENSIONS) > 7
+    assert max(widths) <= 680, widths
+
+
+#: Names as countries send them → the lines beside the bar.
+NAMES = {
+    "Chui oblast": ["Chui oblast"],
+    "from 10$ to 20$ a day": ["from 10$ to 20$ a day"],
+    "$\\frac{$": ["$\\frac{$"],
+    "United Kingdom of Great Britain and Northern Ireland": [
+        "United Kingdom of Great Britain and",
+        "Northern Ireland",
+    ],
+    "Amt " * 60: ["Amt Amt Amt Amt Amt Amt Amt Amt Amt", "Amt Amt Amt Amt Amt Amt Amt Amt Amt…"],
+    "x" * 300: ["x" * 36, "x" * 36 + "…"],
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), NAMES.items(), ids=lambda given: given[:12])
+@pytest.mark.filterwarnings("error")
+def test_no_name_breaks_a_chart_or_leaves_it_no_room(name: str, expected: list[str]) -> None:
+    row = {"value": 1.0, "name": name, "time_period": "2020", "unit_name": "Persons"}
+    chart = profile.bars("Bars", [row], "name")
+    assert chart is not None
+    told = [(part.text or "").strip() for part in ET.fromstring(chart.svg).iter()]
+    assert [line for line in told if line in expected] == expected
+
+
 def band(low: int, high: int | None, value: float | None = 1) -> dict[str, float | None]:
     return {"min_age": low, "max_age": high, "value": value}
 
@@ -239,28 +298,56 @@ def test_the_pyramid_counts_nobody_twice_and_leaves_nobody_out(given: list[Band]
 
 
 RATE = {"INDICATOR": "EMPLOYMENT_RATE", "UNIT": "PT", "OBS_VALUE": "60", "AGE": "Y15T64"}
+FORCE = {"INDICATOR": "LABOUR_FORCE"}
 #: Figures of one country → its latest figures: indicator, age, value.
 HEADLINES = {
     "the only band of a rate stands for it": ([RATE], [("EMPLOYMENT_RATE", "15–64 years", 60)]),
-    "of two bands none does": ([RATE, {**RATE, "AGE": "Y15T24"}], []),
+    "of two bands the one that holds the other does": (
+        [RATE, {**RATE, "AGE": "Y15T24", "OBS_VALUE": "30"}, {**RATE, "AGE": "Y25T64", "OBS_VALUE": "70"}],
+        [("EMPLOYMENT_RATE", "15–64 years", 60)],
+    ),
+    "of two bands side by side none does": ([{**RATE, "AGE": "Y15T24"}, {**RATE, "AGE": "Y25T64"}], []),
+    "of bands that overlap none does": ([RATE, {**RATE, "AGE": "Y_GE25"}], []),
+    "persons of an age and over, whom the source divides": (
+        [
+            {**FORCE, "AGE": "Y_GE15", "OBS_VALUE": "9"},
+            {**FORCE, "AGE": "Y15T64", "OBS_VALUE": "8"},
+            {**FORCE, "AGE": "Y_GE65", "OBS_VALUE": "1"},
+        ],
+        [("LABOUR_FORCE", "15 years and over", 9)],
+    ),
+    "and not those of an age alone": ([{**FORCE, "AGE": "Y_GE15", "OBS_VALUE": "9"}], []),
+    "nor children whom the source divides": (
+        [{"AGE": "Y0T17", "OBS_VALUE": "4"}, {"AGE": "Y0T4", "OBS_VALUE": "1"}],
+        [],
+    ),
     "nor a band beside all ages": ([RATE, {**RATE, "AGE": "_T", "OBS_VALUE": "41"}], [("EMPLOYMENT_RATE", None, 41)]),
     "children alone are no country": ([{"AGE": "Y0T17", "OBS_VALUE": "4"}], []),
     "nor are women": ([{**RATE, "SEX": "F"}], []),
+    "to whom no age applies stands too": ([{**RATE, "AGE": "_Z"}], [("EMPLOYMENT_RATE", None, 60)]),
+    "a forecast is not the latest figure": (
+        [RATE, {**RATE, "TIME_PERIOD": "2024", "OBS_VALUE": "65", "OBS_STATUS": "F"}],
+        [("EMPLOYMENT_RATE", "15–64 years", 60)],
+    ),
+    "and stands where there is nothing else": (
+        [{**RATE, "OBS_STATUS": "F"}],
+        [("EMPLOYMENT_RATE", "15–64 years", 60)],
+    ),
     "an unknown age is no band": ([{**RATE, "AGE": "_U"}], []),
 }
 
 
 @pytest.mark.database
 @pytest.mark.parametrize(("rows", "expected"), HEADLINES.values(), ids=HEADLINES)
-def test_a_rate_of_one_band_of_age_is_a_latest_figure_with_its_age(
+def test_a_band_of_age_that_holds_all_others_is_a_latest_figure_with_its_age(
     warehouse_url: str, source: Source, rows: list[dict[str, str]], expected: list[tuple[str, str | None, float]]
 ) -> None:
     toy.load(warehouse_url, source, toy.read(warehouse_url, source, PART, rows))
     publish.publish(warehouse_url, run_id="test")
     found = profile.read(warehouse_url, "MAR")
     assert [(row["indicator"], row["age_name"], row["value"]) for row in found.headline] == expected
-    for _, age, _ in expected:
-        assert age is None or f"Employment rate, {age}" in profile.page(found, now=NOW)
+    for indicator, age, _ in expected:
+        assert age is None or f"{found.names[indicator]}, {age}" in profile.page(found, now=NOW)
 
 
 def of_ages(sex: str, *values: str, **more: str) -> list[dict[str, str]]:

@@ -80,6 +80,7 @@ _CODES = """\
 dataset,column,code,concept,target,treatment
 *,OBS_STATUS,A,obs_status,A,map
 *,OBS_STATUS,E,obs_status,E,map
+*,OBS_STATUS,F,obs_status,F,map
 *,OBS_STATUS,O,obs_status,O,map
 *,OBS_STATUS,Q,obs_status,Q,map
 *,_value,:,obs_status,O,map

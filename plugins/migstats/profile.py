@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ Row = Mapping[str, Any]
 
 #: Bars of a chart; tables have as many rows.
 MOST: Final = 12
+
+#: Letters of a line of a name beside a bar.
+_LINE: Final = 36
 
 #: Where an open band of ages is taken to end, to compare it with others.
 _OLDEST: Final = 120
@@ -273,6 +277,12 @@ def _short(value: float, _: object = None) -> str:
     return f"{value:,.4g}".replace("-", "−")
 
 
+def _label(text: str) -> str:
+    """A name beside a bar: two lines at most, the table below has all of it; a dollar is no formula of matplotlib."""
+    lines = textwrap.wrap(text, _LINE)
+    return "\n".join(lines[:2]).replace("$", r"\$") + "…" * (len(lines) > 2)
+
+
 def bars(title: str, rows: Sequence[Row], label: str) -> Chart | None:
     """Horizontal bars, the largest first; None where there is nothing to draw."""
     rows = [row for row in rows if row["value"] is not None]
@@ -281,7 +291,7 @@ def bars(title: str, rows: Sequence[Row], label: str) -> Chart | None:
     picture, axes = _picture(max(1.6, 0.9 + 0.34 * len(rows)))
     at = list(range(len(rows)))[::-1]
     axes.barh(at, [row["value"] for row in rows], color=_COLOURS[0], height=0.7)
-    axes.set_yticks(at, [str(row[label]) for row in rows])
+    axes.set_yticks(at, [_label(row[label]) for row in rows])
     axes.xaxis.set_major_formatter(_short)
     axes.grid(axis="y", visible=False)
     for y, row in zip(at, rows, strict=True):
@@ -312,7 +322,8 @@ def lines(title: str, rows: Sequence[Row], names: Mapping[str, str]) -> Chart | 
         values = [float("nan") if by_year[year] is None else by_year[year] for year in years]
         style = number % len(_COLOURS)
         name = names.get(code, code)
-        axes.plot(years, values, color=_COLOURS[style], marker=_MARKS[style], markersize=4, label=name)
+        told = name.replace("$", r"\$")
+        axes.plot(years, values, color=_COLOURS[style], marker=_MARKS[style], markersize=4, label=told)
         said.append(f"{name}: {figure(by_year[max(known)])} in {max(known)}")
     axes.yaxis.set_major_formatter(_short)
     axes.xaxis.get_major_locator().set_params(integer=True)

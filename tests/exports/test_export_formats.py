@@ -238,6 +238,7 @@ def test_what_that_structure_has_no_dimension_for_is_its_custom_breakdown() -> N
     ("change", "why"),
     [
         ({"m49": ""}, "M49"),
+        ({"freq": "M", "time_period": "2020-01"}, "annual"),
         ({"source": "ark"}, "global or national"),
         ({"unit": "FURLONGS"}, "unit FURLONGS"),
         ({"urbanisation": "CAMP"}, "urbanisation CAMP"),

@@ -141,6 +141,8 @@ def lacks(record: Record) -> str:
     """Why a figure has no place in that structure; empty where it has one."""
     if not record["m49"]:
         return "the area has no number of M49"
+    if record["freq"] != "A":
+        return "figures are annual there, by convention"
     if record["source"] not in codes("source"):
         return f"include/exports/sdg_codes.csv does not say whether {record['source']} is global or national"
     for concept in (*_CODED, "nature"):
