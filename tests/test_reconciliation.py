@@ -238,9 +238,9 @@ EXPECTED = {
     # comparison, area → first, other, within, reason, scored
     ("sdg_10_7_4", "MAR"): (5100, 5000, True, "unexplained", True),
     ("sdg_10_7_4", "001"): (990, pytest.approx(990.09901), True, "rounding", True),
-    ("desa_refugees", "ITA"): (300, 200, False, "definition", True),
+    ("desa_refugees", "ITA"): (300, 200, False, "reference_date", True),
     ("desa_refugees", "DEU"): (300, 900, True, "definition", False),
-    ("temporary_protection", "ITA"): (320, 300, False, "definition", True),
+    ("temporary_protection", "ITA"): (320, 300, False, "unexplained", True),
     ("palestine_refugees", "DEU"): (50, 300, None, "definition", False),
 }
 

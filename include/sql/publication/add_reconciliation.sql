@@ -1,10 +1,11 @@
 -- Of each pair how far it is apart, whether that is within what is declared, and why. The reason is the first of this
--- order that holds: declared to count something else, or people by another criterion of residence (definition); both say who
--- is a migrant, and differently (basis); both say the day, and another (reference_date); one covers a part (coverage); the
--- coarser figure is rounded, to two digits at least, and the other one lies within half its last digit (rounding); else
--- unexplained. The rank goes by the score, the relative difference times the logarithm of the larger figure: ten
--- times among thousands comes before twice among millions, and both before ten times among ten. What is a part of the
--- other, and not more than it, has no score, nor what is only set side by side.
+-- order that holds: declared to count something else, which says why a part is smaller and not why it is larger, or people
+-- by another criterion of residence (definition); both say who is a migrant, and differently (basis); both say the day, and
+-- another (reference_date); one covers a part (coverage); the coarser figure is rounded, to two digits at least, and the
+-- other one lies within half its last digit (rounding); else unexplained. The rank goes by the score, the relative
+-- difference times the logarithm of the larger figure: ten times among thousands comes before twice among millions, and
+-- both before ten times among ten. What is a part of the other, and not more than it, has no score, nor what is only set
+-- side by side.
 INSERT INTO core.reconciliation
 WITH measured AS (
     SELECT
@@ -28,7 +29,7 @@ judged AS (
         CASE
             WHEN m.difference = 0 THEN NULL
             WHEN
-                m.declared_reason = 'definition'
+                (m.declared_reason = 'definition' AND NOT (m.relation = 'part' AND m.difference > 0))
                 OR nullif(m.residence_criterion, '_U') <> nullif(m.other_residence_criterion, '_U')
                 THEN 'definition'
             WHEN
