@@ -633,6 +633,23 @@ def test_a_wider_band_counts_where_the_finer_ones_leave_somebody_out(facts: Fact
     assert None in (view["F", "Y0T9"], view["F", TOTAL])
 
 
+def test_ages_between_the_ends_of_overlapping_bands_are_nobody_at_least(facts: Facts) -> None:
+    """Of 68 men from 25 on 60 are 65 or more: of the 9 persons from 15 to 64 at least 8 are men, and 1 is a woman."""
+    bands = {"Y15T64": ("a", "b"), "Y_GE25": ("b", "c"), "Y_GE65": ("c",)}
+    men, women = {"a": 0.0, "b": 8.0, "c": 60.0}, {"a": 1.0, "b": 0.0, "c": 20.0}
+    table = {("M", age): sum(men[b] for b in of) for age, of in bands.items()}
+    table |= {("F", age): sum(women[b] for b in of) for age, of in bands.items()}
+    table |= {(TOTAL, age): table["M", age] + table["F", age] for age in bands}
+    shown = figures(table, ("sex", "age"))
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    assert view["F", "Y15T64"] is None
+    equations = attacker.sums(dict.fromkeys(view))
+    equations += [({(0, place): 1.0}, value) for place, value in view.items() if value is not None]
+    equations += [({(0, p): -1.0} | {("atom", p[0], b): 1.0 for b in bands[p[1]]}, 0.0) for p in view]
+    for unknown, (low, high) in attacker.intervals(equations, [(0, p) for p in hidden(view)]).items():
+        assert high - low >= WIDTH - 1e-6, f"{unknown} is between {low} and {high}"
+
+
 @pytest.mark.parametrize("value", [3.0, None])
 def test_a_source_of_one_figure_is_no_less_safe(facts: Facts, value: float | None) -> None:
     found = disclose(figures({("F", "Y0T14", "FRA"): value}), POLICY, facts)

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -368,7 +369,8 @@ def _kept(known: _Relations, values: Floats, nowhere: Bools, signed: Bools) -> S
     near = 0.5 * members
     # one person less is no rounding where parts are known to be left out, or where those that stand there are nobody
     nought = sparse.csr_array(matrix > 0) @ np.abs(values) < 0.5
-    leaves_out = ~exact & (over < -np.where(gaps | nought, 0.5, near))
+    # a part that is as much as its whole need not be: who reads it knows no more than that it is not more
+    leaves_out = (~exact & (over < -np.where(gaps | nought, 0.5, near))) | (known.less & (over <= near))
     keep = (members > 1) & ((np.abs(over) <= near) | leaves_out)
     matrix, over, leaves_out = sparse.csr_array(matrix[keep]), over[keep], leaves_out[keep]
     open_ = np.flatnonzero(leaves_out)
@@ -507,6 +509,32 @@ def _of_bands(codes: Sequence[str], bounds: Mapping[str, tuple[int, int]]) -> It
                 signs[part] = direction
             signs[band] = -1
             yield _Rule(tuple(signs), exact, gaps)
+    yield from _of_ends(steps, len(codes))
+
+
+def _of_ends(steps: Mapping[int, list[tuple[int, int, int]]], width: int) -> Iterator[_Rule]:
+    """Between an end of bands and the next one that bands lead to stands nobody at least, also where no band does."""
+    open_ = set(steps)
+    while open_:
+        ends = sorted(_reached(steps, min(open_)))
+        open_ -= set(ends)
+        for low, high in pairwise(ends):
+            way = _way(steps, low, high) or []
+            if len(way) > 1:
+                signs = [0] * width
+                for band, direction in way:
+                    signs[band] = -direction
+                yield _Rule(tuple(signs), exact=False, gaps=True, less=True)
+
+
+def _reached(steps: Mapping[int, list[tuple[int, int, int]]], start: int) -> set[int]:
+    """Ends to which bands lead from one of them."""
+    found, open_ = {start}, [start]
+    while open_:
+        more = {to for to, _, _ in steps[open_.pop()]} - found
+        found |= more
+        open_ += more
+    return found
 
 
 def _way(steps: Mapping[int, list[tuple[int, int, int]]], start: int, goal: int) -> list[tuple[int, int]] | None:
