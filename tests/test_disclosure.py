@@ -293,6 +293,18 @@ def test_what_was_published_before_of_a_figure_that_is_gone_is_counted(facts: Fa
     assert disclose(after, POLICY, facts, published(before, alone, first)).exposed == 1
 
 
+def test_a_figure_that_its_sender_hid_before_and_now_need_not_be_the_same(facts: Facts) -> None:
+    """All were 92 women and 43 men; the total is withheld as before, and is another one."""
+    before: dict[Place, float | None] = {WOMEN: 92.0, MEN: 43.0, ALL: None}
+    after = {**before, MEN: 33.0}
+    first, second = figures(before), figures(after, vintage=2)
+    found = disclose(first, POLICY, facts)
+    again = disclose(second, POLICY, facts, published(before, found, first))
+    view = seen(after, again, second)
+    assert None in (view[WOMEN], view[MEN])
+    assert again.exposed == 0
+
+
 def test_the_same_figures_are_published_the_same_way(facts: Facts) -> None:
     table = random_table(3)
     first = figures(table)

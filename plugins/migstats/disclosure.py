@@ -233,7 +233,9 @@ def _both(now: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
         )
         frames.append(same.select(frames[0].columns))
     both = pl.concat(frames, how="vertical_relaxed")
-    identity = pl.struct("observation_id", "value")
+    # nobody knows of one without a number whether it changed
+    open_ = pl.when(pl.col("value").is_null()).then("state")
+    identity = pl.struct("observation_id", "value", open_)
     return both.with_columns(variable=identity.rank("dense").cast(pl.Int64) - 1)
 
 
