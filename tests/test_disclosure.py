@@ -305,6 +305,19 @@ def test_a_figure_that_its_sender_hid_before_and_now_need_not_be_the_same(facts:
     assert again.exposed == 0
 
 
+def test_what_its_sender_hid_before_is_told_by_no_mark_of_another(facts: Facts) -> None:
+    """Children were withheld: they and 4 others came to 87. Who is told now that the 4 are few knows of 83 to 86."""
+    before: Table = {("Y0T14",): 83.0, ("Y15T64",): 4.0, ("Y_GE65",): 78.0, (TOTAL,): 165.0}
+    withheld = pl.when(pl.col("age") == "Y0T14").then(pl.lit("C")).otherwise(pl.lit("F"))
+    first = figures(before, ("age",)).with_columns(conf_status=withheld)
+    found = disclose(first, POLICY, facts)
+    assert hidden(seen(before, found, first)) == [("Y0T14",), ("Y15T64",)]
+    second = figures({**before, ("Y0T14",): 86.0, (TOTAL,): 168.0}, ("age",), vintage=2)
+    again = disclose(second, POLICY, facts, published(before, found, first))
+    assert second["observation_id"][1] in again.changes["observation_id"].to_list()
+    assert not again.changes["told"].any()
+
+
 def test_the_same_figures_are_published_the_same_way(facts: Facts) -> None:
     table = random_table(3)
     first = figures(table)

@@ -163,7 +163,9 @@ def _of_unit(
     frame = _with_unpublished(frame, facts)
     flags = partial(_marked, frame)
     nowhere = flags(pl.col("value").is_null() & ~sender)
-    of_sender = flags(sender & (here | pl.col("kind").is_null()))
+    # hidden for more than being small, and replaced or gone since
+    of_sender_before = flags(there & (pl.col("kind") == HIDDEN) & pl.col("value").is_not_null() & ~small) & ~flags(here)
+    of_sender = flags(sender & (here | pl.col("kind").is_null())) | of_sender_before
     primary = flags(here & small) & ~of_sender
     was_hidden = flags(there & pl.col("kind").is_in([HIDDEN, BESIDE]))
     now_there, was_there = flags(here), flags(there)
@@ -184,7 +186,7 @@ def _of_unit(
     lower = np.where(policy.zeros == "hidden", 0.0, np.minimum(1.0, values))
     lower = np.where(of_sender, np.minimum(0.0, values), lower)
     upper = np.full(width, np.inf)
-    told_before = flags(there & pl.col("told").fill_null(value=False)) & was_hidden
+    told_before = flags(there & pl.col("told").fill_null(value=False)) & was_hidden & ~of_sender_before
     lower, upper = _told(values, lower, upper, told_before, limit)
     lower = np.where(nowhere, np.minimum(0.0, values), lower)
     lower = np.where(signed, -np.inf, lower)
