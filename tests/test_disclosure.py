@@ -318,6 +318,20 @@ def test_what_its_sender_hid_before_is_told_by_no_mark_of_another(facts: Facts) 
     assert not again.changes["told"].any()
 
 
+@pytest.mark.parametrize(("women", "exposed"), [(50.0, (1, 0)), (5_000.0, (1, 1))])
+def test_what_its_sender_hides_after_it_was_shown_is_counted(
+    facts: Facts, women: float, exposed: tuple[int, int]
+) -> None:
+    table = {WOMEN: women, MEN: 97.0}
+    first = figures(table)
+    withheld = pl.when(pl.col("sex") == "F").then(pl.lit("C")).otherwise(pl.lit("F"))
+    second = figures({**table, MEN: 98.0}, vintage=2).with_columns(conf_status=withheld)
+    policies = POLICY, Disclosure(policy="rounding", base=5)
+    lasts = [published(table, disclose(first, policy, facts), first) for policy in policies]
+    found = [disclose(second, policy, facts, last) for policy, last in zip(policies, lasts, strict=True)]
+    assert tuple(f.exposed for f in found) == exposed
+
+
 def test_the_same_figures_are_published_the_same_way(facts: Facts) -> None:
     table = random_table(3)
     first = figures(table)

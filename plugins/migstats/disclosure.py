@@ -219,7 +219,8 @@ def _of_unit(
         told = bool(apart[variable])
         own = conf if of_sender[variable] and conf in NOT_FOR_PUBLICATION else None
         labels[observation] = (kind, own or (kind if told else HIDDEN), told)
-    return labels, int(lost[:width].sum())
+    already = of_sender & now_there & flags(there & pl.col("shown").is_not_null())
+    return labels, int((lost[:width] | already).sum())
 
 
 def _both(now: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
