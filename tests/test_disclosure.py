@@ -332,6 +332,18 @@ def test_what_its_sender_hides_after_it_was_shown_is_counted(
     assert tuple(f.exposed for f in found) == exposed
 
 
+@pytest.mark.parametrize("policy", [POLICY, Disclosure(policy="rounding", base=5), Disclosure()])
+def test_what_its_sender_withdraws_by_its_mark_alone_is_hidden(facts: Facts, policy: Disclosure) -> None:
+    """No value is another one: yet not all is as it was."""
+    table = {WOMEN: 50.0, MEN: 97.0, ALL: 147.0}
+    first = figures(table)
+    last = published(table, disclose(first, policy, facts), first)
+    withheld = pl.when(pl.col("sex") == "F").then(pl.lit("N")).otherwise(pl.lit("F"))
+    again = disclose(figures(table, vintage=2).with_columns(conf_status=withheld), policy, facts, last)
+    assert again.changes.filter(pl.col("shown").is_null())["conf_status"].to_list() == ["N"]
+    assert again.exposed == (policy.policy != "rounding")
+
+
 def test_the_same_figures_are_published_the_same_way(facts: Facts) -> None:
     table = random_table(3)
     first = figures(table)

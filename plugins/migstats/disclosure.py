@@ -132,11 +132,13 @@ def disclose(figures: pl.DataFrame, policy: Disclosure, facts: Facts, last: pl.D
 
 
 def _is_same(figures: pl.DataFrame, last: pl.DataFrame) -> bool:
-    """Whether nothing changed since: then nothing changes in what readers see."""
+    """Whether nothing changed since, nor is more hidden by its sender: then nothing changes in what readers see."""
     identity = ["observation_id", "value"]
     both = last.select("observation_id", pl.col("value").cast(pl.Float64))
     same = figures.select(identity).join(both, on=identity, how="semi", nulls_equal=True).height
-    return figures.height == last.height == same
+    open_ = last.filter(~_of_its_sender() | (pl.col("kind") == BESIDE))
+    withdrawn = figures.filter(_of_its_sender()).join(open_, on="observation_id", how="semi").height
+    return figures.height == last.height == same and not withdrawn
 
 
 def _as_it_was(figures: pl.DataFrame, last: pl.DataFrame) -> pl.DataFrame:
