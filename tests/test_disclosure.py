@@ -701,6 +701,17 @@ def test_ages_between_the_ends_of_overlapping_bands_are_nobody_at_least(facts: F
         assert high - low >= WIDTH - 1e-6, f"{unknown} is between {low} and {high}"
 
 
+def test_overlapping_bands_of_age_come_to_no_more_than_all(facts: Facts) -> None:
+    """From 15 on there are 490 women and 22 men, so that of 527 persons 490 to 505 are women."""
+    bands = {"Y15T64": (300.0, 10.0), "Y25T64": (200.0, 8.0), "Y_GE25": (390.0, 20.0), TOTAL: (500.0, 27.0)}
+    table = {(sex, age): of[n] for age, of in bands.items() for n, sex in enumerate("FM")} | {(TOTAL, TOTAL): 527.0}
+    withheld = pl.when((pl.col("sex") == "F") & (pl.col("age") == TOTAL)).then(pl.lit("C")).otherwise(pl.lit("F"))
+    shown = figures(table, ("sex", "age")).with_columns(conf_status=withheld)
+    found = disclose(shown, POLICY, facts)
+    assert found.exposed == 0
+    assert len(hidden(seen(table, found, shown))) > 2
+
+
 @pytest.mark.parametrize("value", [3.0, None])
 def test_a_source_of_one_figure_is_no_less_safe(facts: Facts, value: float | None) -> None:
     found = disclose(figures({("F", "Y0T14", "FRA"): value}), POLICY, facts)

@@ -341,7 +341,8 @@ def _least_odd(matrix: sparse.csr_array, odd: Floats, values: Floats, signed: Bo
 def _nobody(matrix: sparse.csr_array, exact: Bools, gaps: Bools, values: Floats, nowhere: Bools) -> Bools:
     """Of what nobody published, parts of a known whole that the other parts come to: there is nobody there."""
     parts, wholes = (sparse.csr_array(of).astype(np.float64) for of in (matrix > 0, matrix < 0))
-    whole_adds_up = ~exact & ~gaps & (np.abs(matrix @ values) < 0.5)
+    one_whole = np.asarray(wholes.sum(axis=1)).ravel() == 1
+    whole_adds_up = ~exact & ~gaps & one_whole & (np.abs(matrix @ values) < 0.5)
     nobody = np.zeros(len(values), dtype=bool)
     told = ~nowhere
     while True:
@@ -501,7 +502,8 @@ def _of_bands(codes: Sequence[str], bounds: Mapping[str, tuple[int, int]]) -> It
             steps[high].append((low, band, -1))
             way = [(inner, 1) for inner in _within(before, low, high)]
         else:
-            exact = any(direction < 0 for _, direction in way)
+            # from the first end to the last one the bands come to no more than all
+            exact = band != place.get(TOTAL) and any(direction < 0 for _, direction in way)
         before.append((low, high, band))
         if way:
             signs = [0] * len(codes)
