@@ -344,6 +344,30 @@ def test_what_its_sender_withdraws_by_its_mark_alone_is_hidden(facts: Facts, pol
     assert again.exposed == (policy.policy != "rounding")
 
 
+def test_what_its_sender_hides_is_not_told_to_be_small(facts: Facts) -> None:
+    """Of 6 the women are withheld, and 1 to 4 are men: 2 to 5 are women, whatever changed elsewhere."""
+    table: Table = {("Y0T14", "F"): 3.0, ("Y0T14", "M"): 3.0, ("Y0T14", TOTAL): 6.0, ("Y15T64", "M"): 50.0}
+    withheld = pl.when(pl.col("sex") == "F").then(pl.lit("C")).otherwise(pl.lit("F"))
+    first = figures(table, ("age", "sex")).with_columns(conf_status=withheld)
+    found = disclose(first, POLICY, facts)
+    table["Y15T64", "M"] = 51.0
+    second = figures(table, ("age", "sex"), vintage=2).with_columns(conf_status=withheld)
+    again = disclose(second, POLICY, facts, published(table, found, first))
+    assert again.exposed == 0
+    assert again.changes.drop("vintage").equals(found.changes.drop("vintage"))
+
+
+def test_a_net_migration_that_is_hidden_beside_is_not_told_to_be_small(facts: Facts) -> None:
+    """Of 1 to 4 who left, and 6 who came, 2 to 5 are net, whatever the 2 look like."""
+    table = {("IMMIGRATION", "F"): 6.0, ("EMIGRATION", "F"): 4.0, ("NET_MIG", "F"): 2.0, ("IMMIGRATION", "M"): 50.0}
+    first = figures(table, ("indicator", "sex"))
+    found = disclose(first, POLICY, facts)
+    second = figures({**table, ("IMMIGRATION", "M"): 51.0}, ("indicator", "sex"), vintage=2)
+    again = disclose(second, POLICY, facts, published(table, found, first))
+    assert again.exposed == 0
+    assert again.changes.drop("vintage").equals(found.changes.drop("vintage"))
+
+
 def test_the_same_figures_are_published_the_same_way(facts: Facts) -> None:
     table = random_table(3)
     first = figures(table)

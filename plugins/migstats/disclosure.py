@@ -188,7 +188,7 @@ def _of_unit(
     lower = np.where(policy.zeros == "hidden", 0.0, np.minimum(1.0, values))
     lower = np.where(of_sender, np.minimum(0.0, values), lower)
     upper = np.full(width, np.inf)
-    told_before = flags(there & pl.col("told").fill_null(value=False)) & was_hidden & ~of_sender_before
+    told_before = flags(there & pl.col("told").fill_null(value=False)) & was_hidden & ~of_sender_before & ~signed
     lower, upper = _told(values, lower, upper, told_before, limit)
     lower = np.where(nowhere, np.minimum(0.0, values), lower)
     lower = np.where(signed, -np.inf, lower)
@@ -218,7 +218,7 @@ def _of_unit(
         if not done[variable]:
             continue
         kind = HIDDEN if primary[variable] or of_sender[variable] else BESIDE
-        told = bool(apart[variable])
+        told = bool(apart[variable] and not of_sender[variable])
         own = conf if of_sender[variable] and conf in NOT_FOR_PUBLICATION else None
         labels[observation] = (kind, own or (kind if told else HIDDEN), told)
     already = of_sender & now_there & flags(there & pl.col("shown").is_not_null())
