@@ -698,6 +698,16 @@ def test_an_age_that_one_indicator_leaves_out_does_not_tell_another(facts: Facts
     assert len(found.changes) == 2
 
 
+def test_a_part_that_a_row_leaves_out_does_not_tell_its_whole(facts: Facts) -> None:
+    """68 less 60 work from 15 to 64: of the 11 from 15 on who are in the labour force at least 8 are below 65."""
+    table = dict(zip([("LABOUR_FORCE", a) for a in (*AGES, TOTAL)], (62.0, 8.0, 3.0, 73.0), strict=True))
+    table |= {("EMPLOYED", "Y0T14"): 60.0, ("EMPLOYED", "Y_GE65"): 0.0, ("EMPLOYED", TOTAL): 68.0}
+    shown = figures(table, ("indicator", "age"))
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    assert view["LABOUR_FORCE", "Y_GE65"] is None
+    assert None in (view["LABOUR_FORCE", "Y0T14"], view["LABOUR_FORCE", TOTAL])
+
+
 def test_a_wider_band_counts_where_the_finer_ones_leave_somebody_out(facts: Facts) -> None:
     """Nobody is from 10 to 14 (35 and 8 are 43): so of 30 women 28 are below ten, and 2 above fourteen."""
     bands = {"Y0T9": (28.0, 35.0), "Y15T64": (0.0, 0.0), "Y_GE15": (2.0, 8.0), TOTAL: (30.0, 43.0)}

@@ -168,7 +168,7 @@ def _wholes(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
 
 def _gaps(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Places that two rows of parts or more, on different axes, leave out: with codes that stand elsewhere."""
-    whole_of = {part: whole for whole, parts in facts.sums.items() for part in parts}
+    whole_of = _families(facts)
     # an age of one indicator is an age of those that it makes up a whole with
     frame = figures.with_columns(
         year=pl.col("time_period").str.head(4), family=pl.col("indicator").cast(pl.String).replace(whole_of)
@@ -193,10 +193,21 @@ def _gaps(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     )
 
 
+def _families(facts: Facts) -> dict[str, str]:
+    """Indicator -> one that stands for all that it makes up a whole with, or that are some of it."""
+    found: dict[str, str] = {}
+    for whole, parts in [*facts.sums.items(), *facts.within.items()]:
+        joined = {found.get(code, code) for code in (whole, *parts)}
+        first = min(joined)
+        found |= dict.fromkeys((whole, *parts), first) | {c: first for c, of in found.items() if of in joined}
+    return found
+
+
 def _parts(figures: pl.DataFrame, dimension: str, facts: Facts) -> pl.DataFrame:
     """Rows that are part of something along `dimension`."""
     if dimension == "indicator":
-        return figures.filter(pl.col("indicator").is_in([c for parts in facts.sums.values() for c in parts]))
+        tied = {c for parts in facts.sums.values() for c in parts} | set(facts.within)
+        return figures.filter(pl.col("indicator").is_in(sorted(tied | {c for of in facts.within.values() for c in of})))
     if dimension == "time_period":
         return figures.filter(pl.col("indicator").is_in(list(facts.flows)) & (pl.col("freq") != "A"))
     rows = figures.filter(pl.col(dimension).is_in([TOTAL, NOT_APPLICABLE]).not_())
