@@ -73,7 +73,8 @@ class Disclosed:
     #: Figures that were looked at.
     cells: int
     #: Hidden figures of which an attacker could learn more than the policy allows; 0 but for what was published before.
-    exposed: int = 0
+    #: None: nothing changed, so as many as there were.
+    exposed: int | None = None
 
     def count(self, kind: str) -> int:
         """How many figures are hidden or rounded for this reason."""
