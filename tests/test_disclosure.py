@@ -293,6 +293,81 @@ def test_what_was_published_before_of_a_figure_that_is_gone_is_counted(facts: Fa
     assert disclose(after, POLICY, facts, published(before, alone, first)).exposed == 1
 
 
+def test_a_figure_that_its_sender_hid_before_and_now_need_not_be_the_same(facts: Facts) -> None:
+    """All were 92 women and 43 men; the total is withheld as before, and is another one."""
+    before: dict[Place, float | None] = {WOMEN: 92.0, MEN: 43.0, ALL: None}
+    after = {**before, MEN: 33.0}
+    first, second = figures(before), figures(after, vintage=2)
+    found = disclose(first, POLICY, facts)
+    again = disclose(second, POLICY, facts, published(before, found, first))
+    view = seen(after, again, second)
+    assert None in (view[WOMEN], view[MEN])
+    assert again.exposed == 0
+
+
+def test_what_its_sender_hid_before_is_told_by_no_mark_of_another(facts: Facts) -> None:
+    """Children were withheld: they and 4 others came to 87. Who is told now that the 4 are few knows of 83 to 86."""
+    before: Table = {("Y0T14",): 83.0, ("Y15T64",): 4.0, ("Y_GE65",): 78.0, (TOTAL,): 165.0}
+    withheld = pl.when(pl.col("age") == "Y0T14").then(pl.lit("C")).otherwise(pl.lit("F"))
+    first = figures(before, ("age",)).with_columns(conf_status=withheld)
+    found = disclose(first, POLICY, facts)
+    assert hidden(seen(before, found, first)) == [("Y0T14",), ("Y15T64",)]
+    second = figures({**before, ("Y0T14",): 86.0, (TOTAL,): 168.0}, ("age",), vintage=2)
+    again = disclose(second, POLICY, facts, published(before, found, first))
+    assert second["observation_id"][1] in again.changes["observation_id"].to_list()
+    assert not again.changes["told"].any()
+
+
+@pytest.mark.parametrize(("women", "exposed"), [(50.0, (1, 0)), (5_000.0, (1, 1))])
+def test_what_its_sender_hides_after_it_was_shown_is_counted(
+    facts: Facts, women: float, exposed: tuple[int, int]
+) -> None:
+    table = {WOMEN: women, MEN: 97.0}
+    first = figures(table)
+    withheld = pl.when(pl.col("sex") == "F").then(pl.lit("C")).otherwise(pl.lit("F"))
+    second = figures({**table, MEN: 98.0}, vintage=2).with_columns(conf_status=withheld)
+    policies = POLICY, Disclosure(policy="rounding", base=5)
+    lasts = [published(table, disclose(first, policy, facts), first) for policy in policies]
+    found = [disclose(second, policy, facts, last) for policy, last in zip(policies, lasts, strict=True)]
+    assert tuple(f.exposed for f in found) == exposed
+
+
+@pytest.mark.parametrize("policy", [POLICY, Disclosure(policy="rounding", base=5), Disclosure()])
+def test_what_its_sender_withdraws_by_its_mark_alone_is_hidden(facts: Facts, policy: Disclosure) -> None:
+    """No value is another one: yet not all is as it was."""
+    table = {WOMEN: 50.0, MEN: 97.0, ALL: 147.0}
+    first = figures(table)
+    last = published(table, disclose(first, policy, facts), first)
+    withheld = pl.when(pl.col("sex") == "F").then(pl.lit("N")).otherwise(pl.lit("F"))
+    again = disclose(figures(table, vintage=2).with_columns(conf_status=withheld), policy, facts, last)
+    assert again.changes.filter(pl.col("shown").is_null())["conf_status"].to_list() == ["N"]
+    assert again.exposed == (policy.policy != "rounding")
+
+
+def test_what_its_sender_hides_is_not_told_to_be_small(facts: Facts) -> None:
+    """Of 6 the women are withheld, and 1 to 4 are men: 2 to 5 are women, whatever changed elsewhere."""
+    table: Table = {("Y0T14", "F"): 3.0, ("Y0T14", "M"): 3.0, ("Y0T14", TOTAL): 6.0, ("Y15T64", "M"): 50.0}
+    withheld = pl.when(pl.col("sex") == "F").then(pl.lit("C")).otherwise(pl.lit("F"))
+    first = figures(table, ("age", "sex")).with_columns(conf_status=withheld)
+    found = disclose(first, POLICY, facts)
+    table["Y15T64", "M"] = 51.0
+    second = figures(table, ("age", "sex"), vintage=2).with_columns(conf_status=withheld)
+    again = disclose(second, POLICY, facts, published(table, found, first))
+    assert again.exposed == 0
+    assert again.changes.drop("vintage").equals(found.changes.drop("vintage"))
+
+
+def test_a_net_migration_that_is_hidden_beside_is_not_told_to_be_small(facts: Facts) -> None:
+    """Of 1 to 4 who left, and 6 who came, 2 to 5 are net, whatever the 2 look like."""
+    table = {("IMMIGRATION", "F"): 6.0, ("EMIGRATION", "F"): 4.0, ("NET_MIG", "F"): 2.0, ("IMMIGRATION", "M"): 50.0}
+    first = figures(table, ("indicator", "sex"))
+    found = disclose(first, POLICY, facts)
+    second = figures({**table, ("IMMIGRATION", "M"): 51.0}, ("indicator", "sex"), vintage=2)
+    again = disclose(second, POLICY, facts, published(table, found, first))
+    assert again.exposed == 0
+    assert again.changes.drop("vintage").equals(found.changes.drop("vintage"))
+
+
 def test_the_same_figures_are_published_the_same_way(facts: Facts) -> None:
     table = random_table(3)
     first = figures(table)
@@ -623,6 +698,16 @@ def test_an_age_that_one_indicator_leaves_out_does_not_tell_another(facts: Facts
     assert len(found.changes) == 2
 
 
+def test_a_part_that_a_row_leaves_out_does_not_tell_its_whole(facts: Facts) -> None:
+    """68 less 60 work from 15 to 64: of the 11 from 15 on who are in the labour force at least 8 are below 65."""
+    table = dict(zip([("LABOUR_FORCE", a) for a in (*AGES, TOTAL)], (62.0, 8.0, 3.0, 73.0), strict=True))
+    table |= {("EMPLOYED", "Y0T14"): 60.0, ("EMPLOYED", "Y_GE65"): 0.0, ("EMPLOYED", TOTAL): 68.0}
+    shown = figures(table, ("indicator", "age"))
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    assert view["LABOUR_FORCE", "Y_GE65"] is None
+    assert None in (view["LABOUR_FORCE", "Y0T14"], view["LABOUR_FORCE", TOTAL])
+
+
 def test_a_wider_band_counts_where_the_finer_ones_leave_somebody_out(facts: Facts) -> None:
     """Nobody is from 10 to 14 (35 and 8 are 43): so of 30 women 28 are below ten, and 2 above fourteen."""
     bands = {"Y0T9": (28.0, 35.0), "Y15T64": (0.0, 0.0), "Y_GE15": (2.0, 8.0), TOTAL: (30.0, 43.0)}
@@ -631,6 +716,34 @@ def test_a_wider_band_counts_where_the_finer_ones_leave_somebody_out(facts: Fact
     view = seen(table, disclose(shown, POLICY, facts), shown)
     assert view["F", "Y_GE15"] is None
     assert None in (view["F", "Y0T9"], view["F", TOTAL])
+
+
+def test_ages_between_the_ends_of_overlapping_bands_are_nobody_at_least(facts: Facts) -> None:
+    """Of 68 men from 25 on 60 are 65 or more: of the 9 persons from 15 to 64 at least 8 are men, and 1 is a woman."""
+    bands = {"Y15T64": ("a", "b"), "Y_GE25": ("b", "c"), "Y_GE65": ("c",)}
+    men, women = {"a": 0.0, "b": 8.0, "c": 60.0}, {"a": 1.0, "b": 0.0, "c": 20.0}
+    table = {("M", age): sum(men[b] for b in of) for age, of in bands.items()}
+    table |= {("F", age): sum(women[b] for b in of) for age, of in bands.items()}
+    table |= {(TOTAL, age): table["M", age] + table["F", age] for age in bands}
+    shown = figures(table, ("sex", "age"))
+    view = seen(table, disclose(shown, POLICY, facts), shown)
+    assert view["F", "Y15T64"] is None
+    equations = attacker.sums(dict.fromkeys(view))
+    equations += [({(0, place): 1.0}, value) for place, value in view.items() if value is not None]
+    equations += [({(0, p): -1.0} | {("atom", p[0], b): 1.0 for b in bands[p[1]]}, 0.0) for p in view]
+    for unknown, (low, high) in attacker.intervals(equations, [(0, p) for p in hidden(view)]).items():
+        assert high - low >= WIDTH - 1e-6, f"{unknown} is between {low} and {high}"
+
+
+def test_overlapping_bands_of_age_come_to_no_more_than_all(facts: Facts) -> None:
+    """From 15 on there are 490 women and 22 men, so that of 527 persons 490 to 505 are women."""
+    bands = {"Y15T64": (300.0, 10.0), "Y25T64": (200.0, 8.0), "Y_GE25": (390.0, 20.0), TOTAL: (500.0, 27.0)}
+    table = {(sex, age): of[n] for age, of in bands.items() for n, sex in enumerate("FM")} | {(TOTAL, TOTAL): 527.0}
+    withheld = pl.when((pl.col("sex") == "F") & (pl.col("age") == TOTAL)).then(pl.lit("C")).otherwise(pl.lit("F"))
+    shown = figures(table, ("sex", "age")).with_columns(conf_status=withheld)
+    found = disclose(shown, POLICY, facts)
+    assert found.exposed == 0
+    assert len(hidden(seen(table, found, shown))) > 2
 
 
 @pytest.mark.parametrize("value", [3.0, None])

@@ -166,6 +166,24 @@ def test_what_stays_as_it_was_is_not_written_again(warehouse_url: str, source: S
     assert (again.added, again.removed) == (1, 0)
 
 
+def test_what_stays_as_it_was_is_as_exposed_as_it_was(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is a woman where there is nobody; another source is all that is new."""
+    (source,) = declare(tmp_path, monkeypatch, THRESHOLD, "toy")
+    women = {"SEX": "F", "OBS_VALUE": "0", "NOTE": "attributes of its own"}
+    load(warehouse_url, source, [{"OBS_VALUE": "0"}, women, {"SEX": "M", "OBS_VALUE": "0"}])
+    with warehouse.connect(warehouse_url) as connection:
+        connection.execute("UPDATE core.attributes SET conf_status = 'C' WHERE note IS NOT NULL")
+    runs = "SELECT exposed_cells FROM ops.disclosure WHERE source = 'toy' ORDER BY disclosure_id"
+    publish.publish(warehouse_url, run_id="test")
+    assert query(warehouse_url, runs) == [(1,)]
+    (zoo,) = declare(tmp_path, monkeypatch, "", "zoo")
+    load(warehouse_url, zoo, SMALL)
+    publish.publish(warehouse_url, run_id="test")
+    assert query(warehouse_url, runs) == [(1,), (1,)]
+
+
 def test_what_is_compared_is_every_column_but_the_run(warehouse_url: str) -> None:
     """A column that a publication does not compare would keep what it said."""
     columns = {c for (c,) in query(

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -168,7 +169,7 @@ def _wholes(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
 
 def _gaps(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """Places that two rows of parts or more, on different axes, leave out: with codes that stand elsewhere."""
-    whole_of = {part: whole for whole, parts in facts.sums.items() for part in parts}
+    whole_of = _families(facts)
     # an age of one indicator is an age of those that it makes up a whole with
     frame = figures.with_columns(
         year=pl.col("time_period").str.head(4), family=pl.col("indicator").cast(pl.String).replace(whole_of)
@@ -193,10 +194,21 @@ def _gaps(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     )
 
 
+def _families(facts: Facts) -> dict[str, str]:
+    """Indicator -> one that stands for all that it makes up a whole with, or that are some of it."""
+    found: dict[str, str] = {}
+    for whole, parts in [*facts.sums.items(), *facts.within.items()]:
+        joined = {found.get(code, code) for code in (whole, *parts)}
+        first = min(joined)
+        found |= dict.fromkeys((whole, *parts), first) | {c: first for c, of in found.items() if of in joined}
+    return found
+
+
 def _parts(figures: pl.DataFrame, dimension: str, facts: Facts) -> pl.DataFrame:
     """Rows that are part of something along `dimension`."""
     if dimension == "indicator":
-        return figures.filter(pl.col("indicator").is_in([c for parts in facts.sums.values() for c in parts]))
+        tied = {c for parts in facts.sums.values() for c in parts} | set(facts.within)
+        return figures.filter(pl.col("indicator").is_in(sorted(tied | {c for of in facts.within.values() for c in of})))
     if dimension == "time_period":
         return figures.filter(pl.col("indicator").is_in(list(facts.flows)) & (pl.col("freq") != "A"))
     rows = figures.filter(pl.col(dimension).is_in([TOTAL, NOT_APPLICABLE]).not_())
@@ -351,7 +363,8 @@ def solved(found: OptimizeResult) -> Floats:
 def _nobody(matrix: sparse.csr_array, exact: Bools, gaps: Bools, values: Floats, nowhere: Bools) -> Bools:
     """Of what nobody published, parts of a known whole that the other parts come to: there is nobody there."""
     parts, wholes = (sparse.csr_array(of).astype(np.float64) for of in (matrix > 0, matrix < 0))
-    whole_adds_up = ~exact & ~gaps & (np.abs(matrix @ values) < 0.5)
+    one_whole = np.asarray(wholes.sum(axis=1)).ravel() == 1
+    whole_adds_up = ~exact & ~gaps & one_whole & (np.abs(matrix @ values) < 0.5)
     nobody = np.zeros(len(values), dtype=bool)
     told = ~nowhere
     while True:
@@ -379,7 +392,8 @@ def _kept(known: _Relations, values: Floats, nowhere: Bools, signed: Bools) -> S
     near = 0.5 * members
     # one person less is no rounding where parts are known to be left out, or where those that stand there are nobody
     nought = sparse.csr_array(matrix > 0) @ np.abs(values) < 0.5
-    leaves_out = ~exact & (over < -np.where(gaps | nought, 0.5, near))
+    # a part that is as much as its whole need not be: who reads it knows no more than that it is not more
+    leaves_out = (~exact & (over < -np.where(gaps | nought, 0.5, near))) | (known.less & (over <= near))
     keep = (members > 1) & ((np.abs(over) <= near) | leaves_out)
     matrix, over, leaves_out = sparse.csr_array(matrix[keep]), over[keep], leaves_out[keep]
     open_ = np.flatnonzero(leaves_out)
@@ -510,7 +524,8 @@ def _of_bands(codes: Sequence[str], bounds: Mapping[str, tuple[int, int]]) -> It
             steps[high].append((low, band, -1))
             way = [(inner, 1) for inner in _within(before, low, high)]
         else:
-            exact = any(direction < 0 for _, direction in way)
+            # from the first end to the last one the bands come to no more than all
+            exact = band != place.get(TOTAL) and any(direction < 0 for _, direction in way)
         before.append((low, high, band))
         if way:
             signs = [0] * len(codes)
@@ -518,6 +533,32 @@ def _of_bands(codes: Sequence[str], bounds: Mapping[str, tuple[int, int]]) -> It
                 signs[part] = direction
             signs[band] = -1
             yield _Rule(tuple(signs), exact, gaps)
+    yield from _of_ends(steps, len(codes))
+
+
+def _of_ends(steps: Mapping[int, list[tuple[int, int, int]]], width: int) -> Iterator[_Rule]:
+    """Between an end of bands and the next one that bands lead to stands nobody at least, also where no band does."""
+    open_ = set(steps)
+    while open_:
+        ends = sorted(_reached(steps, min(open_)))
+        open_ -= set(ends)
+        for low, high in pairwise(ends):
+            way = _way(steps, low, high) or []
+            if len(way) > 1:
+                signs = [0] * width
+                for band, direction in way:
+                    signs[band] = -direction
+                yield _Rule(tuple(signs), exact=False, gaps=True, less=True)
+
+
+def _reached(steps: Mapping[int, list[tuple[int, int, int]]], start: int) -> set[int]:
+    """Ends to which bands lead from one of them."""
+    found, open_ = {start}, [start]
+    while open_:
+        more = {to for to, _, _ in steps[open_.pop()]} - found
+        found |= more
+        open_ += more
+    return found
 
 
 def _way(steps: Mapping[int, list[tuple[int, int, int]]], start: int, goal: int) -> list[tuple[int, int]] | None:

@@ -31,7 +31,7 @@ def control(connection: warehouse.Connection, sources: Sequence[str], run_id: st
     """Hide and round what is staged in pg_temp.published, and register the runs of all its sources."""
     warehouse.execute(connection, "publication/stage_disclosed")
     cells: dict[str, int] = {}
-    exposed: dict[str, int] = {}
+    exposed: dict[str, int | None] = {}
     facts: Facts | None = None
     for row in warehouse.rows(connection, "publication/sources_to_disclose"):
         source = row["source"]

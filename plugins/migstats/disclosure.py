@@ -73,7 +73,8 @@ class Disclosed:
     #: Figures that were looked at.
     cells: int
     #: Hidden figures of which an attacker could learn more than the policy allows; 0 but for what was published before.
-    exposed: int = 0
+    #: None: nothing changed, so as many as there were.
+    exposed: int | None = None
 
     def count(self, kind: str) -> int:
         """How many figures are hidden or rounded for this reason."""
@@ -132,11 +133,13 @@ def disclose(figures: pl.DataFrame, policy: Disclosure, facts: Facts, last: pl.D
 
 
 def _is_same(figures: pl.DataFrame, last: pl.DataFrame) -> bool:
-    """Whether nothing changed since: then nothing changes in what readers see."""
+    """Whether nothing changed since, nor is more hidden by its sender: then nothing changes in what readers see."""
     identity = ["observation_id", "value"]
     both = last.select("observation_id", pl.col("value").cast(pl.Float64))
     same = figures.select(identity).join(both, on=identity, how="semi", nulls_equal=True).height
-    return figures.height == last.height == same
+    open_ = last.filter(~_of_its_sender() | (pl.col("kind") == BESIDE))
+    withdrawn = figures.filter(_of_its_sender()).join(open_, on="observation_id", how="semi").height
+    return figures.height == last.height == same and not withdrawn
 
 
 def _as_it_was(figures: pl.DataFrame, last: pl.DataFrame) -> pl.DataFrame:
@@ -163,7 +166,9 @@ def _of_unit(
     frame = _with_unpublished(frame, facts)
     flags = partial(_marked, frame)
     nowhere = flags(pl.col("value").is_null() & ~sender)
-    of_sender = flags(sender & (here | pl.col("kind").is_null()))
+    # hidden for more than being small, and replaced or gone since
+    of_sender_before = flags(there & (pl.col("kind") == HIDDEN) & pl.col("value").is_not_null() & ~small) & ~flags(here)
+    of_sender = flags(sender & (here | pl.col("kind").is_null())) | of_sender_before
     primary = flags(here & small) & ~of_sender
     was_hidden = flags(there & pl.col("kind").is_in([HIDDEN, BESIDE]))
     now_there, was_there = flags(here), flags(there)
@@ -184,7 +189,7 @@ def _of_unit(
     lower = np.where(policy.zeros == "hidden", 0.0, np.minimum(1.0, values))
     lower = np.where(of_sender, np.minimum(0.0, values), lower)
     upper = np.full(width, np.inf)
-    told_before = flags(there & pl.col("told").fill_null(value=False)) & was_hidden
+    told_before = flags(there & pl.col("told").fill_null(value=False)) & was_hidden & ~of_sender_before & ~signed
     lower, upper = _told(values, lower, upper, told_before, limit)
     lower = np.where(nowhere, np.minimum(0.0, values), lower)
     lower = np.where(signed, -np.inf, lower)
@@ -214,10 +219,11 @@ def _of_unit(
         if not done[variable]:
             continue
         kind = HIDDEN if primary[variable] or of_sender[variable] else BESIDE
-        told = bool(apart[variable])
+        told = bool(apart[variable] and not of_sender[variable])
         own = conf if of_sender[variable] and conf in NOT_FOR_PUBLICATION else None
         labels[observation] = (kind, own or (kind if told else HIDDEN), told)
-    return labels, int(lost[:width].sum())
+    already = of_sender & now_there & flags(there & pl.col("shown").is_not_null())
+    return labels, int((lost[:width] | already).sum())
 
 
 def _both(now: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
@@ -233,7 +239,9 @@ def _both(now: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
         )
         frames.append(same.select(frames[0].columns))
     both = pl.concat(frames, how="vertical_relaxed")
-    identity = pl.struct("observation_id", "value")
+    # nobody knows of one without a number whether it changed
+    open_ = pl.when(pl.col("value").is_null()).then("state")
+    identity = pl.struct("observation_id", "value", open_)
     return both.with_columns(variable=identity.rank("dense").cast(pl.Int64) - 1)
 
 

@@ -13,7 +13,16 @@ SELECT
     count(c.kind) FILTER (WHERE c.kind = 'C'),
     count(c.kind) FILTER (WHERE c.kind = 'D'),
     count(c.kind) FILTER (WHERE c.kind = 'R'),
-    coalesce((%(exposed)s::jsonb ->> d.source)::integer, 0)
+    coalesce(
+        (%(exposed)s::jsonb ->> d.source)::integer,
+        -- nothing changed since the last run
+        (
+            SELECT o.exposed_cells FROM ops.disclosure AS o
+            WHERE o.source = d.source AND %(cells)s::jsonb ->> d.source IS NOT NULL
+            ORDER BY o.disclosure_id DESC LIMIT 1
+        ),
+        0
+    )
 FROM pg_temp.disclosure AS d
 LEFT JOIN pg_temp.disclosed AS c ON d.source = c.source
 GROUP BY d.disclosure_id, d.source
