@@ -597,6 +597,21 @@ def test_a_whole_that_two_rows_tell_is_none_that_readers_see(facts: Facts) -> No
     assert found.changes["observation_id"].to_list() == [shown["observation_id"][0]]
 
 
+@pytest.mark.parametrize("seed", [94, 113])
+def test_of_three_faces_of_a_cube_that_nobody_published_nothing_is_learnt(facts: Facts, seed: int) -> None:
+    """Sex by age, age by origin and sex by origin: no cell of all three is below nought (seed 94 told a 9 exactly)."""
+    cells = np.random.default_rng(seed).choice([0, 0, 0, 1, 2, 3, 5, 9, 20], (2, 3, 3))
+    cube = with_margins(cells, (SEXES, AGES, ORIGINS[:3]))
+    table = {place: value for place, value in cube.items() if TOTAL in place}
+    shown = figures(table)
+    found = disclose(shown, POLICY, facts)
+    assert found.exposed == 0
+    view = seen(table, found, shown)
+    wanted = [(0, place) for place in hidden(view)]
+    for unknown, (low, high) in attacker.intervals(attacker.atoms(view), wanted, least=1.0).items():
+        assert high - low >= WIDTH - 1e-6, f"{unknown} is between {low} and {high}"
+
+
 # -- tables that leave figures out ------------------------------------------------------------------------------
 
 

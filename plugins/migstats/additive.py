@@ -6,12 +6,13 @@ year, deaths and missing. It is kept only where the figures bear it out, since n
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Final
 
 import numpy as np
@@ -140,6 +141,7 @@ def unpublished(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
     """
     frame = figures.select(*KEYS)
     frame = pl.concat([frame, _wholes(frame, facts)])
+    frame = pl.concat([frame, _cubes(frame, facts)])
     while (gaps := _gaps(frame, facts)).height:
         frame = pl.concat([frame, gaps])
         frame = pl.concat([frame, _wholes(frame, facts)])
@@ -165,6 +167,27 @@ def _wholes(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         )
         frame = pl.concat([frame, found.with_columns(pl.lit(TOTAL).alias(dimension)).select(frame.columns)])
     return frame.slice(figures.height)
+
+
+def _cubes(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
+    """Cells of three dimensions of which all three faces are there, and no cell: none of them is below nought."""
+    found = [figures.clear()]
+    varying = [d for d in ADDED_ALONG if figures[d].n_unique() > 2]
+    parts = {d: pl.col(d).is_in([TOTAL, NOT_APPLICABLE, *facts.groups]).not_() for d in varying}
+    for three in combinations(varying, 3):
+        others = [k for k in KEYS if k not in three]
+        inside = figures.filter(*(parts[d] for d in three)).select(others).unique()
+        faces = [
+            figures.filter(pl.col(d) == TOTAL, *(parts[o] for o in three if o != d))
+            .select(pl.exclude(d))
+            .join(inside, on=others, how="anti", nulls_equal=True, maintain_order="left")
+            for d in three
+        ]
+        if all(face.height > 0 for face in faces) and math.prod(figures[d].n_unique() for d in three) < _PLACES:
+            cells = faces[0].join(faces[1], on=[*others, three[2]], nulls_equal=True, maintain_order="left")
+            cells = cells.join(faces[2], on=[*others, *three[:2]], how="semi", nulls_equal=True)
+            found.append(cells.select(KEYS))
+    return pl.concat(found).unique(maintain_order=True)
 
 
 def _gaps(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:

@@ -185,14 +185,8 @@ def _of_unit(
         here
         & pl.col("observation_id").is_in(frame.filter(there & pl.col("kind").is_not_null())["observation_id"].to_list())
     )
-    limit = float(policy.threshold or 0)
-    lower = np.where(policy.zeros == "hidden", 0.0, np.minimum(1.0, values))
-    lower = np.where(of_sender, np.minimum(0.0, values), lower)
-    upper = np.full(width, np.inf)
     told_before = flags(there & pl.col("told").fill_null(value=False)) & was_hidden & ~of_sender_before & ~signed
-    lower, upper = _told(values, lower, upper, told_before, limit)
-    lower = np.where(nowhere, np.minimum(0.0, values), lower)
-    lower = np.where(signed, -np.inf, lower)
+    lower, upper = _bounds(values, policy, of_sender, nowhere, signed, told_before)
     wide = np.full(width, float(policy.possible - 1))
     wide = np.where(of_sender, np.maximum(wide, _OF_SENDER * np.abs(values)), wide)
     wide[nowhere] = 0.0
@@ -212,18 +206,36 @@ def _of_unit(
     done, lost = hiding.protect(table)
     if lost.any():
         done, lost = _all_that_can_be(table, done, lost)
-    apart = _told_apart(table, done, of_sender | signed | nowhere, limit)
+    apart = _told_apart(table, done, of_sender | signed | nowhere, float(policy.threshold or 0))
+    published = frame.filter(here & ~pl.col("unpublished"))
+    already = of_sender & now_there & flags(there & pl.col("shown").is_not_null())
+    return _labels(published, done, apart, primary, of_sender), int((lost[:width] | already).sum())
+
+
+def _bounds(
+    values: Floats, policy: Disclosure, of_sender: Bools, nowhere: Bools, signed: Bools, told: Bools
+) -> tuple[Floats, Floats]:
+    """The least and the most that a figure can be, for who knows no more than that it is hidden, and by which rule."""
+    lower = np.where(policy.zeros == "hidden", 0.0, np.minimum(1.0, values))
+    lower = np.where(of_sender, np.minimum(0.0, values), lower)
+    lower, upper = _told(values, lower, np.full(len(values), np.inf), told, float(policy.threshold or 0))
+    lower = np.where(nowhere, np.minimum(0.0, values), lower)
+    return np.where(signed, -np.inf, lower), upper
+
+
+def _labels(
+    published: pl.DataFrame, done: Bools, apart: Bools, primary: Bools, of_sender: Bools
+) -> dict[str, tuple[str, str, bool]]:
+    """observation_id -> (kind, conf_status, told apart) of those that are hidden."""
     labels = {}
-    flat = frame.filter(here & ~pl.col("unpublished")).select("observation_id", "variable", "conf_status", "implied")
-    for observation, variable, conf, _ in flat.iter_rows():
+    for observation, variable, conf in published.select("observation_id", "variable", "conf_status").iter_rows():
         if not done[variable]:
             continue
         kind = HIDDEN if primary[variable] or of_sender[variable] else BESIDE
         told = bool(apart[variable] and not of_sender[variable])
         own = conf if of_sender[variable] and conf in NOT_FOR_PUBLICATION else None
         labels[observation] = (kind, own or (kind if told else HIDDEN), told)
-    already = of_sender & now_there & flags(there & pl.col("shown").is_not_null())
-    return labels, int((lost[:width] | already).sum())
+    return labels
 
 
 def _both(now: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
