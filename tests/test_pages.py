@@ -142,8 +142,8 @@ def test_a_reader_gets_from_the_index_to_the_rule_that_failed_and_its_places(
         assert "stopped" in latest.inner_text()
         page.screenshot()
         latest.locator("a").click()
-        first = page.locator("tbody tr").first
-        assert first.is_visible()
+        first = page.locator("tbody tr", has_text="age_known").first
+        first.wait_for(state="visible")
         text = first.inner_text()
         for expected in ("age_known", "stopped", "Codes of SDMX:CL_SEX only.", "Table 1!F12", "Table 1!F13", "23 more"):
             assert expected in text

@@ -23,7 +23,7 @@ def codelist(id_: str, *codes: str, partial: bool = False) -> dict[str, object]:
     }
 
 
-STATUS = codelist("CL_OBS_STATUS", "A", "E", "O", "Q", "Z")
+STATUS = codelist("CL_OBS_STATUS", "A", "E", "F", "O", "Q", "Z")
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_codes_resolve_by_scheme_and_by_codes_csv_and_the_others_are_named(sourc
     found = columns(shown)
     assert found["REF_AREA"]["resolved"] == {"MAR": "MAR", "SEN": "SEN"}
     assert found["REF_AREA"]["unresolved"] == {"QQQ": "name of QQQ"}
-    assert found["OBS_STATUS"]["resolved"] == {"A": "A", "E": "E", "O": "O", "Q": "Q"}
+    assert found["OBS_STATUS"]["resolved"] == {"A": "A", "E": "E", "F": "F", "O": "O", "Q": "Q"}
     assert found["OBS_STATUS"]["unresolved"] == {"Z": "name of Z"}
     assert found["SEX"]["codelist"] is None
     with (source / "codes.csv").open(encoding="utf-8", newline="") as file:
@@ -59,7 +59,7 @@ def test_codes_resolve_by_scheme_and_by_codes_csv_and_the_others_are_named(sourc
 
 
 def test_a_declared_code_that_the_publisher_no_longer_has_is_drift(source: Path) -> None:
-    lists = [codelist("CL_OBS_STATUS", "A", "O", "Q")]
+    lists = [codelist("CL_OBS_STATUS", "A", "F", "O", "Q")]
     status, shown, said = run(source, {"codelists": lists}, "--json")
     assert status == 1
     assert columns(shown)["OBS_STATUS"]["gone"] == ["E"]
