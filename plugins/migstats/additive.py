@@ -185,7 +185,7 @@ def _cubes(figures: pl.DataFrame, facts: Facts) -> pl.DataFrame:
         ]
         if all(face.height > 0 for face in faces) and math.prod(figures[d].n_unique() for d in three) < _PLACES:
             cells = faces[0].join(faces[1], on=[*others, three[2]], nulls_equal=True, maintain_order="left")
-            cells = cells.join(faces[2], on=[*others, *three[:2]], how="semi", nulls_equal=True)
+            cells = cells.join(faces[2], on=[*others, *three[:2]], how="semi", nulls_equal=True, maintain_order="left")
             found.append(cells.select(KEYS))
     return pl.concat(found).unique(maintain_order=True)
 
@@ -519,7 +519,8 @@ def _of_indicators(codes: Sequence[str], facts: Facts) -> Iterator[_Rule]:
         if {whole, *parts} <= set(codes):
             yield _Rule(tuple(-1 if c == whole else int(c in parts) for c in codes), exact=True)
     for whole, parts in facts.within.items():
-        for part in set(parts) & set(codes) if whole in codes else ():
+        # in their order: the order of a set is another one in each run
+        for part in (p for p in parts if p in codes and whole in codes):
             signs = tuple(-1 if c == whole else int(c == part) for c in codes)
             yield _Rule(signs, exact=False, gaps=True, less=True)
 
