@@ -11,9 +11,10 @@ import polars as pl
 from attacker import TOTAL, Place
 
 from migstats import disclosure
-from migstats.additive import KEYS
+from migstats.additive import KEYS, Facts
 from migstats.disclosure import Disclosed
 from migstats.observation import DEFAULTS
+from migstats.source import Disclosure
 
 AXES: Final = ("sex", "age", "counterpart_area")
 SEXES, AGES, ORIGINS = ("F", "M"), ("Y0T14", "Y15T64", "Y_GE65"), ("FRA", "ESP", "ITA", "DEU")
@@ -81,6 +82,24 @@ def published(table: Mapping[Place, float | None], found: Disclosed, shown: pl.D
             conf_status=pl.coalesce("conf", "conf_status"),
         )
         .drop("conf", "hidden")
+    )
+
+
+def two_vintages(
+    before: Mapping[Place, float | None], after: Mapping[Place, float | None], policy: Disclosure, facts: Facts
+) -> tuple[dict[Place, float | None], dict[Place, float | None], Disclosed]:
+    """What a reader sees of a table and of what it is later, and what became of the later one."""
+    first, second = figures(before), figures(after, vintage=2)
+    found = disclosure.disclose(first, policy, facts)
+    again = disclosure.disclose(second, policy, facts, published(before, found, first))
+    return seen(before, found, first), seen(after, again, second), again
+
+
+def without_numbers(table: Mapping[Place, float | None], how: str) -> pl.DataFrame:
+    """The figures of a table; those without a number have this status."""
+    return figures(table).with_columns(
+        pl.col("value").cast(pl.Float64),
+        obs_status=pl.when(pl.col("value").is_null()).then(pl.lit(how)).otherwise(pl.lit("A")),
     )
 
 

@@ -26,7 +26,9 @@ from tables import (
     published,
     random_table,
     seen,
+    two_vintages,
     with_margins,
+    without_numbers,
 )
 
 from migstats import hiding
@@ -254,15 +256,8 @@ def of_both(before: Table, after: Table, old: dict[Place, float | None], new: di
 def test_of_two_vintages_together_nothing_is_learnt(facts: Facts, seed: int, persons: int) -> None:
     """D02. One person more or six: neither the old figures nor the new ones are worked out from the difference."""
     before = random_table(seed)
-    first = figures(before)
-    found = disclose(first, POLICY, facts)
-    old = seen(before, found, first)
-
     after = changed(before, seed, persons)
-    second = figures(after, vintage=2)
-    again = disclose(second, POLICY, facts, published(before, found, first))
-    new = seen(after, again, second)
-
+    old, new, again = two_vintages(before, after, POLICY, facts)
     stays = [place for place in hidden(old) if before[place] == after[place]]
     assert set(stays) <= set(hidden(new)), "the pattern is stable where figures are"
     equations = of_both(before, after, old, new)
@@ -674,10 +669,7 @@ def test_of_a_table_that_leaves_figures_out_nothing_is_learnt(facts: Facts, seed
     whole = {p: v for p, v in random_table(seed).items() if tables == "one" or TOTAL in p}
     table, empty = left_out(whole, how, seed)
     values = {p: None if p in empty else v for p, v in table.items()}
-    shown = figures(values).with_columns(
-        pl.col("value").cast(pl.Float64),
-        obs_status=pl.when(pl.col("value").is_null()).then(pl.lit(how)).otherwise(pl.lit("A")),
-    )
+    shown = without_numbers(values, how)
     found = disclose(shown, POLICY, facts)
     assert found.exposed == 0
     view = seen(values, found, shown)

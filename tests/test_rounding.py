@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from attacker import TOTAL, Equation, Place
 from scipy.optimize import OptimizeResult
-from tables import Table, changed, figures, left_out, published, random_table, seen
+from tables import Table, changed, figures, left_out, published, random_table, seen, two_vintages, without_numbers
 
 from migstats import rounding
 from migstats.additive import Facts
@@ -63,10 +63,7 @@ def test_of_rounded_tables_that_leave_figures_out_nothing_is_learnt(
     whole = {p: v for p, v in random_table(seed).items() if p.count(TOTAL) in axes}
     table, empty = left_out(whole, how, seed)
     values = {p: None if p in empty else v for p, v in table.items()}
-    shown = figures(values).with_columns(
-        pl.col("value").cast(pl.Float64),
-        obs_status=pl.when(pl.col("value").is_null()).then(pl.lit(how)).otherwise(pl.lit("A")),
-    )
+    shown = without_numbers(values, how)
     found = disclose(shown, POLICY, facts)
     assert found.exposed == 0
     view = seen(values, found, shown)
@@ -81,13 +78,8 @@ def test_of_rounded_tables_that_leave_figures_out_nothing_is_learnt(
 def test_of_two_rounded_vintages_together_nothing_is_learnt(facts: Facts, seed: int, persons: int) -> None:
     """What did not change is shown as it was, and a reader knows that it did not change."""
     before = random_table(seed)
-    first = figures(before)
-    found = disclose(first, POLICY, facts)
-    old = seen(before, found, first)
     after = changed(before, seed, persons)
-    second = figures(after, vintage=2)
-    again = disclose(second, POLICY, facts, published(before, found, first))
-    new = seen(after, again, second)
+    old, new, again = two_vintages(before, after, POLICY, facts)
     assert_rounded(after, new)
     same = {place for place in before if before[place] == after[place]}
     assert same
